@@ -1,0 +1,1 @@
+"""The science and the plumbing, importable without Snakemake; torch is imported only where it is used."""

@@ -1,0 +1,60 @@
+"""What every stage's command line shares: its arguments, its log and how it fails."""
+
+import argparse
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from workflow_scripts.lib.errors import StudyError
+
+log = logging.getLogger("stage")
+
+
+class Spec(BaseModel):
+    """The slice of the config that a stage depends on; each stage derives its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+AnySpec = TypeVar("AnySpec", bound=Spec)
+
+
+def arguments(
+    spec: type[AnySpec],
+    description: str,
+    inputs: dict[str, str],
+    outputs: dict[str, str],
+    command: list[str] | None = None,
+) -> tuple[AnySpec, argparse.Namespace]:
+    """Parse a stage's command line: `--spec JSON` and one option for each input and output file.
+
+    `inputs` and `outputs` map an option's name to its help; a name that ends in `...` takes one or more paths.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--spec", required=True, help="JSON of the config that the stage depends on")
+    for title, options in (("inputs", inputs), ("outputs", outputs)):
+        group = parser.add_argument_group(title)
+        for name, text in options.items():
+            many = {"nargs": "+"} if name.endswith("...") else {}
+            group.add_argument(f"--{name.removesuffix('...')}", type=Path, required=True, help=text, **many)
+    parsed = parser.parse_args(command)
+    return spec.model_validate_json(parsed.spec), parsed
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a stage's `main`; end with the cause on the last line of the log and exit status 1 if it fails."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    try:
+        main()
+    except StudyError as error:
+        print(f"\nerror: {error}", file=sys.stderr)
+        sys.exit(1)
+    except Exception as error:
+        traceback.print_exc()
+        print(f"\nerror: {type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(1)
