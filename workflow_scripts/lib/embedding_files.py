@@ -1,0 +1,59 @@
+"""Sentence embeddings on disk: HDF5, a group `{language}/{part}` for each set of sentences.
+
+Each group holds `embeddings`, float32 [sentences, d], and `ids`, the ids of the sentences in that order. `part` is
+`sentence` in a plain parallel corpus, `sentence1` and `sentence2` in PAWS-X, and so on (lib/texts).
+"""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from workflow_scripts.lib.errors import StudyError
+
+
+def write_part(file: h5py.Group, language: str, part: str, ids: list[str], embeddings: np.ndarray) -> None:
+    """Add the embeddings [sentences, d] of one part of one language; every block carries a checksum."""
+    group = file.create_group(f"{language}/{part}")
+    group.create_dataset("ids", data=ids, dtype=h5py.string_dtype())
+    rows = max(1, min(len(embeddings), 2**20 // max(1, embeddings.shape[1] * 4)))
+    group.create_dataset(
+        "embeddings", data=embeddings.astype(np.float32), chunks=(rows, embeddings.shape[1]), fletcher32=True
+    )
+
+
+def read_part(path: Path, language: str, part: str = "sentence") -> tuple[list[str], np.ndarray]:
+    """The ids and the float32 embeddings [sentences, d] of one part of one language.
+
+    Raises:
+        StudyError: the file is damaged, lacks that part, or holds values that are not finite.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            if f"{language}/{part}" not in file:
+                raise StudyError(f"{path} has no embeddings of {language}/{part}; it has {sorted(file)}.")
+            group = file[f"{language}/{part}"]
+            ids = [identifier.decode() for identifier in group["ids"][:]]
+            embeddings = group["embeddings"][:]
+    except OSError as error:
+        raise StudyError(f"{path} is damaged ({error}); delete it and run again.") from error
+    if not np.isfinite(embeddings).all():
+        raise StudyError(f"{path} holds NaN or infinite embeddings of {language}/{part}; see the log of its job.")
+    return ids, embeddings
+
+
+def read_aligned(path: Path, languages: list[str], part: str = "sentence") -> np.ndarray:
+    """The embeddings of a parallel corpus, [languages, sentences, d]: row i means the same in every language.
+
+    Raises:
+        StudyError: as `read_part`, or the ids differ between languages.
+    """
+    first_ids, first = read_part(path, languages[0], part)
+    aligned = np.empty((len(languages), *first.shape), dtype=np.float32)
+    aligned[0] = first
+    for row, language in enumerate(languages[1:], start=1):
+        ids, embeddings = read_part(path, language, part)
+        if ids != first_ids:
+            raise StudyError(f"{path}: the ids of {language} differ from those of {languages[0]}.")
+        aligned[row] = embeddings
+    return aligned
