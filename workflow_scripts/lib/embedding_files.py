@@ -12,14 +12,20 @@ import numpy as np
 from workflow_scripts.lib.errors import StudyError
 
 
-def write_part(file: h5py.Group, language: str, part: str, ids: list[str], embeddings: np.ndarray) -> None:
-    """Add the embeddings [sentences, d] of one part of one language; every block carries a checksum."""
-    group = file.create_group(f"{language}/{part}")
+def write_part(group: h5py.Group, ids: list[str], embeddings: np.ndarray) -> None:
+    """Write ids and embeddings [sentences, d] of one part of one language; every block carries a checksum."""
     group.create_dataset("ids", data=ids, dtype=h5py.string_dtype())
     rows = max(1, min(len(embeddings), 2**20 // max(1, embeddings.shape[1] * 4)))
     group.create_dataset(
         "embeddings", data=embeddings.astype(np.float32), chunks=(rows, embeddings.shape[1]), fletcher32=True
     )
+
+
+def copy_part(cell: Path, file: h5py.File, language: str, part: str) -> None:
+    """Add one part of one language, from a cell of the cache, to a file of embeddings."""
+    with h5py.File(cell, "r") as source:
+        for name in source:
+            source.copy(source[name], file, name=f"{language}/{part}/{name}")
 
 
 def read_part(path: Path, language: str, part: str = "sentence") -> tuple[list[str], np.ndarray]:

@@ -35,6 +35,30 @@ def arguments(
 
     `inputs` and `outputs` map an option's name to its help; a name that ends in `...` takes one or more paths.
     """
+    parser = _parser(description, inputs, outputs)
+    parsed = parser.parse_args(command)
+    return spec.model_validate_json(parsed.spec), parsed
+
+
+def model_arguments(
+    spec: type[AnySpec],
+    description: str,
+    inputs: dict[str, str],
+    outputs: dict[str, str],
+    command: list[str] | None = None,
+) -> tuple[AnySpec, argparse.Namespace]:
+    """As `arguments`, with those that every stage that runs a model needs beside its files."""
+    parser = _parser(description, inputs, outputs)
+    group = parser.add_argument_group("running a model")
+    group.add_argument("--cache", type=Path, required=True, help="folder of finished languages")
+    group.add_argument("--code", required=True, help="fingerprint of the code, part of the cache's keys")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    group.add_argument("--tokens-per-batch", type=int, default=8192, help="tokens in one forward pass, with padding")
+    parsed = parser.parse_args(command)
+    return spec.model_validate_json(parsed.spec), parsed
+
+
+def _parser(description: str, inputs: dict[str, str], outputs: dict[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--spec", required=True, help="JSON of the config that the stage depends on")
     for title, options in (("inputs", inputs), ("outputs", outputs)):
@@ -42,8 +66,7 @@ def arguments(
         for name, text in options.items():
             many = {"nargs": "+"} if name.endswith("...") else {}
             group.add_argument(f"--{name.removesuffix('...')}", type=Path, required=True, help=text, **many)
-    parsed = parser.parse_args(command)
-    return spec.model_validate_json(parsed.spec), parsed
+    return parser
 
 
 def run(main: Callable[[], None]) -> None:

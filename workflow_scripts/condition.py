@@ -1,0 +1,107 @@
+"""Choose the units of a condition and their parameters: experts, the random control, or none (paper, 3.3 and 7)."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from workflow_scripts.lib import stage
+from workflow_scripts.lib.conditions import Condition, Site, write_condition
+from workflow_scripts.lib.expert_files import LanguageExperts, read_language
+from workflow_scripts.lib.expertise import random_units, top_units
+from workflow_scripts.lib.interventions import get_method
+from workflow_scripts.lib.interventions.method import UnitStatistics
+from workflow_scripts.lib.sites import NeuronSite
+
+
+class Spec(stage.Spec):
+    """What a condition depends on."""
+
+    name: str = Field(description="Slug of the condition.")
+    model: str = Field(description="Name of the model.")
+    units: Literal["expert", "random"] = Field(description="Which units are changed.")
+    target: str = Field(description="Language whose experts are meant.")
+    pooling: Literal["max", "mean", "last"] = Field(description="How responses were pooled.")
+    k: int = Field(description="Number of units.")
+    seed: int | None = Field(None, description="Seed of the random control.")
+    selection: Literal["top", "bottom", "two_sided", "per_layer"] = Field(description="Which k neurons are experts.")
+    method: str = Field(description="Registered method of intervention.")
+    forced_value: Literal["mean", "median", "token_mean"] = Field(description="Summary of the target's responses.")
+    positions: Literal["all", "last"] = Field(description="Token positions that are changed.")
+    draw: Literal["uniform", "same_layers"] | None = Field(None, description="How random units are drawn.")
+    values: Literal["experts", "own"] | None = Field(None, description="Whose parameters random units are given.")
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"experts": "statistics of all neurons (HDF5)"},
+        outputs={"condition": "the condition (JSON)"},
+        command=command,
+    )
+    write_condition(files.condition, choose(spec, files.experts))
+
+
+def choose(spec: Spec, experts: Path) -> Condition:
+    """The condition that a spec asks for.
+
+    Raises:
+        StudyError: k is larger than the number of neurons, or the method is unknown.
+    """
+    ranked = read_language(experts, spec.target)
+    offsets = np.array([site.offset for site in ranked.sites] + [_neurons(ranked.sites)])
+    layers = np.array([site.layer for site in ranked.sites])
+    units = top_units(
+        ranked.statistics["expertise"], ranked.statistics["gap"], offsets, spec.k, spec.selection, layers=layers
+    )
+    parameters = _parameters(spec, ranked, units)
+    if spec.units == "random":
+        experts_units = units
+        units = random_units(
+            experts_units, _neurons(ranked.sites), spec.k, spec.seed, draw=spec.draw, offsets=offsets, layers=layers
+        )
+        if spec.values == "own":
+            parameters = _parameters(spec, ranked, units)
+        else:
+            # The experts' values, in another order: which unit gets which value is drawn too.
+            order = np.random.default_rng(spec.seed).permutation(spec.k)
+            parameters = {name: values[order] for name, values in parameters.items()}
+    return Condition(
+        **spec.model_dump(include={"name", "model", "method", "units", "target", "pooling", "k", "seed", "positions"}),
+        sites=by_site(ranked.sites, units, parameters),
+    )
+
+
+def by_site(sites: list[NeuronSite], units: np.ndarray, parameters: dict[str, np.ndarray]) -> list[Site]:
+    """Split units, given as ascending indices among all neurons, over the sites that hold them."""
+    split = []
+    for site in sites:
+        inside = (site.offset <= units) & (units < site.offset + site.width)
+        if inside.any():
+            split.append(
+                Site(
+                    module=site.module,
+                    width=site.width,
+                    units=(units[inside] - site.offset).tolist(),
+                    parameters={name: values[inside].tolist() for name, values in parameters.items()},
+                )
+            )
+    return split
+
+
+def _parameters(spec: Spec, ranked: LanguageExperts, units: np.ndarray) -> dict[str, np.ndarray]:
+    statistics = UnitStatistics(
+        expertise=ranked.statistics["expertise"][units], forced_value=ranked.statistics[spec.forced_value][units]
+    )
+    return get_method(spec.method).parameters(statistics)
+
+
+def _neurons(sites: list[NeuronSite]) -> int:
+    return sites[-1].offset + sites[-1].width
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,245 @@
+"""The whole config: what is studied, with which models, texts and definitions."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from workflow_scripts.lib.config.datasets import DatasetConfig
+
+from workflow_scripts.lib.config.fields import LanguageCode, Section, Slug
+from workflow_scripts.lib.config.models import ModelConfig
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.languages import LANGUAGES, Language
+
+
+def _distinct(values: list) -> list:
+    if repeated := sorted({value for value in values if values.count(value) > 1}):
+        raise ValueError(f"{', '.join(map(str, repeated))} given more than once")
+    return values
+
+
+Distinct = AfterValidator(_distinct)
+Languages = Annotated[list[LanguageCode], Field(min_length=1), Distinct]
+Pooling = Literal["max", "mean", "last"]
+Similarity = Literal["inner_product", "cosine", "centred_cosine", "margin"]
+DistanceMeasure = Literal["pairs", "pairs_centred", "means", "aligned"]
+
+
+class Corpus(Section):
+    """A data set in a role, with the languages used of it."""
+
+    dataset: Slug = Field(description="Name of a data set in `datasets`.")
+    languages: Languages = Field(description="Languages read from it.")
+
+
+class StudySection(Section):
+    """What is studied (paper, section 3)."""
+
+    models: Annotated[list[Slug], Field(min_length=1), Distinct] = Field(description="Names in `models` to study.")
+    targets: Languages = Field(description="Languages intervened on.")
+    shown_target: LanguageCode = Field(description="Target of Table 3 and Figures 4 and 5 (the paper's Spanish).")
+    probing: Corpus = Field(description="Where experts are found; all its languages but the target are negatives.")
+    alignment: Corpus = Field(description="Parallel corpus of distances and retrieval; its languages are candidates.")
+    paraphrase: Corpus = Field(description="Paraphrase pairs of the targets.")
+
+
+class NeuronsSection(Section):
+    """What counts as a neuron."""
+
+    sites: Literal["mlp", "linear"] | list[str] = Field(
+        "mlp",
+        description="mlp: linear layers inside MLPs; linear: all but the LM head; or patterns (with *) of module names.",
+    )
+
+
+class ExpertsSection(Section):
+    """How experts are found (paper, section 3.2)."""
+
+    poolings: Annotated[list[Pooling], Field(min_length=1), Distinct] = Field(
+        ["max"],
+        description="Response of a neuron to a sentence: pooling over its tokens; each gives conditions of its own.",
+    )
+    expertise: Literal["auroc", "average_precision"] = Field("auroc", description="How well a response separates.")
+    selection: Literal["top", "bottom", "two_sided", "per_layer"] = Field(
+        "top", description="Which k neurons are taken."
+    )
+    max_tokens: int = Field(128, ge=1, description="Tokens after which a sentence is cut off.")
+    storage: Literal["float16", "float32"] = Field("float16", description="Data type of the activation cache.")
+
+
+class InterventionSection(Section):
+    """What is done to the experts (paper, section 3.3)."""
+
+    method: Slug = Field("force", description="Registered method, one file each in workflow_scripts/lib/interventions.")
+    forced_value: Literal["mean", "median", "token_mean"] = Field(
+        "mean",
+        description="Over the target's sentences: mean or median of the pooled response, or mean over all tokens.",
+    )
+    positions: Literal["all", "last"] = Field("all", description="Token positions at which units are changed.")
+
+
+class RandomControlSection(Section):
+    """The control: other units, the experts' values (paper, section 7)."""
+
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field([0, 1, 2, 3, 4], description="One draw each.")
+    draw: Literal["uniform", "same_layers"] = Field("uniform", description="From all non-experts, or layer by layer.")
+    values: Literal["experts", "own"] = Field(
+        "experts", description="The experts' values, permuted, or the units' own."
+    )
+
+
+class EmbeddingsSection(Section):
+    """What a sentence embedding is (paper, section 5)."""
+
+    pooling: Literal["mean", "mean_without_bos", "last"] = Field("mean", description="Over the tokens of a sentence.")
+    layer: Literal["last"] | Annotated[int, Field(ge=0)] = Field(
+        "last", description="last: after the final norm; n: output of layer n, 0 being the token embeddings."
+    )
+    max_tokens: int = Field(128, ge=1, description="Tokens after which a sentence is cut off.")
+
+
+class MetricsSection(Section):
+    """Readings of distance and retrieval; all are computed, the shown ones make the paper-shaped tables."""
+
+    similarities: Annotated[list[Similarity], Field(min_length=1), Distinct] = Field(
+        ["inner_product", "cosine", "centred_cosine"], description="Similarities by which retrieval is measured."
+    )
+    shown_similarity: Similarity = Field(
+        "inner_product", description="Similarity of the paper-shaped tables and figures."
+    )
+    shown_distance: DistanceMeasure = Field("pairs", description="Distance between two languages in Tables 1 and 2.")
+    shown_medoid: Literal["sentence", "language_means", "centroid"] = Field(
+        "sentence", description="Medoid of Table 1."
+    )
+    shown_candidates: Literal["seen", "all"] = Field("seen", description="Candidate languages of Table 2.")
+
+    @model_validator(mode="after")
+    def _shown_is_measured(self) -> "MetricsSection":
+        if self.shown_similarity not in self.similarities:
+            raise ValueError(f"shown_similarity {self.shown_similarity} is not among similarities")
+        return self
+
+
+class CorrelationsSection(Section):
+    """Bootstrap of Table 2."""
+
+    resamples: int = Field(10_000, ge=100, description="Resamples of languages.")
+    interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
+    confidence: float = Field(0.95, gt=0, lt=1)
+    seed: int = Field(0, ge=0)
+
+
+class ComputeSection(Section):
+    """Where and how jobs run; none of it changes a result beyond rounding."""
+
+    device: str = Field(
+        "auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$", description="auto takes a free GPU, else the CPU."
+    )
+    threads: int = Field(
+        8, ge=1, description="CPU threads of a job that runs a model, at most those given to Snakemake."
+    )
+    tokens_per_batch: int = Field(8192, ge=1, description="Tokens, padding included, that one forward pass may hold.")
+
+
+class Config(Section):
+    """A study, from one YAML file or an overlay on config.yaml."""
+
+    study: StudySection
+    models: dict[Slug, ModelConfig] = Field(description="Models that can be named in study.models.")
+    datasets: dict[Slug, DatasetConfig] = Field(description="Data sets that can be named in a role of the study.")
+    languages: dict[LanguageCode, Language] = Field(
+        default_factory=dict, description="Languages beside the built-in 23."
+    )
+    neurons: NeuronsSection = NeuronsSection()
+    experts: ExpertsSection = ExpertsSection()
+    intervention: InterventionSection = InterventionSection()
+    random_control: RandomControlSection = RandomControlSection()
+    embeddings: EmbeddingsSection = EmbeddingsSection()
+    metrics: MetricsSection = MetricsSection()
+    correlations: CorrelationsSection = CorrelationsSection()
+    compute: ComputeSection = ComputeSection()
+    data_root: str | None = Field(None, description="Folder that holds local data sets.")
+    results: str = Field("results", min_length=1, description="Folder of everything the study makes.")
+    cache: str = Field("cache", min_length=1, description="Store of finished languages; studies may share it.")
+
+    @property
+    def language_table(self) -> dict[str, Language]:
+        """Built-in languages and those added by the config."""
+        return {**LANGUAGES, **self.languages}
+
+    @model_validator(mode="after")
+    def _names_resolve(self) -> "Config":
+        study = self.study
+        problems = []
+        for name in study.models:
+            if name not in self.models:
+                problems.append(f"study.models: {name} is not defined under models ({', '.join(self.models)})")
+        tasks = {"probing": "parallel", "alignment": "parallel", "paraphrase": "paraphrase"}
+        for role, task in tasks.items():
+            corpus = getattr(study, role)
+            if corpus.dataset not in self.datasets:
+                known = ", ".join(self.datasets)
+                problems.append(f"study.{role}.dataset: {corpus.dataset} is not defined under datasets ({known})")
+            elif (given := self.datasets[corpus.dataset].task) != task:
+                problems.append(f"study.{role}.dataset: {corpus.dataset} is a {given} data set; this role needs {task}")
+            problems += self._unknown_languages(f"study.{role}.languages", corpus.languages)
+        for role, reason in {
+            "probing": "experts of a target are found there",
+            "alignment": "targets are queries in retrieval",
+        }.items():
+            if missing := [target for target in study.targets if target not in getattr(study, role).languages]:
+                problems.append(f"study.targets: add {', '.join(missing)} to study.{role}.languages: {reason}")
+        if len(study.probing.languages) < 2:
+            problems.append("study.probing.languages: give at least two, since the others are a target's negatives")
+        if study.shown_target not in study.targets:
+            problems.append(f"study.shown_target: {study.shown_target} is not among study.targets")
+        if stray := [code for code in study.paraphrase.languages if code not in study.targets]:
+            problems.append(f"study.paraphrase.languages: {', '.join(stray)} not among study.targets")
+        for name in study.models:
+            if name in self.models:
+                problems += self._model_problems(name, self.models[name])
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _unknown_languages(self, key: str, codes: list[str]) -> list[str]:
+        unknown = [code for code in codes if code not in self.language_table]
+        return [f"{key}: {', '.join(unknown)} unknown; define them under languages (docs/adding.md)"] if unknown else []
+
+    def _model_problems(self, name: str, model: ModelConfig) -> list[str]:
+        problems = []
+        if model.seen != "all":
+            problems += self._unknown_languages(f"models.{name}.seen", model.seen)
+        if model.train is not None:
+            problems += self._unknown_languages(f"models.{name}.train.languages", model.train.languages)
+            for key in ("dataset", "held_out"):
+                if getattr(model.train, key) not in self.datasets:
+                    problems.append(f"models.{name}.train.{key}: not defined under datasets")
+        if model.k == 0:
+            problems.append(f"models.{name}.k: 0 changes nothing; give at least 1")
+        return problems
+
+
+def read_config(raw: dict[str, Any], files: list[str]) -> Config:
+    """Validate a merged config.
+
+    Raises:
+        StudyError: with one line for each problem: the key's path, what is wrong and the remedy.
+    """
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        lines = [_explain(problem) for problem in error.errors()]
+        where = f" ({', '.join(files)})" if files else ""
+        raise StudyError("the config is not valid" + where + ":\n" + "\n".join(f"  {line}" for line in lines)) from None
+
+
+def _explain(problem: Any) -> str:
+    path = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        message = "no such key; see docs/config.md for the keys of this section"
+    elif problem["type"] == "missing":
+        message = "is required"
+    elif "input" in problem and not isinstance(problem["input"], dict) and problem["type"] != "value_error":
+        message += f" (given: {problem['input']!r})"
+    return f"{path}: {message}" if path else message

@@ -1,0 +1,70 @@
+"""Sentence embeddings (paper, section 5): the mean over a sentence's tokens of the model's last hidden state."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+
+from workflow_scripts.lib.batching import Batch, batches, encode, run_halving
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.models import LanguageModel
+from workflow_scripts.lib.progress import Progress
+
+EmbeddingPooling = Literal["mean", "mean_without_bos", "last"]
+
+
+def embed(
+    model: LanguageModel,
+    texts: Sequence[str],
+    pooling: EmbeddingPooling = "mean",
+    layer: int | None = None,
+    max_tokens: int = 128,
+    tokens_per_batch: int = 8192,
+    what: str = "embedding",
+) -> np.ndarray:
+    """Embeddings of texts, float32 [texts, d].
+
+    Args:
+        pooling: mean over real tokens, specials included; the same without the beginning-of-sentence token; or the last
+            real token. Means are accumulated in float32.
+        layer: None for the last hidden state, after the final norm; n for the states after n blocks.
+        max_tokens: tokens after which a text is cut off.
+        tokens_per_batch: tokens with padding in one forward pass.
+        what: shown with the progress.
+
+    Raises:
+        StudyError: a text gives no token, or the model gives NaN or infinite values.
+    """
+    token_ids = encode(model.tokenizer, texts, min(max_tokens, model.max_tokens or max_tokens))
+    bos = model.tokenizer.bos_token_id if pooling == "mean_without_bos" else None
+    embeddings = np.empty((len(texts), model.manifest.width), dtype=np.float32)
+    with Progress(what, total=len(texts), unit="sentence") as progress:
+
+        def forward(batch: Batch) -> None:
+            hidden = model.forward(batch, layer)
+            pooled = _pool(hidden, batch.to(hidden.device), pooling, bos)
+            embeddings[batch.rows] = pooled.cpu().numpy()
+            progress.advance(len(batch.rows), tokens=batch.tokens)
+
+        for batch in batches(token_ids, tokens_per_batch, model.pad_id):
+            run_halving(forward, batch)
+    if not np.isfinite(embeddings).all():
+        row = int(np.argmin(np.isfinite(embeddings).all(axis=1)))
+        raise StudyError(
+            f"{model.manifest.name} gives NaN or infinite hidden states, first for {texts[row][:60]!r}: its weights "
+            f"are damaged, or {model.manifest.dtype} is too narrow for it (try float32 or bfloat16)."
+        )
+    return embeddings
+
+
+def _pool(hidden: torch.Tensor, batch: Batch, pooling: EmbeddingPooling, bos: int | None) -> torch.Tensor:
+    with torch.inference_mode():
+        if pooling == "last":
+            return hidden[torch.arange(len(batch.rows), device=hidden.device), batch.lengths - 1].float()
+        counted = batch.mask
+        if bos is not None:
+            # A text of nothing but the BOS token keeps it.
+            counted = counted & ((batch.token_ids != bos) | (batch.lengths == 1)[:, None])
+        weights = counted.float()
+        return torch.bmm(weights[:, None], hidden.float())[:, 0] / weights.sum(dim=1, keepdim=True)

@@ -1,0 +1,56 @@
+"""What ranking found out about every neuron, on disk: HDF5, datasets [languages, neurons] of float64.
+
+`expertise` (AUROC or average precision of a language against the others), `gap` (standardised mean gap), and what a
+unit can be forced to: `mean` and `median` of the pooled response to the language's sentences, `token_mean` over all tokens.
+Top-k is a slice of these, so another k costs nothing.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from pydantic import TypeAdapter
+
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.sites import NeuronSite
+
+STATISTICS = ("expertise", "gap", "mean", "median", "token_mean")
+SITES = TypeAdapter(list[NeuronSite])
+
+
+@dataclass(frozen=True)
+class LanguageExperts:
+    """The statistics of one language as target; arrays are [neurons]."""
+
+    sites: list[NeuronSite]
+    statistics: dict[str, np.ndarray]
+
+
+def create(file: h5py.File, languages: list[str], sites: list[NeuronSite], names: list[str]) -> None:
+    """Empty datasets for these languages and statistics."""
+    neurons = sum(site.width for site in sites)
+    file.attrs["languages"] = languages
+    file.attrs["sites"] = SITES.dump_json(sites)
+    for name in names:
+        file.create_dataset(
+            name, (len(languages), neurons), dtype="f8", chunks=(1, min(neurons, 2**14)), fletcher32=True
+        )
+
+
+def read_language(path: Path, language: str) -> LanguageExperts:
+    """The statistics of one language.
+
+    Raises:
+        StudyError: the file is damaged or does not know the language.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            languages = list(file.attrs["languages"])
+            if language not in languages:
+                raise StudyError(f"{path} ranks neurons for {', '.join(languages)}, not for {language}; run it again.")
+            row = languages.index(language)
+            statistics = {name: file[name][row] for name in STATISTICS if name in file}
+            return LanguageExperts(SITES.validate_json(file.attrs["sites"]), statistics)
+    except (OSError, KeyError) as error:
+        raise StudyError(f"{path} is damaged ({error}); delete it and run again.") from error

@@ -1,0 +1,218 @@
+"""Loading models: causal language models, and encoders of encoder-decoders, from a directory or the hub's cache.
+
+No remote code and no pickled weights unless the config says so for that model, and no weight that the checkpoint does
+not hold: transformers would fill it with random numbers and only warn.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging as transformers_logging
+
+from workflow_scripts.lib.batching import Batch
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.manifests import ModelManifest
+
+log = logging.getLogger(__name__)
+transformers_logging.disable_progress_bar()
+
+
+@dataclass
+class LanguageModel:
+    """A loaded model: the whole of it, and its backbone (no LM head), which is what is measured."""
+
+    model: PreTrainedModel
+    backbone: torch.nn.Module
+    tokenizer: PreTrainedTokenizerBase
+    manifest: ModelManifest
+
+    def __post_init__(self) -> None:
+        self.model.eval().requires_grad_(False)
+        self._batch: Batch | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the token embeddings lie, so where input goes."""
+        return self.backbone.get_input_embeddings().weight.device
+
+    @property
+    def pad_id(self) -> int:
+        """Token that fills batches; masked, so any valid one serves where the tokenizer has no pad token."""
+        return next((id for id in (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id) if id is not None), 0)
+
+    @property
+    def max_tokens(self) -> int | None:
+        """Longest input the positions allow."""
+        return self.manifest.context
+
+    def forward(self, batch: Batch, layer: int | None = None) -> torch.Tensor:
+        """Hidden states [sentences, tokens, d]: the last after the final norm, or those after `layer` blocks.
+
+        Raises:
+            StudyError: a token id is outside the model's vocabulary.
+        """
+        batch = batch.to(self.device)
+        vocabulary = self.backbone.get_input_embeddings().num_embeddings
+        if (largest := int(batch.token_ids.max())) >= vocabulary:
+            raise StudyError(
+                f"the tokenizer of {self.manifest.name} gives token {largest}, but the model's vocabulary has "
+                f"{vocabulary}: tokenizer and weights do not belong together."
+            )
+        with torch.inference_mode(), self._current(batch):
+            output = self.backbone(
+                input_ids=batch.token_ids,
+                attention_mask=batch.mask.long(),
+                output_hidden_states=layer is not None,
+                **({} if self.model.config.is_encoder_decoder else {"use_cache": False}),
+            )
+        return output.last_hidden_state if layer is None else output.hidden_states[layer]
+
+    def last_positions(self, tokens: int) -> torch.Tensor | int:
+        """Index of the last real token of each row that is going through the model."""
+        return tokens - 1 if self._batch is None else self._batch.lengths - 1
+
+    @contextmanager
+    def _current(self, batch: Batch) -> Iterator[None]:
+        self._batch = batch
+        try:
+            yield
+        finally:
+            self._batch = None
+
+
+def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
+    """Load a model on a device, in evaluation mode.
+
+    Raises:
+        StudyError: weights are missing, newly initialised, of another shape, or in a format not allowed.
+    """
+    directory = model_directory(manifest.hub, manifest.revision, manifest.directory)
+    require_weights(directory, manifest.pickle_weights, manifest.name)
+    config = load_config(directory, manifest.trust_remote_code)
+    placement = {"device_map": manifest.device_map} if manifest.device_map else {}
+    try:
+        model, loading = _auto_class(config).from_pretrained(
+            directory,
+            config=config,
+            dtype=getattr(torch, manifest.dtype),
+            use_safetensors=None if manifest.pickle_weights else True,
+            trust_remote_code=manifest.trust_remote_code,
+            output_loading_info=True,
+            **placement,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise StudyError(f"models.{manifest.name}: cannot load {directory}: {error}") from error
+    refuse_new_weights(loading, manifest.name)
+    if not placement:
+        model = model.to(device)
+    return LanguageModel(model, backbone_of(model), load_tokenizer(directory, manifest.trust_remote_code), manifest)
+
+
+def backbone_of(model: PreTrainedModel) -> torch.nn.Module:
+    """The transformer without its LM head; of an encoder-decoder, the encoder."""
+    return model.get_encoder() if model.config.is_encoder_decoder else model.base_model
+
+
+def empty_model(config: PretrainedConfig, trust_remote_code: bool) -> PreTrainedModel:
+    """The model's modules without memory for weights, to look at its structure."""
+    with torch.device("meta"):
+        return _auto_class(config).from_config(config, trust_remote_code=trust_remote_code)
+
+
+def load_config(directory: Path, trust_remote_code: bool) -> PretrainedConfig:
+    """The model's configuration.
+
+    Raises:
+        StudyError: it is missing, or its architecture is unknown, needs code that is not allowed, or cannot be used.
+    """
+    try:
+        config = AutoConfig.from_pretrained(directory, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, KeyError) as error:
+        raise StudyError(f"{directory}: no usable model configuration: {error}") from error
+    architectures = getattr(config, "architectures", None) or []
+    if any(name.endswith(("ForMaskedLM", "ForPreTraining")) for name in architectures):
+        raise StudyError(
+            f"{directory} is an encoder ({', '.join(architectures)}); give a causal language model or an "
+            "encoder-decoder."
+        )
+    return config
+
+
+def load_tokenizer(directory: Path, trust_remote_code: bool) -> PreTrainedTokenizerBase:
+    """The model's tokenizer.
+
+    Raises:
+        StudyError: its files are missing.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(directory, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{directory}: no usable tokenizer: {error}") from error
+
+
+def model_directory(hub: str | None, revision: str | None, directory: str | None) -> Path:
+    """Where the model's files lie; those of the hub must have been downloaded by the stage `model`.
+
+    Raises:
+        StudyError: they are not there.
+    """
+    if directory is not None:
+        return Path(directory)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(hub, revision=revision, local_files_only=True))
+    except LocalEntryNotFoundError as error:
+        raise StudyError(
+            f"{hub} at {revision} is not in the Hugging Face cache of this machine; set HF_HOME to the shared cache, "
+            "or run the workflow's `models` target where there is network."
+        ) from error
+
+
+def require_weights(directory: Path, pickle_weights: bool, name: str) -> None:
+    """Refuse a directory without weights in an allowed format.
+
+    Raises:
+        StudyError: there is no safetensors file (nor, where allowed, a .bin file).
+    """
+    if any(directory.glob("*.safetensors")):
+        return
+    if not any(directory.glob("*.bin")):
+        raise StudyError(f"models.{name}: {directory} holds no *.safetensors weights.")
+    if not pickle_weights:
+        raise StudyError(
+            f"models.{name}: {directory} holds only .bin weights, which are pickles; if you trust them, set "
+            f"models.{name}.pickle_weights: true."
+        )
+
+
+def refuse_new_weights(loading: dict, name: str) -> None:
+    """Refuse a checkpoint that does not fill every weight of the model.
+
+    Raises:
+        StudyError: some weights would be newly initialised.
+    """
+    new = sorted(loading["missing_keys"]) + sorted(str(key) for key in loading["mismatched_keys"])
+    if new:
+        raise StudyError(
+            f"models.{name}: the checkpoint lacks {len(new)} weights, which would be random: {', '.join(new[:5])}"
+            f"{' and more' if len(new) > 5 else ''}; take another revision, or check that the architecture is right."
+        )
+
+
+def _auto_class(config: PretrainedConfig) -> type:
+    return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM

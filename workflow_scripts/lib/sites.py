@@ -1,0 +1,88 @@
+"""Neuron sites: the modules whose output units are the neurons.
+
+A neuron is one output unit of a linear layer (before the activation function where the layer feeds one). By default
+those are the linear layers inside MLPs, found by rule from the names of modules.
+"""
+
+import fnmatch
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from workflow_scripts.lib.errors import StudyError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# What the parts of an MLP are called across architectures: `mlp` (BLOOM, GPT-2, Llama, Cohere, Falcon, GPT-NeoX),
+# `DenseReluDense` (T5), `fc1`, `fc2` (OPT, XGLM), `feed_forward`, `ffn`, `ff` (others).
+MLP_NAMES = {"mlp", "densereludense", "fc1", "fc2", "feed_forward", "feedforward", "ffn", "ff"}
+
+
+class NeuronSite(BaseModel):
+    """A module whose outputs are neurons, and where they lie among all neurons of the model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    module: str = Field(description="Name inside the backbone, like h.0.mlp.dense_h_to_4h.")
+    layer: int = Field(description="Number of the transformer block.")
+    width: int = Field(description="Number of output units.")
+    offset: int = Field(description="Index of the first unit among all neurons.")
+
+
+def find_sites(backbone: "nn.Module", sites: Literal["mlp", "linear"] | Sequence[str] = "mlp") -> list[NeuronSite]:
+    """The neuron sites of a backbone, in the order in which its modules are registered.
+
+    Args:
+        backbone: the transformer without its LM head.
+        sites: `mlp` for the linear layers inside MLPs, `linear` for all linear layers, or patterns with `*`.
+
+    Raises:
+        StudyError: nothing is found, or a pattern matches no linear layer.
+    """
+    linears = {name: module for name, module in backbone.named_modules() if output_width(module) is not None}
+    if sites == "mlp":
+        chosen = [name for name in linears if MLP_NAMES & set(name.lower().split(".")) and _layer(name) is not None]
+    elif sites == "linear":
+        chosen = [name for name in linears if _layer(name) is not None]
+    else:
+        for pattern in sites:
+            if not fnmatch.filter(linears, pattern):
+                raise StudyError(f"neurons.sites: no linear layer matches {pattern!r}; the model has {_some(linears)}.")
+        chosen = [name for name in linears if any(fnmatch.fnmatchcase(name, pattern) for pattern in sites)]
+    if not chosen:
+        raise StudyError(
+            f"neurons.sites: no {sites} layers were found by name in {type(backbone).__name__}, whose linear layers "
+            f"are {_some(linears) or 'none'}; give neurons.sites as a list of patterns of module names."
+        )
+    found, offset = [], 0
+    for name in chosen:
+        width = output_width(linears[name])
+        found.append(NeuronSite(module=name, layer=_layer(name) or 0, width=width, offset=offset))
+        offset += width
+    return found
+
+
+def count_neurons(sites: Sequence[NeuronSite]) -> int:
+    """Number of neurons over all sites."""
+    return sum(site.width for site in sites)
+
+
+def output_width(module: "nn.Module") -> int | None:
+    """Number of output units of a linear layer (`Linear`, or GPT-2's `Conv1D`); None for any other module."""
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
+
+    if isinstance(module, nn.Linear):
+        return module.out_features
+    return module.nf if isinstance(module, Conv1D) else None
+
+
+def _layer(name: str) -> int | None:
+    return next((int(part) for part in name.split(".") if part.isdigit()), None)
+
+
+def _some(names: Sequence[str], count: int = 8) -> str:
+    names = list(names)
+    return ", ".join(names[:count]) + (f" and {len(names) - count} more" if len(names) > count else "")
