@@ -1,8 +1,8 @@
 """What ranking found out about every neuron, on disk: HDF5, datasets [languages, neurons] of float64.
 
 `expertise` (AUROC or average precision of a language against the others), `gap` (standardised mean gap), and what a
-unit can be forced to: `mean` and `median` of the pooled response to the language's sentences, `token_mean` over all tokens.
-Top-k is a slice of these, so another k costs nothing.
+unit can be forced to: `mean` and `median` of the pooled response to the language's sentences, `token_mean` over all
+tokens. Top-k is a slice of these, so another k costs nothing.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,138 @@
+"""Interventions: what a condition does to a model while it is applied, and that nothing remains after."""
+
+import numpy as np
+import pytest
+import torch
+
+from workflow_scripts.lib.batching import batches
+from workflow_scripts.lib.conditions import Condition, Site, read_condition, write_condition
+from workflow_scripts.lib.embedding import embed
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.interventions import get_method, intervene, methods
+
+ARCHITECTURES = ["bloom", "cohere", "gpt2", "llama", "mt5"]
+
+
+def force(site, units, values, **fields) -> Condition:
+    sites = [Site(module=site.module, width=site.width, units=units, parameters={"value": values})]
+    return Condition(name="test", model="tiny", method="force", units="expert", k=len(units), sites=sites, **fields)
+
+
+def outputs(model, module_name, token_ids, condition):
+    """What a module puts out, and the model's hidden states, under a condition; the module's hook runs last."""
+    kept = []
+    (batch,) = batches(token_ids, 1000, model.pad_id)
+    module = dict(model.backbone.named_modules())[module_name]
+    handle = module.register_forward_hook(lambda *call: kept.append(call[2].clone()))
+    with intervene(model, condition):
+        hidden = model.forward(batch)
+    handle.remove()
+    return kept[0], hidden
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_no_units_is_the_base_model_bit_for_bit(load, texts, architecture):
+    model = load(architecture)
+    base = embed(model, texts)
+    with intervene(model, Condition(name="base", model="tiny")):
+        assert np.array_equal(embed(model, texts), base)
+    with intervene(model, force(model.manifest.sites[0], [], [])):
+        assert np.array_equal(embed(model, texts), base)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_forced_units_have_their_value_at_every_position_and_others_are_untouched(load, architecture):
+    model = load(architecture)
+    site, token_ids = model.manifest.sites[0], [[1, 40, 50, 60], [1, 41, 51]]
+    before, hidden_before = outputs(model, site.module, token_ids, Condition(name="base", model="tiny"))
+    after, hidden_after = outputs(model, site.module, token_ids, force(site, [2, 5], [0.25, -3.0]))
+    assert (after[..., 2] == 0.25).all()
+    assert (after[..., 5] == -3.0).all()
+    others = [unit for unit in range(site.width) if unit not in (2, 5)]
+    assert torch.equal(after[..., others], before[..., others])
+    assert (hidden_after - hidden_before).abs().max() > 1e-4
+
+
+def test_the_effect_equals_a_model_whose_weights_force_the_unit(load, texts):
+    """Zeroing a unit's weights and putting the value in its bias is the same intervention, done by hand."""
+    value = 1.5
+    by_hooks = load("gpt2")
+    site = by_hooks.manifest.sites[0]
+    with intervene(by_hooks, force(site, [7], [value])):
+        intervened = embed(by_hooks, texts)
+    by_hand = load("gpt2")
+    layer = by_hand.backbone.h[0].mlp.c_fc
+    layer.weight[:, 7], layer.bias[7] = 0, value
+    np.testing.assert_allclose(intervened, embed(by_hand, texts), rtol=1e-5, atol=1e-5)
+
+
+def test_the_last_position_alone_can_be_changed(load):
+    model = load("gpt2")
+    site, token_ids = model.manifest.sites[0], [[1, 40, 50, 60], [1, 41]]
+    before, _ = outputs(model, site.module, token_ids, Condition(name="base", model="tiny"))
+    after, _ = outputs(model, site.module, token_ids, force(site, [3], [9.0], positions="last"))
+    changed = (after != before).nonzero().tolist()
+    assert changed == [[0, 3, 3], [1, 1, 3]]
+
+
+def test_generation_is_intervened_on_at_every_step(load):
+    model = load("bloom")
+    site = model.manifest.sites[-1]
+    seen = []
+    module = dict(model.backbone.named_modules())[site.module]
+    with intervene(model, force(site, [0], [2.0])):
+        handle = module.register_forward_hook(lambda *call: seen.append(call[2][..., 0].clone()))
+        model.model.generate(torch.tensor([[1]]), max_new_tokens=4, do_sample=False, eos_token_id=None)
+        handle.remove()
+    assert len(seen) == 4
+    assert all((step == 2.0).all() for step in seen)
+
+
+def test_nothing_remains_after_the_block_even_when_it_fails(load, texts):
+    model = load("llama")
+    base = embed(model, texts)
+    with pytest.raises(RuntimeError, match="inside"), intervene(model, force(model.manifest.sites[0], [1], [5.0])):
+        raise RuntimeError("inside")
+    assert not any(module._forward_hooks for module in model.model.modules())
+    assert np.array_equal(embed(model, texts), base)
+
+
+def test_a_condition_of_another_model_is_refused_and_leaves_no_hook(load):
+    bloom, llama = load("bloom"), load("llama")
+    condition = force(llama.manifest.sites[0], [1], [5.0])
+    with pytest.raises(StudyError, match="made for another model"), intervene(bloom, condition):
+        pass
+    assert not any(module._forward_hooks for module in bloom.model.modules())
+
+
+def test_methods_are_found_by_name():
+    assert get_method("force") is methods()["force"]
+    with pytest.raises(StudyError, match=r"intervention\.method: forse is not one of .*force"):
+        get_method("forse")
+
+
+def test_a_condition_survives_its_file(tmp_path, load):
+    condition = force(load("bloom").manifest.sites[1], [0, 3], [0.1, 1e-30], target="es", pooling="max")
+    write_condition(tmp_path / "condition.json", condition)
+    assert read_condition(tmp_path / "condition.json") == condition
+
+
+@pytest.mark.parametrize(
+    ("units", "values", "message"),
+    [
+        ([3, 1], [0.0, 0.0], "ascending"),
+        ([1, 1], [0.0, 0.0], "ascending"),
+        ([1, 99], [0.0, 0.0], "below 10"),
+        ([1, 2], [0.0], "1 values of 'value' for 2 units"),
+    ],
+)
+def test_impossible_sites_are_refused(units, values, message):
+    with pytest.raises(ValueError, match=message):
+        Site(module="m", width=10, units=units, parameters={"value": values})
+
+
+def test_a_damaged_condition_file_is_refused(tmp_path):
+    path = tmp_path / "condition.json"
+    path.write_text('{"name": "es-expert')
+    with pytest.raises(StudyError, match="not a valid condition"):
+        read_condition(path)
