@@ -13,7 +13,18 @@ from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import write_text
 
 # Read as text even where a file has no value in them, as the unintervened model has no target.
-TEXT_COLUMNS = ("model", "condition", "method", "units", "target", "pooling", "dataset", "query", "candidate", "language")
+TEXT_COLUMNS = (
+    "model",
+    "condition",
+    "method",
+    "units",
+    "target",
+    "pooling",
+    "dataset",
+    "query",
+    "candidate",
+    "language",
+)
 
 DISTANCES = {
     "pairs": "mean cosine distance over all cross-language sentence pairs",
@@ -43,8 +54,6 @@ class Model(BaseModel):
 def read_metrics(paths: list[Path], columns: list[str]) -> pd.DataFrame:
     """Concatenate metric CSVs: one row an observation, the condition in the leading columns.
 
-    Only the unintervened model (units `none`) and interventions on experts (units `expert`) are kept.
-
     Raises:
         StudyError: a file lacks one of `columns`.
     """
@@ -63,12 +72,11 @@ def read_metrics(paths: list[Path], columns: list[str]) -> pd.DataFrame:
         needed = ["model", "condition", "units", "target", "pooling", *columns]
         if absent := [column for column in needed if column not in frame.columns]:
             raise StudyError(
-                f"{path} has no column {', '.join(absent)}, so it is not the metric CSV expected here; delete it and run "
-                "again."
+                f"{path} has no column {', '.join(absent)}, so it is not the metric CSV expected here; delete it and "
+                "run again."
             )
         frames.append(frame)
-    metrics = pd.concat(frames, ignore_index=True)
-    return metrics[metrics["units"].isin(["none", "expert"])]
+    return pd.concat(frames, ignore_index=True)
 
 
 def grid(**values: list[str]) -> pd.DataFrame:
@@ -101,8 +109,8 @@ def select(metrics: pd.DataFrame, wanted: pd.DataFrame, what: str) -> pd.DataFra
         same = found[(found[key] == first).all(axis=1)]
         conditions = ", ".join(sorted(same["condition"].unique())) if "condition" in same else "unknown"
         raise StudyError(
-            f"The {what} hold {len(same)} rows with {_named(first)} (conditions: {conditions}), where one is needed. Give "
-            "the files of one data set and of one k a model."
+            f"The {what} hold {len(same)} rows with {_named(first)} (conditions: {conditions}), where one is needed. "
+            "Give the files of one data set and of one k a model."
         )
     return found.drop(columns="source")
 
@@ -194,9 +202,7 @@ def write(tidy: pd.DataFrame, table: Table, csv: Path, markdown: Path, latex: Pa
 def as_markdown(table: Table) -> str:
     """The table in GitHub's Markdown, the caption above it."""
     headers = [f"{column.group}: {column.text}" if column.group else column.text for column in table.columns]
-    rows = [
-        [f"*{_markdown(cell.text)}*" if cell.gray else _markdown(cell.text) for cell in row] for row in table.rows
-    ]
+    rows = [[f"*{_markdown(cell.text)}*" if cell.gray else _markdown(cell.text) for cell in row] for row in table.rows]
     alignment = ["left"] * table.labels + ["right"] * (len(headers) - table.labels)
     text = tabulate(
         rows, [_markdown(header) for header in headers], tablefmt="pipe", disable_numparse=True, colalign=alignment
@@ -212,6 +218,7 @@ def _markdown(text: str) -> str:
 LATEX = str.maketrans(
     {character: "\\" + character for character in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"}
+    | {"[": "{[}", "]": "{]}"}  # else the argument of a line break or a rule
     | {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "Δ": r"$\Delta$", "–": "--"}
 )
 
@@ -222,45 +229,54 @@ def _latex(shown: Column | Cell) -> str:
 
 
 def as_latex(table: Table, label: str) -> str:
-    """The table as a LaTeX float in the manner of booktabs; a repeated label is shown once."""
-    headers = [" & ".join(_latex(column) for column in table.columns)]
-    if spans := _spans(table.columns):
-        groups = [
-            rf"\multicolumn{{{last - first + 1}}}{{c}}{{{group.translate(LATEX)}}}" if group else " & " * (last - first)
-            for group, first, last in spans
-        ]
-        rules = " ".join(rf"\cmidrule(lr){{{first + 1}-{last + 1}}}" for group, first, last in spans if group)
-        headers = [" & ".join(groups), rules, *headers]
-    lines = [header if header.startswith(r"\cmidrule") else rf"{header} \\" for header in headers]
-    body, above = [], None
-    for row in table.rows:
-        if above and row[0] != above[0]:
-            body.append(r"\midrule")
-        shown, repeated = [], above is not None
-        for position, cell in enumerate(row):
-            repeated = repeated and position < table.labels - 1 and cell == above[position]
-            shown.append("" if repeated else _latex(cell))
-        body.append(" & ".join(shown) + r" \\")
-        above = row
+    """The table as a LaTeX float in the manner of booktabs; a label repeated below itself is shown once."""
     alignment = "l" * table.labels + "c" * (len(table.columns) - table.labels)
-    return "\n".join(
-        [
-            r"% Needs \usepackage{booktabs} and \usepackage{xcolor}.",
-            r"\begin{table*}[t]",
-            r"\centering",
-            rf"\begin{{tabular}}{{{alignment}}}",
-            r"\toprule",
-            *lines,
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            rf"\caption{{{_latex(Cell(' '.join(_sentences(table, 'Gray'))))}}}",
-            rf"\label{{{label}}}",
-            r"\end{table*}",
-            "",
-        ]
-    )
+    caption = " ".join(_sentences(table, "Gray")).translate(LATEX)
+    lines = [
+        r"% Needs \usepackage{booktabs} and \usepackage{xcolor}.",
+        r"\begin{table*}[t]",
+        r"\centering",
+        rf"\begin{{tabular}}{{{alignment}}}",
+        r"\toprule",
+        *_latex_groups(table.columns),
+        _latex_row([_latex(column) for column in table.columns]),
+        r"\midrule",
+        *_latex_body(table),
+        r"\bottomrule",
+        r"\end{tabular}",
+        rf"\caption{{{caption}}}",
+        rf"\label{{{label}}}",
+        r"\end{table*}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_row(cells: list[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _latex_groups(columns: list[Column]) -> list[str]:
+    cells, rules = [], []
+    for group, first, last in _spans(columns):
+        cells.append(rf"\multicolumn{{{last - first + 1}}}{{c}}{{{group.translate(LATEX)}}}")
+        rules += [rf"\cmidrule(lr){{{first + 1}-{last + 1}}}"] if group else []
+    return [_latex_row(cells), " ".join(rules)] if cells else []
+
+
+def _latex_body(table: Table) -> list[str]:
+    lines = []
+    above = None
+    for row in table.rows:
+        if above and table.labels > 1 and row[0] != above[0]:
+            lines.append(r"\midrule")
+        shown = [_latex(cell) for cell in row]
+        for position in range(table.labels - 1):
+            if above is None or row[position] != above[position]:
+                break
+            shown[position] = ""
+        lines.append(_latex_row(shown))
+        above = row
+    return lines
 
 
 def _spans(columns: list[Column]) -> list[tuple[str, int, int]]:
@@ -287,34 +303,34 @@ PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 <title>{{ table.title }}</title>
 <style>
 :root { color-scheme: light; }
-body { margin: 2.5rem auto; max-width: 68rem; padding: 0 1.5rem; background: #fff; color: #1f2328;
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+body { margin: 2.5rem auto; max-width: 72rem; padding: 0 1.5rem; background: #fff; color: #1f2328;
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 h1 { margin: 0 0 1rem; font-size: 1.25rem; font-weight: 600; }
-.scroll { overflow-x: auto; }
+figure { margin: 0; }
+figure div { overflow-x: auto; }
+figcaption { margin-top: 0.75rem; max-width: 48rem; color: #59636e; font-size: 0.875rem; }
 table { border-collapse: collapse; border-block: 2px solid #1f2328; font-variant-numeric: tabular-nums; }
-caption { caption-side: bottom; padding-top: 0.75rem; max-width: 46rem; text-align: left; color: #59636e;
-  font-size: 0.875rem; }
-th, td { padding: 0.3rem 0.9rem; text-align: right; white-space: nowrap; font-weight: normal; }
+th, td { padding: 0.28rem 0.75rem; text-align: right; white-space: nowrap; font-weight: normal; }
 th.label { text-align: left; }
 thead th { padding: 0; border-bottom: 1px solid #1f2328; font-weight: 600; }
-thead th.group { padding: 0.3rem 0.9rem; border-bottom: 1px solid #d1d9e0; text-align: center; }
+thead th.group { padding: 0.28rem 0.75rem; border-bottom: 1px solid #d1d9e0; text-align: center; }
 thead th.group:empty { border-bottom: none; }
-thead button { all: unset; box-sizing: border-box; width: 100%; padding: 0.3rem 0.9rem; cursor: pointer; }
+thead button { all: unset; box-sizing: border-box; width: 100%; padding: 0.28rem 0.75rem; cursor: pointer; }
 thead button:hover { background: #f6f8fa; }
 thead button:focus-visible { outline: 2px solid #0969da; outline-offset: -2px; }
 thead button::after { content: "↕"; margin-left: 0.4em; color: #c4cbd2; }
 th[aria-sort="ascending"] button::after { content: "↑"; color: inherit; }
 th[aria-sort="descending"] button::after { content: "↓"; color: inherit; }
 tbody tr:hover { background: #f6f8fa; }
-tbody tr.first:not(:first-child) > * { border-top: 1px solid #d1d9e0; }
-.gray { color: #8c959f; }
+table:not(:has([aria-sort])) tbody tr.first:not(:first-child) > * { border-top: 1px solid #d1d9e0; }
+.gray { color: #848d97; }
 </style>
 </head>
 <body>
 <h1>{{ table.title }}</h1>
-<div class="scroll">
+<figure>
+<div>
 <table>
-<caption>{{ sentences | join(" ") }} Click a column's header to sort by it.</caption>
 <thead>
 {% if spans %}
 <tr>
@@ -332,7 +348,7 @@ tbody tr.first:not(:first-child) > * { border-top: 1px solid #d1d9e0; }
 </thead>
 <tbody>
 {% for row in table.rows %}
-<tr{% if loop.changed(row[0].text) %} class="first"{% endif %}>
+<tr{% if table.labels > 1 and loop.changed(row[0].text) %} class="first"{% endif %}>
 {% for cell in row %}
 {% set tag = "th" if loop.index0 < table.labels else "td" %}
 <{{ tag }}{% if tag == "th" %} scope="row" class="label"{% elif cell.gray %} class="gray"{% endif %}\
@@ -343,6 +359,8 @@ tbody tr.first:not(:first-child) > * { border-top: 1px solid #d1d9e0; }
 </tbody>
 </table>
 </div>
+<figcaption>{{ sentences | join(" ") }} Click a column's header to sort by it.</figcaption>
+</figure>
 <script>
 // A header's button sorts upwards, then downwards, then brings the first order back. Undefined values come last.
 const body = document.querySelector("tbody");
