@@ -81,8 +81,8 @@ def _module(model: "LanguageModel", site: Site) -> "torch.nn.Module":
 def _hook(model: "LanguageModel", site: Site, method: Method, last_only: bool):
     import torch
 
-    units = torch.tensor(site.units)
-    parameters = {name: torch.tensor(values) for name, values in site.parameters.items()}
+    units = torch.tensor(site.units, dtype=torch.long)
+    parameters = {name: torch.tensor(values, dtype=torch.float32) for name, values in site.parameters.items()}
 
     def change(module, inputs, output):
         nonlocal units, parameters

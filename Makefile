@@ -1,0 +1,48 @@
+# Two commands: `make demo` and `make test`. Both make .venv and install the locked requirements first.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+CORES ?= all
+
+.PHONY: demo test lint format lock schema clean
+
+demo: .venv/installed
+	$(BIN)/snakemake --cores $(CORES)
+	$(BIN)/snakemake --report report.html
+	@echo; cat results/table2.md; echo; echo "The report with every table and figure: $(CURDIR)/report.html"
+
+test: .venv/installed-dev lint
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check .
+	$(BIN)/snakemake --lint
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt .
+
+# `python -m venv` needs a package of its own on Debian; pip can fill a bare environment as well.
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Python 3.11 to 3.13 is needed; give one as PYTHON=")'
+	$(PYTHON) -m venv --without-pip .venv
+	$(PYTHON) -m pip --python .venv install --quiet pip
+
+.venv/installed: envs/requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet -r envs/requirements.txt
+	touch $@
+
+.venv/installed-dev: envs/requirements-dev.txt .venv/installed
+	$(BIN)/python -m pip install --quiet -r envs/requirements-dev.txt
+	touch $@
+
+# The lock leaves out what torch pins by itself (CUDA libraries), so that it serves CPU and GPU builds alike.
+lock: .venv/installed-dev
+	$(BIN)/python -m pip install --quiet uv
+	for set in requirements requirements-dev; do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --upgrade \
+			$$(sed 's/^/--no-emit-package /' envs/from-torch.txt) envs/$$set.in -o envs/$$set.txt || exit 1; \
+	done

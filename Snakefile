@@ -1,0 +1,60 @@
+# Steering into New Embedding Spaces: texts -> activations -> experts -> conditions -> embeddings -> metrics -> tables,
+# figures. Ask for any file by name, or for one of the targets all, tables, figures, models, texts; the files of rules/
+# follow the flow.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+
+
+pathvars:
+    results=CONFIG.results,
+    logs=f"{CONFIG.results}/logs",
+    benchmarks=f"{CONFIG.results}/benchmarks",
+
+
+report: "report/workflow.rst"
+
+
+localrules:
+    all,
+    tables,
+    figures,
+    models,
+    texts,
+
+
+wildcard_constraints:
+    model=alternatives(CONFIG.study.models),
+    dataset=alternatives(PLAN.datasets),
+    condition=PLAN.condition_pattern,
+    pooling=alternatives(PLAN.poolings),
+    target=alternatives(CONFIG.study.targets),
+
+
+include: "rules/texts.smk"
+include: "rules/models.smk"
+include: "rules/activations.smk"
+include: "rules/experts.smk"
+include: "rules/conditions.smk"
+include: "rules/embeddings.smk"
+include: "rules/metrics.smk"
+include: "rules/tables.smk"
+include: "rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.tables.input,
+        rules.figures.input,
+        expand("<results>/models/{model}/evaluation.csv", model=PLAN.models_from("train")),
+
+
+onerror:
+    print(explain_failures(log), file=sys.stderr)

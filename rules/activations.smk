@@ -1,0 +1,24 @@
+# Responses of all neurons to the probing sentences, one job a model.
+
+
+rule activations:
+    input:
+        model="<results>/models/{model}/model.json",
+        texts=f"<results>/texts/{CONFIG.study.probing.dataset}.parquet",
+    output:
+        activations="<results>/activations/{model}.h5",
+    log:
+        "<logs>/activations/{model}.log",
+    benchmark:
+        "<benchmarks>/activations/{model}.tsv"
+    threads: CONFIG.compute.threads
+    resources:
+        gpu=1,
+        tokens_per_batch=tokens_per_batch,
+    params:
+        spec=PLAN.activations(),
+        code=code("activations"),
+    shell:
+        "python -m workflow_scripts.activations --spec {params.spec:q} --code {params.code} --cache {CONFIG.cache:q}"
+        " --device {CONFIG.compute.device} --tokens-per-batch {resources.tokens_per_batch}"
+        " --model {input.model:q} --texts {input.texts:q} --activations {output.activations:q} 2> {log:q}"

@@ -1,0 +1,113 @@
+# The validated config, the plan made of it, and what rules share. No rules here.
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, workflow.basedir)
+
+from workflow_scripts.lib.config.study import read_config
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.failures import explain_failures
+from workflow_scripts.lib.fingerprint import fingerprint
+from workflow_scripts.lib.plan import BASE, ConditionName, Plan
+
+try:
+    CONFIG = read_config(config, workflow.configfiles)
+except StudyError as error:
+    raise WorkflowError(str(error)) from None
+
+PLAN = Plan(CONFIG)
+PACKAGE = Path(workflow.basedir, "workflow_scripts")
+ALIGNMENT = CONFIG.study.alignment.dataset
+PARAPHRASE = CONFIG.study.paraphrase.dataset
+
+# Stages run as `python -m workflow_scripts.<stage>` with the Python that runs Snakemake, from any working directory.
+shell.prefix(
+    f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH" '
+    f"PYTHONPATH={shlex.quote(workflow.basedir)} PYTHONUNBUFFERED=1 TOKENIZERS_PARALLELISM=false; "
+)
+
+
+def alternatives(names):
+    """A pattern that matches exactly these names."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def code(stage):
+    """Fingerprint of everything in the package that a stage runs."""
+    return fingerprint(f"workflow_scripts.{stage}", PACKAGE)
+
+
+def tokens_per_batch(wildcards):
+    """Tokens that one forward pass of this model may hold."""
+    return CONFIG.models[wildcards.model].tokens_per_batch or CONFIG.compute.tokens_per_batch
+
+
+def model_weights(wildcards):
+    """Weights that the workflow itself makes; none for a model on the hub or in a directory."""
+    made = CONFIG.models[wildcards.model].source in ("train", "gguf")
+    return [f"<results>/models/{wildcards.model}/weights/model.safetensors"] if made else []
+
+
+def model_directory(wildcards):
+    """Directory of those weights."""
+    made = CONFIG.models[wildcards.model].source in ("train", "gguf")
+    return str(Path(CONFIG.results, "models", wildcards.model, "weights")) if made else None
+
+
+def ranking(wildcards):
+    """The ranking of neurons that a condition takes its units from."""
+    pooling = ConditionName.parse(wildcards.condition).pooling
+    return f"<results>/experts/{wildcards.model}/{pooling}.h5"
+
+
+def metric(name, dataset, condition="{condition}"):
+    """Path of a metric CSV."""
+    return f"<results>/metrics/{{model}}/{condition}/{dataset}/{name}.csv"
+
+
+def shown_metrics(name, dataset, targets=None, base=True):
+    """Metric CSVs of all models under their expert conditions, and unintervened."""
+    return [
+        metric(name, dataset, condition).format(model=model)
+        for model in CONFIG.study.models
+        for condition in [*([BASE] if base else []), *PLAN.experts_of(model, targets)]
+    ]
+
+
+def table(number):
+    """Output files of a table; the HTML page is what the report shows."""
+    path = f"<results>/table{number}"
+    return {
+        "csv": f"{path}.csv",
+        "markdown": f"{path}.md",
+        "latex": f"{path}.tex",
+        "html": report(
+            f"{path}.html",
+            caption=f"{workflow.basedir}/report/table{number}.rst",
+            category="Tables",
+            labels={"table": f"Table {number}"},
+        ),
+    }
+
+
+def figure_files(kind):
+    """Files of the shown target's figure of a kind."""
+    return {
+        suffix: f"<results>/figures/{kind}/{CONFIG.study.shown_target}.{suffix}" for suffix in ("pdf", "png", "csv")
+    }
+
+
+def figure_output(number):
+    """Output files of a figure by the paper's number; the PNG is what the report shows."""
+    path = f"<results>/figure{number}"
+    shown = report(
+        f"{path}.png",
+        caption=f"{workflow.basedir}/report/figure{number}.rst",
+        category="Figures",
+        labels={"figure": f"Figure {number}"},
+    )
+    return {"pdf": f"{path}.pdf", "png": shown, "csv": f"{path}.csv"}

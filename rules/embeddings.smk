@@ -1,0 +1,26 @@
+# Sentence embeddings, one job a model, condition and data set.
+
+
+rule embeddings:
+    input:
+        model="<results>/models/{model}/model.json",
+        condition="<results>/conditions/{model}/{condition}.json",
+        texts="<results>/texts/{dataset}.parquet",
+    output:
+        embeddings="<results>/embeddings/{model}/{condition}/{dataset}.h5",
+    log:
+        "<logs>/embeddings/{model}/{condition}/{dataset}.log",
+    benchmark:
+        "<benchmarks>/embeddings/{model}/{condition}/{dataset}.tsv"
+    threads: CONFIG.compute.threads
+    resources:
+        gpu=1,
+        tokens_per_batch=tokens_per_batch,
+    params:
+        spec=lambda wildcards: PLAN.embeddings(wildcards.condition, wildcards.dataset),
+        code=code("embeddings"),
+    shell:
+        "python -m workflow_scripts.embeddings --spec {params.spec:q} --code {params.code} --cache {CONFIG.cache:q}"
+        " --device {CONFIG.compute.device} --tokens-per-batch {resources.tokens_per_batch}"
+        " --model {input.model:q} --condition {input.condition:q} --texts {input.texts:q}"
+        " --embeddings {output.embeddings:q} 2> {log:q}"

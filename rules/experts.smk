@@ -1,0 +1,20 @@
+# Ranking of all neurons, every probing language against the others.
+
+
+rule experts:
+    input:
+        model="<results>/models/{model}/model.json",
+        activations="<results>/activations/{model}.h5",
+    output:
+        experts="<results>/experts/{model}/{pooling}.h5",
+    log:
+        "<logs>/experts/{model}/{pooling}.log",
+    benchmark:
+        "<benchmarks>/experts/{model}/{pooling}.tsv"
+    threads: CONFIG.compute.threads
+    params:
+        spec=lambda wildcards: PLAN.experts(wildcards.pooling),
+        code=code("experts"),
+    shell:
+        "python -m workflow_scripts.experts --spec {params.spec:q} --model {input.model:q}"
+        " --activations {input.activations:q} --experts {output.experts:q} 2> {log:q}"

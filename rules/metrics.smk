@@ -1,0 +1,79 @@
+# Tidy CSVs of what the embeddings show, one observation a row.
+
+
+rule distances:
+    input:
+        embeddings=f"<results>/embeddings/{{model}}/{{condition}}/{ALIGNMENT}.h5",
+        condition="<results>/conditions/{model}/{condition}.json",
+    output:
+        distances=metric("distances", ALIGNMENT),
+        medoid=metric("medoid", ALIGNMENT),
+    log:
+        "<logs>/distances/{model}/{condition}.log",
+    params:
+        spec=PLAN.distances(),
+        code=code("distances"),
+    shell:
+        "python -m workflow_scripts.distances --spec {params.spec:q} --embeddings {input.embeddings:q}"
+        " --condition {input.condition:q} --distances {output.distances:q} --medoid {output.medoid:q} 2> {log:q}"
+
+
+rule retrieval:
+    input:
+        embeddings=f"<results>/embeddings/{{model}}/{{condition}}/{ALIGNMENT}.h5",
+        condition="<results>/conditions/{model}/{condition}.json",
+    output:
+        retrieval=metric("retrieval", ALIGNMENT),
+    log:
+        "<logs>/retrieval/{model}/{condition}.log",
+    benchmark:
+        "<benchmarks>/retrieval/{model}/{condition}.tsv"
+    params:
+        spec=PLAN.retrieval(),
+        code=code("retrieval"),
+    shell:
+        "python -m workflow_scripts.retrieval --spec {params.spec:q} --embeddings {input.embeddings:q}"
+        " --condition {input.condition:q} --retrieval {output.retrieval:q} 2> {log:q}"
+
+
+rule paraphrase:
+    input:
+        base=f"<results>/embeddings/{{model}}/{BASE}/{PARAPHRASE}.h5",
+        intervened=f"<results>/embeddings/{{model}}/{{condition}}/{PARAPHRASE}.h5",
+        condition="<results>/conditions/{model}/{condition}.json",
+    output:
+        paraphrase=metric("paraphrase", PARAPHRASE),
+    log:
+        "<logs>/paraphrase/{model}/{condition}.log",
+    wildcard_constraints:
+        condition=PLAN.changed_pattern,
+    params:
+        spec=lambda wildcards: PLAN.paraphrase(wildcards.condition),
+        code=code("paraphrase"),
+    shell:
+        "python -m workflow_scripts.paraphrase --spec {params.spec:q} --base {input.base:q}"
+        " --intervened {input.intervened:q} --condition {input.condition:q}"
+        " --paraphrase {output.paraphrase:q} 2> {log:q}"
+
+
+rule correlations:
+    input:
+        base_distances=metric("distances", ALIGNMENT, BASE),
+        base_retrieval=metric("retrieval", ALIGNMENT, BASE),
+        distances=metric("distances", ALIGNMENT),
+        retrieval=metric("retrieval", ALIGNMENT),
+        condition="<results>/conditions/{model}/{condition}.json",
+    output:
+        correlations=metric("correlations", ALIGNMENT),
+    log:
+        "<logs>/correlations/{model}/{condition}.log",
+    wildcard_constraints:
+        condition=PLAN.changed_pattern,
+    params:
+        spec=lambda wildcards: PLAN.correlations(wildcards.model, wildcards.condition),
+        code=code("correlations"),
+    shell:
+        "python -m workflow_scripts.correlations --spec {params.spec:q}"
+        " --base-distances {input.base_distances:q} --base-retrieval {input.base_retrieval:q}"
+        " --distances {input.distances:q} --retrieval {input.retrieval:q} --condition {input.condition:q}"
+        " --correlations {output.correlations:q} 2> {log:q}"

@@ -1,0 +1,88 @@
+# Models: trained or unpacked where they have to be, then described by a manifest that every later job loads them from.
+
+
+rule train_model:
+    input:
+        texts=lambda wildcards: f"<results>/texts/{CONFIG.models[wildcards.model].train.dataset}.parquet",
+    output:
+        weights="<results>/models/{model}/weights/model.safetensors",
+        rest=multiext(
+            "<results>/models/{model}/weights/",
+            "config.json",
+            "generation_config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+        ),
+    log:
+        "<logs>/train_model/{model}.log",
+    benchmark:
+        "<benchmarks>/train_model/{model}.tsv"
+    wildcard_constraints:
+        model=alternatives(PLAN.models_from("train")),
+    threads: CONFIG.compute.threads
+    params:
+        spec=lambda wildcards: PLAN.training(wildcards.model),
+        code=code("train_model"),
+    shell:
+        "python -m workflow_scripts.train_model --spec {params.spec:q} --texts {input.texts:q}"
+        " --weights {output.weights:q} 2> {log:q}"
+
+
+rule evaluate_model:
+    input:
+        texts=lambda wildcards: f"<results>/texts/{CONFIG.models[wildcards.model].train.held_out}.parquet",
+        training=lambda wildcards: f"<results>/texts/{CONFIG.models[wildcards.model].train.dataset}.parquet",
+        model="<results>/models/{model}/model.json",
+    output:
+        evaluation="<results>/models/{model}/evaluation.csv",
+    log:
+        "<logs>/evaluate_model/{model}.log",
+    wildcard_constraints:
+        model=alternatives(PLAN.models_from("train")),
+    threads: CONFIG.compute.threads
+    params:
+        spec=lambda wildcards: PLAN.evaluation(wildcards.model),
+        code=code("evaluate_model"),
+    shell:
+        "python -m workflow_scripts.evaluate_model --spec {params.spec:q} --texts {input.texts:q}"
+        " --training {input.training:q} --model {input.model:q} --evaluation {output.evaluation:q} 2> {log:q}"
+
+
+rule convert_gguf:
+    output:
+        weights="<results>/models/{model}/weights/model.safetensors",
+        rest=multiext(
+            "<results>/models/{model}/weights/",
+            "config.json",
+            "generation_config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+        ),
+    log:
+        "<logs>/convert_gguf/{model}.log",
+    wildcard_constraints:
+        model=alternatives(PLAN.models_from("gguf")),
+    params:
+        spec=lambda wildcards: PLAN.gguf(wildcards.model),
+        code=code("convert_gguf"),
+    shell:
+        "python -m workflow_scripts.convert_gguf --spec {params.spec:q} --weights {output.weights:q} 2> {log:q}"
+
+
+rule model:
+    input:
+        model_weights,
+    output:
+        manifest="<results>/models/{model}/model.json",
+    log:
+        "<logs>/model/{model}.log",
+    params:
+        spec=lambda wildcards: PLAN.model(wildcards.model, model_directory(wildcards)),
+        code=code("model"),
+    shell:
+        "python -m workflow_scripts.model --spec {params.spec:q} --manifest {output.manifest:q} 2> {log:q}"
+
+
+rule models:
+    input:
+        expand("<results>/models/{model}/model.json", model=CONFIG.study.models),

@@ -1,0 +1,18 @@
+# Data sets to tidy, validated parquet.
+
+
+rule text:
+    output:
+        texts="<results>/texts/{dataset}.parquet",
+    log:
+        "<logs>/texts/{dataset}.log",
+    params:
+        spec=lambda wildcards: PLAN.texts(wildcards.dataset),
+        code=code("texts"),
+    shell:
+        "python -m workflow_scripts.texts --spec {params.spec:q} --texts {output.texts:q} 2> {log:q}"
+
+
+rule texts:
+    input:
+        expand("<results>/texts/{dataset}.parquet", dataset=PLAN.datasets),

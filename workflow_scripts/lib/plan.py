@@ -1,0 +1,344 @@
+"""The plan of a study: which conditions and files its config asks for, and which slice of it each job depends on.
+
+The rules ask the plan; it knows nothing of Snakemake. A job's `spec` is the canonical JSON of everything in the config
+that its result depends on and nothing else: Snakemake reruns the job when, and only when, that text changes.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from workflow_scripts.lib.config.study import Config
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.files import canonical_json
+
+BASE = "base"  # the condition that changes nothing
+
+
+@dataclass(frozen=True)
+class ConditionName:
+    """What the slug of a condition says: `es-expert-max-k100`, `es-random-max-k100-s3`."""
+
+    target: str
+    units: str
+    pooling: str
+    k: int
+    seed: int | None = None
+
+    def __str__(self) -> str:
+        seed = "" if self.seed is None else f"-s{self.seed}"
+        return f"{self.target}-{self.units}-{self.pooling}-k{self.k}{seed}"
+
+    @classmethod
+    def parse(cls, slug: str) -> "ConditionName":
+        """The parts of a slug.
+
+        Raises:
+            StudyError: it is not of that form.
+        """
+        match = re.fullmatch(r"([a-z]+)-(expert|random)-([a-z_]+)-k(\d+)(?:-s(\d+))?", slug)
+        if match is None or (match[2] == "random") != (match[5] is not None):
+            raise StudyError(f"{slug} names no condition; es-expert-max-k100 and es-random-max-k100-s3 do.")
+        return cls(match[1], match[2], match[3], int(match[4]), None if match[5] is None else int(match[5]))
+
+
+def _spec(method: Callable[..., dict[str, Any]]) -> Callable[..., str]:
+    """Make a method that builds a slice of the config return its canonical JSON."""
+
+    def spec(self, *arguments: Any, **options: Any) -> str:
+        return canonical_json(method(self, *arguments, **options))
+
+    spec.__doc__ = method.__doc__
+    return spec
+
+
+class Plan:
+    """The cells of a study's grid and the slices of config they depend on."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.study = config.study
+
+    # What there is
+
+    @property
+    def poolings(self) -> list[str]:
+        """Poolings by which experts are found."""
+        return self.config.experts.poolings
+
+    @property
+    def recorded_poolings(self) -> list[str]:
+        """Poolings that are recorded: those of the experts, and the mean if a forced value needs it."""
+        needed = ["mean"] if self.config.intervention.forced_value == "token_mean" else []
+        return list(dict.fromkeys([*self.poolings, *needed]))
+
+    @property
+    def datasets(self) -> list[str]:
+        """Data sets that the study uses, in its roles or to train a model."""
+        roles = [corpus.dataset for corpus in self._corpora()]
+        trained = [self.config.models[name].train for name in self.study.models]
+        used = [name for train in trained if train for name in (train.dataset, train.held_out)]
+        return list(dict.fromkeys([*roles, *used]))
+
+    def models_from(self, source: str) -> list[str]:
+        """Models of the study that come from `hub`, `path`, `gguf` or `train`."""
+        return [name for name in self.study.models if self.config.models[name].source == source]
+
+    def expert(self, model: str, target: str, pooling: str) -> str:
+        """Slug of the condition on a target's experts, with the model's k."""
+        return str(ConditionName(target, "expert", pooling, self.config.models[model].k))
+
+    def random(self, model: str, target: str, pooling: str) -> list[str]:
+        """Slugs of the random control of that condition, one a seed."""
+        k, seeds = self.config.models[model].k, self.config.random_control.seeds
+        return [str(ConditionName(target, "random", pooling, k, seed)) for seed in seeds]
+
+    def experts_of(self, model: str, targets: list[str] | None = None) -> list[str]:
+        """Slugs of all expert conditions of a model."""
+        return [
+            self.expert(model, target, pooling)
+            for pooling in self.poolings
+            for target in (self.study.targets if targets is None else targets)
+        ]
+
+    # Patterns of wildcards
+
+    @property
+    def changed_pattern(self) -> str:
+        """Regular expression of every condition but the base, at any k and seed."""
+        targets, poolings = "|".join(self.study.targets), "|".join(self.poolings)
+        return rf"({targets})-(expert-({poolings})-k\d+|random-({poolings})-k\d+-s\d+)"
+
+    @property
+    def condition_pattern(self) -> str:
+        """Regular expression of every condition that can be asked for."""
+        return f"{BASE}|{self.changed_pattern}"
+
+    # Slices of config
+
+    @_spec
+    def texts(self, dataset: str):
+        """What a data set's parquet depends on."""
+        languages = list(dict.fromkeys(code for codes in self._uses(dataset) for code in codes))
+        table = self.config.language_table
+        settings = self.config.datasets[dataset]
+        return {
+            "name": dataset,
+            "dataset": settings.model_dump(mode="json"),
+            "languages": languages,
+            "table": {code: table[code].model_dump() for code in languages},
+            "data_root": self.config.data_root if settings.source == "local" else None,
+        }
+
+    @_spec
+    def model(self, model: str, directory: str | None):
+        """What a model's manifest depends on."""
+        blank = {"k": 0, "label": "", "seen": "all"}
+        settings = self.config.models[model]
+        return {
+            "name": model,
+            "model": {**settings.model_dump(mode="json"), **blank},
+            "directory": settings.path if settings.path is not None else directory,
+            "sites": self.config.neurons.sites,
+        }
+
+    @_spec
+    def training(self, model: str):
+        """What a trained model depends on."""
+        train = self.config.models[model].train
+        return {"train": train.model_dump(mode="json"), "part": self.config.datasets[train.dataset].parts[0]}
+
+    @_spec
+    def evaluation(self, model: str):
+        """What the evaluation of a trained model depends on."""
+        train = self.config.models[model].train
+        return {"model": model, "languages": train.languages, "part": self.config.datasets[train.held_out].parts[0]}
+
+    @_spec
+    def gguf(self, model: str):
+        """What an unpacked GGUF model depends on."""
+        settings = self.config.models[model]
+        return {"name": model, "gguf": settings.gguf.model_dump(mode="json"), "dtype": settings.dtype}
+
+    @_spec
+    def activations(self):
+        """What the responses of neurons depend on, beside model and texts."""
+        experts = self.config.experts
+        return {
+            "languages": self.study.probing.languages,
+            "poolings": self.recorded_poolings,
+            "max_tokens": experts.max_tokens,
+            "storage": experts.storage,
+        }
+
+    @_spec
+    def experts(self, pooling: str):
+        """What the ranking of neurons depends on, beside their responses."""
+        return {
+            "languages": self.study.probing.languages,
+            "pooling": pooling,
+            "expertise": self.config.experts.expertise,
+            "token_mean": self.config.intervention.forced_value == "token_mean",
+        }
+
+    @_spec
+    def base_condition(self, model: str):
+        """What the condition that changes nothing depends on."""
+        return {"name": BASE, "model": model}
+
+    @_spec
+    def condition(self, model: str, slug: str):
+        """What a condition depends on, beside the ranking."""
+        name, control = ConditionName.parse(slug), self.config.random_control
+        return {
+            "name": slug,
+            "model": model,
+            "units": name.units,
+            "target": name.target,
+            "pooling": name.pooling,
+            "k": name.k,
+            "seed": name.seed,
+            "selection": self.config.experts.selection,
+            **self.config.intervention.model_dump(),
+            **(control.model_dump(include={"draw", "values"}) if name.units == "random" else {}),
+        }
+
+    @_spec
+    def embeddings(self, condition: str, dataset: str):
+        """What embeddings depend on, beside model, condition and texts."""
+        return {
+            "languages": self.embedded_languages(condition, dataset),
+            "parts": self.config.datasets[dataset].parts,
+            **self.config.embeddings.model_dump(),
+        }
+
+    def embedded_languages(self, condition: str, dataset: str) -> list[str]:
+        """Languages embedded under a condition: of paraphrases, the target alone, since no other is compared."""
+        corpora = [corpus for corpus in self._corpora() if corpus.dataset == dataset]
+        if condition != BASE and corpora == [self.study.paraphrase]:
+            return [ConditionName.parse(condition).target]
+        return list(dict.fromkeys(code for corpus in corpora for code in corpus.languages))
+
+    @_spec
+    def distances(self):
+        """What distances depend on, beside embeddings."""
+        return {"dataset": self.study.alignment.dataset, "languages": self.study.alignment.languages}
+
+    @_spec
+    def retrieval(self):
+        """What retrieval accuracies depend on, beside embeddings."""
+        return {
+            "dataset": self.study.alignment.dataset,
+            "languages": self.study.alignment.languages,
+            "similarities": self.config.metrics.similarities,
+        }
+
+    @_spec
+    def paraphrase(self, condition: str):
+        """What paraphrase retrieval depends on, beside embeddings."""
+        return {
+            "dataset": self.study.paraphrase.dataset,
+            "language": ConditionName.parse(condition).target,
+            "similarities": self.config.metrics.similarities,
+        }
+
+    @_spec
+    def correlations(self, model: str, condition: str):
+        """What correlations depend on, beside distances and retrieval."""
+        candidates = self.study.alignment.languages
+        return {
+            "dataset": self.study.alignment.dataset,
+            "query": ConditionName.parse(condition).target,
+            "candidates": candidates,
+            "seen": self._seen(model),
+            "similarities": self.config.metrics.similarities,
+            "measures": ["pairs", "pairs_centred", "means", "aligned"],
+            **self.config.correlations.model_dump(),
+        }
+
+    @_spec
+    def table1(self):
+        """What Table 1 shows."""
+        return {
+            **self._shown_models(seen=False),
+            "targets": self.study.targets,
+            "languages": self.study.alignment.languages,
+            "measure": self.config.metrics.shown_distance,
+            "medoid": self.config.metrics.shown_medoid,
+        }
+
+    @_spec
+    def table2(self):
+        """What Table 2 shows."""
+        metrics = self.config.metrics
+        return {
+            **self._shown_models(seen=False),
+            "targets": self.study.targets,
+            "similarity": metrics.shown_similarity,
+            "measure": metrics.shown_distance,
+            "candidates_set": metrics.shown_candidates,
+            "confidence": self.config.correlations.confidence,
+        }
+
+    @_spec
+    def paraphrase_table(self, targets: list[str]):
+        """What Tables 3 and 5 show."""
+        return {
+            **self._shown_models(seen=False),
+            "targets": targets,
+            "similarity": self.config.metrics.shown_similarity,
+            "names": self._names(targets),
+        }
+
+    @_spec
+    def retrieval_figure(self, target: str):
+        """What Figures 4 and 5 show."""
+        languages = self.study.alignment.languages
+        return {
+            **self._shown_models(seen=True),
+            "target": target,
+            "languages": languages,
+            "similarity": self.config.metrics.shown_similarity,
+            "names": self._names(languages),
+        }
+
+    @property
+    def tables(self) -> list[int]:
+        """The paper's numbers of the tables that the study has content for."""
+        with_content = {3: self.paraphrase_targets(shown=True), 5: self.paraphrase_targets(shown=False)}
+        return [number for number in (1, 2, 3, 5) if with_content.get(number, True)]
+
+    def paraphrase_targets(self, shown: bool) -> list[str]:
+        """Targets of Table 3 (the shown one) or of Table 5 (the others), where there are paraphrases of them."""
+        codes = self.study.paraphrase.languages
+        return [code for code in self.study.targets if code in codes and (code == self.study.shown_target) == shown]
+
+    def _corpora(self) -> list:
+        return [self.study.probing, self.study.alignment, self.study.paraphrase]
+
+    def _uses(self, dataset: str) -> list[list[str]]:
+        uses = [corpus.languages for corpus in self._corpora() if corpus.dataset == dataset]
+        for name in self.study.models:
+            train = self.config.models[name].train
+            if train is not None and dataset in (train.dataset, train.held_out):
+                uses.append(train.languages)
+        return uses
+
+    def _seen(self, model: str) -> list[str]:
+        seen, candidates = self.config.models[model].seen, self.study.alignment.languages
+        return [code for code in candidates if seen == "all" or code in seen]
+
+    def _shown_models(self, seen: bool) -> dict[str, Any]:
+        models = [
+            {
+                "name": name,
+                "label": self.config.models[name].label,
+                **({"seen": self._seen(name)} if seen else {}),
+            }
+            for name in self.study.models
+        ]
+        return {"models": models, "poolings": self.poolings}
+
+    def _names(self, codes: list[str]) -> dict[str, str]:
+        return {code: self.config.language_table[code].name for code in codes}
