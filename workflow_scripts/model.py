@@ -28,7 +28,7 @@ class Spec(stage.Spec):
     """What the manifest depends on."""
 
     name: str = Field(description="Name of the model in the config.")
-    model: ModelConfig = Field(description="The model in the config; k, seen and label blanked: nothing here needs them.")
+    model: ModelConfig = Field(description="The model in the config; k, seen and label blank: nothing here needs them.")
     directory: str | None = Field(description="Directory of the weights; None for the hub.")
     sites: Literal["mlp", "linear"] | list[str] = Field(description="Which modules' outputs are neurons.")
 

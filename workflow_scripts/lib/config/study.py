@@ -3,8 +3,8 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
-from workflow_scripts.lib.config.datasets import DatasetConfig
 
+from workflow_scripts.lib.config.datasets import DatasetConfig
 from workflow_scripts.lib.config.fields import LanguageCode, Section, Slug
 from workflow_scripts.lib.config.models import ModelConfig
 from workflow_scripts.lib.errors import StudyError

@@ -1,0 +1,53 @@
+"""Measure distances between all pairs of languages, and of each to the medoid of the space (paper, section 4)."""
+
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.lib import stage
+from workflow_scripts.lib.conditions import read_condition
+from workflow_scripts.lib.distances import DISTANCES, MEDOIDS, distances_to
+from workflow_scripts.lib.embedding_files import read_aligned, read_part
+from workflow_scripts.lib.metric_files import write_metric
+
+
+class Spec(stage.Spec):
+    """What the distances depend on."""
+
+    dataset: str = Field(description="Name of the parallel data set.")
+    languages: list[str] = Field(min_length=2, description="Languages of the space.")
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"embeddings": "sentence embeddings (HDF5)", "condition": "the condition they were made under (JSON)"},
+        outputs={"distances": "distances by measure and ordered pair (CSV)", "medoid": "distances to medoids (CSV)"},
+        command=command,
+    )
+    condition = read_condition(files.condition)
+    embeddings = read_aligned(files.embeddings, spec.languages)
+    between = [
+        {"measure": measure, "query": query, "candidate": candidate, "value": matrix[row, column]}
+        for measure, matrix in ((name, distance(embeddings)) for name, distance in DISTANCES.items())
+        for row, query in enumerate(spec.languages)
+        for column, candidate in enumerate(spec.languages)
+        if row != column
+    ]
+    write_metric(files.distances, condition, spec.dataset, pd.DataFrame(between))
+    ids, _ = read_part(files.embeddings, spec.languages[0])
+    to_medoid = []
+    for name, find in MEDOIDS.items():
+        medoid = find(embeddings)
+        for language, value in zip(spec.languages, distances_to(medoid, embeddings), strict=True):
+            where = {
+                "medoid_language": None if medoid.language is None else spec.languages[medoid.language],
+                "medoid_id": None if medoid.sentence is None else ids[medoid.sentence],
+            }
+            to_medoid.append({"medoid": name, "language": language, "value": value, **where})
+    write_metric(files.medoid, condition, spec.dataset, pd.DataFrame(to_medoid))
+
+
+if __name__ == "__main__":
+    stage.run(main)

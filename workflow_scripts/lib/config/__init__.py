@@ -1,0 +1,1 @@
+"""The config as typed models, one module a section."""

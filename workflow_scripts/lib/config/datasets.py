@@ -1,0 +1,85 @@
+"""The `datasets` section: where texts come from and how their files are laid out."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from workflow_scripts.lib.config.fields import Section
+
+Task = Literal["parallel", "paraphrase", "translation", "mining", "paragraphs"]
+TASKS: dict[str, Task] = {
+    "flores200": "parallel",
+    "lines": "parallel",
+    "paws-x": "paraphrase",
+    "tatoeba": "translation",
+    "bucc2018": "mining",
+    "wikipedia": "paragraphs",
+}
+# The sets of sentences that a language has in a data set of each task.
+PARTS: dict[Task, list[str]] = {
+    "parallel": ["sentence"],
+    "paraphrase": ["sentence1", "sentence2"],
+    "translation": ["source", "target"],
+    "mining": ["query", "candidates"],
+    "paragraphs": ["paragraph"],
+}
+FOLDERS = {"flores200": "flores200_dataset", "lines": "."}  # where they are not called like the layout
+
+
+class DatasetConfig(Section):
+    """One data set: a source and a layout."""
+
+    source: Literal["cldr", "local", "hub"] = Field(
+        description="cldr: generated from Unicode CLDR; local: files under data_root; hub: the Hugging Face hub."
+    )
+    layout: Literal["flores200", "lines", "paws-x", "tatoeba", "bucc2018", "wikipedia"] = Field(
+        description="How its files are laid out, and so its task; of a generated one, whose counterpart it is."
+    )
+    split: str = Field(
+        pattern=r"^[A-Za-z0-9_.-]+$", description="Split as the files name it: dev, devtest, test, validation, dev_2k."
+    )
+    sentences: Annotated[int, Field(ge=1)] | None = Field(None, description="Take the first n; all where absent.")
+    path: str | None = Field(None, description="local: folder under data_root, where it is not the layout's usual one.")
+    repository: str | None = Field(None, description="hub: owner/name, or a local directory laid out like the hub's.")
+    revision: str | None = Field(None, description="hub: commit of the repository, 40 hexadecimal digits.")
+    seed: int = Field(0, ge=0, description="cldr: seed of the draw of meanings.")
+    distractors: int = Field(0, ge=0, description="cldr, bucc2018: English sentences that translate no query.")
+
+    @property
+    def task(self) -> Task:
+        """What the data set is for."""
+        return TASKS[self.layout]
+
+    @property
+    def parts(self) -> list[str]:
+        """The sets of sentences that each language has."""
+        return PARTS[self.task]
+
+    @property
+    def folder(self) -> str:
+        """Folder of a local data set under the data root."""
+        return self.path if self.path is not None else FOLDERS.get(self.layout, self.layout)
+
+    @field_validator("revision")
+    @classmethod
+    def _pinned(cls, revision: str | None) -> str | None:
+        if revision is not None and not re.fullmatch(r"[0-9a-f]{40}", revision):
+            raise ValueError(f"{revision!r} is no commit: pin the data set to the 40 hexadecimal digits of one")
+        return revision
+
+    @model_validator(mode="after")
+    def _fits_its_source(self) -> "DatasetConfig":
+        if self.source == "hub" and not self.repository:
+            raise ValueError("source: hub needs repository")
+        if self.source == "hub" and not self.revision and not self.repository.startswith((".", "/")):
+            raise ValueError("source: hub needs revision: pin the repository to a commit")
+        if self.source == "cldr" and self.sentences is None:
+            raise ValueError("source: cldr needs sentences: how many to generate")
+        if self.source != "hub" and (self.repository or self.revision):
+            raise ValueError("repository and revision belong to source: hub")
+        if self.source == "hub" and self.layout == "lines":
+            raise ValueError("layout lines is for local files; a hub data set is one of the other layouts")
+        if ".." in self.folder.split("/"):
+            raise ValueError("path must stay under data_root; set data_root to a folder above")
+        return self

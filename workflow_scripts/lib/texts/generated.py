@@ -1,0 +1,24 @@
+"""Texts generated from Unicode CLDR, as counterparts of the data sets of the study."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from workflow_scripts.lib import cldr
+from workflow_scripts.lib.config.datasets import DatasetConfig
+from workflow_scripts.lib.languages import Language
+
+
+def read_generated(dataset: DatasetConfig, languages: list[str], table: Mapping[str, Language]) -> pd.DataFrame:
+    """Texts of a generated data set, columns `id, lang, part, text` and `topic`, the kind of CLDR sentence."""
+    locales = {code: table[code].cldr or code for code in languages}
+    common = {"split": dataset.split, "languages": locales, "seed": dataset.seed}
+    if dataset.task == "parallel":
+        return cldr.parallel(count=dataset.sentences, **common)
+    if dataset.task == "paraphrase":
+        return cldr.paraphrases(count=dataset.sentences, **common)
+    if dataset.task == "translation":
+        return cldr.translation_pairs(count=dataset.sentences, **common)
+    if dataset.task == "mining":
+        return cldr.mining(queries=dataset.sentences, candidates=dataset.sentences + dataset.distractors, **common)
+    return cldr.paragraphs(count=dataset.sentences, **common)

@@ -1,0 +1,134 @@
+"""Texts from the Hugging Face hub: parquet files of a repository at a pinned commit, read through `datasets`.
+
+A local directory laid out like such a repository can be named instead of one.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from workflow_scripts.lib.config.datasets import DatasetConfig
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.languages import Language
+from workflow_scripts.lib.texts.local import PARAGRAPH_CHARACTERS, Parts, mining, paraphrases
+
+log = logging.getLogger(__name__)
+WIKIPEDIA = "20231101"  # snapshot that the paper takes (appendix B)
+
+
+def read_hub(dataset: DatasetConfig, languages: list[str], table: Mapping[str, Language]) -> pd.DataFrame:
+    """Texts of a data set on the hub, columns `id, lang, part, text`.
+
+    Raises:
+        StudyError: the repository is gated, out of reach, or lacks a language.
+    """
+    readers = {
+        "flores200": _flores,
+        "paws-x": _paws,
+        "tatoeba": _tatoeba,
+        "bucc2018": _bucc,
+        "wikipedia": _wikipedia,
+    }
+    rows = []
+    for language in languages:
+        for part, pairs in readers[dataset.layout](dataset, language, table[language]).items():
+            rows += [(identifier, language, part, text) for identifier, text in pairs]
+    return pd.DataFrame(rows, columns=["id", "lang", "part", "text"])
+
+
+def _flores(dataset: DatasetConfig, code: str, language: Language) -> Parts:
+    # facebook/flores converted to parquet, and openlanguagedata/flores_plus, which calls Simplified Chinese cmn_Hans.
+    names = dict.fromkeys([language.flores, language.flores.replace("zho_", "cmn_")])
+    split = dataset.split
+    patterns = [p for name in names for p in (f"{name}/{split}/*.parquet", f"{split}/{name}.parquet")]
+    rows = _rows(dataset, code, patterns)
+    column = "sentence" if "sentence" in rows.column_names else "text"
+    return {"sentence": [(f"{split}-{number:06d}", text) for number, text in enumerate(_column(rows, column, dataset))]}
+
+
+def _paws(dataset: DatasetConfig, code: str, language: Language) -> Parts:
+    rows = _rows(dataset, code, [f"PAWS-X.{code}/{dataset.split}-*.parquet"])
+    columns = {name: _column(rows, name, dataset) for name in ("sentence1", "sentence2", "label")}
+    # XTREME numbers no rows; their order is that of the original files.
+    numbered = [
+        {"id": number, "sentence1": one, "sentence2": other, "label": label}
+        for number, (one, other, label) in enumerate(zip(*columns.values(), strict=True), start=1)
+    ]
+    return paraphrases(numbered, f"{dataset.repository} PAWS-X.{code}", dataset.split)
+
+
+def _tatoeba(dataset: DatasetConfig, code: str, language: Language) -> Parts:
+    rows = _rows(dataset, code, [f"tatoeba.{language.iso639_3}/{dataset.split}-*.parquet"])
+    return {
+        part: [
+            (f"{dataset.split}-{number:06d}", text.strip("\r\n"))
+            for number, text in enumerate(_column(rows, f"{part}_sentence", dataset))
+        ]
+        for part in ("source", "target")
+    }
+
+
+def _bucc(dataset: DatasetConfig, code: str, language: Language) -> Parts:
+    rows = _rows(dataset, code, [f"bucc18.{code}/{dataset.split}-*.parquet"])
+    names = ("source_id", "source_sentence", "target_id", "target_sentence")
+    source_ids, sources, target_ids, targets = (_column(rows, name, dataset) for name in names)
+    candidates = dict(zip(target_ids, targets, strict=True))
+    gold = list(zip(source_ids, target_ids, strict=True))
+    return mining(dict(zip(source_ids, sources, strict=True)), list(candidates.items()), gold, f"bucc18.{code}")
+
+
+def _wikipedia(dataset: DatasetConfig, code: str, language: Language) -> Parts:
+    articles = _rows(dataset, code, [f"{WIKIPEDIA}.{code}/{dataset.split}-*.parquet"], streaming=True)
+    paragraphs: list[tuple[str, str]] = []
+    for article in articles:
+        for number, text in enumerate(article["text"].split("\n")):
+            if len(text) >= PARAGRAPH_CHARACTERS:
+                paragraphs.append((f"{article['id']}-{number:04d}", text))
+        if dataset.sentences is not None and len(paragraphs) >= dataset.sentences:
+            break
+    return {"paragraph": paragraphs}
+
+
+def _rows(dataset: DatasetConfig, code: str, patterns: list[str], streaming: bool = False) -> Any:
+    """The rows of the files that the first matching pattern names.
+
+    Raises:
+        StudyError: as `read_hub`.
+    """
+    from datasets import load_dataset
+    from datasets.exceptions import DataFilesNotFoundError, DatasetNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
+
+    for pattern in patterns:
+        try:
+            return load_dataset(
+                dataset.repository,
+                data_files={dataset.split: pattern},
+                split=dataset.split,
+                revision=dataset.revision,
+                streaming=streaming,
+            )
+        except (DataFilesNotFoundError, FileNotFoundError) as error:
+            log.info("%s has no %s (%s)", dataset.repository, pattern, type(error).__name__)
+        except (DatasetNotFoundError, GatedRepoError) as error:
+            raise StudyError(
+                f"{dataset.repository} cannot be read: {error} If it is gated, accept its terms on "
+                f"https://huggingface.co/datasets/{dataset.repository} and set HF_TOKEN or run `hf auth login`."
+            ) from error
+        except (ConnectionError, HfHubHTTPError, OSError) as error:
+            raise StudyError(
+                f"{dataset.repository} is out of reach ({type(error).__name__}: {error}); run `snakemake texts` where "
+                "there is network, or take the data set from local files (docs/adding.md)."
+            ) from error
+    raise StudyError(
+        f"{dataset.repository} at {dataset.revision} has no {dataset.split} of {code}: no file {' or '.join(patterns)}."
+        " Leave the language out, or pin another revision."
+    )
+
+
+def _column(rows: Any, name: str, dataset: DatasetConfig) -> list:
+    if name not in rows.column_names:
+        raise StudyError(f"{dataset.repository} has no column {name}; it has {', '.join(rows.column_names)}.")
+    return list(rows[name])

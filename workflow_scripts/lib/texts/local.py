@@ -1,0 +1,147 @@
+"""Texts from local files, in the layouts in which the data sets are distributed."""
+
+import csv
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from workflow_scripts.lib.config.datasets import DatasetConfig
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.languages import Language
+
+log = logging.getLogger(__name__)
+PARAGRAPH_CHARACTERS = 100  # shorter paragraphs are left out (paper, appendix B)
+# Rows of PAWS-X whose translation is missing hold this or nothing.
+UNTRANSLATED = {"", "NS"}
+
+
+def read_local(dataset: DatasetConfig, languages: list[str], table: Mapping[str, Language], root: Path) -> pd.DataFrame:
+    """Texts of a local data set, columns `id, lang, part, text`.
+
+    Raises:
+        StudyError: a file is missing or ragged, or is not UTF-8 text.
+    """
+    readers = {
+        "flores200": _flores,
+        "lines": _lines,
+        "paws-x": _paws,
+        "tatoeba": _tatoeba,
+        "bucc2018": _bucc,
+        "wikipedia": _wikipedia,
+    }
+    folder = Path(root) / dataset.folder
+    rows = []
+    for language in languages:
+        for part, pairs in readers[dataset.layout](folder, dataset.split, language, table[language]).items():
+            rows += [(identifier, language, part, text) for identifier, text in pairs]
+    return pd.DataFrame(rows, columns=["id", "lang", "part", "text"])
+
+
+Parts = dict[str, list[tuple[str, str]]]  # for each part, ids and texts
+
+
+def _flores(folder: Path, split: str, code: str, language: Language) -> Parts:
+    return {"sentence": _numbered(folder / split / f"{language.flores}.{split}", split)}
+
+
+def _lines(folder: Path, split: str, code: str, language: Language) -> Parts:
+    return {"sentence": _numbered(folder / f"{code}.txt", split)}
+
+
+def _tatoeba(folder: Path, split: str, code: str, language: Language) -> Parts:
+    stem = f"tatoeba.{language.iso639_3}-eng"
+    return {
+        "source": _numbered(folder / f"{stem}.{language.iso639_3}", split),
+        "target": _numbered(folder / f"{stem}.eng", split),
+    }
+
+
+def _wikipedia(folder: Path, split: str, code: str, language: Language) -> Parts:
+    paragraphs = _numbered(folder / f"{code}.txt", split)
+    return {"paragraph": [(id, text) for id, text in paragraphs if len(text) >= PARAGRAPH_CHARACTERS]}
+
+
+def _paws(folder: Path, split: str, code: str, language: Language) -> Parts:
+    path = folder / code / f"{split}.tsv"
+    lines = read_lines(path)
+    columns = ["id", "sentence1", "sentence2", "label"]
+    if not lines or lines[0].split("\t") != columns:
+        raise StudyError(f"{path}: the first line must name the columns {', '.join(columns)}, separated by tabs.")
+    # No quoting: PAWS-X sentences hold unpaired quotation marks.
+    rows = list(csv.DictReader(lines, dialect="excel-tab", quoting=csv.QUOTE_NONE))
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise StudyError(f"{path}, line {number}: not {len(columns)} fields.")
+    return paraphrases(rows, f"{path}", split)
+
+
+def paraphrases(rows: list[dict[str, str]], where: str, split: str) -> Parts:
+    """The pairs labelled as paraphrases (paper, section 6); rows without a translation are left out and counted."""
+    pairs = [row for row in rows if str(row["label"]) == "1"]
+    kept = [row for row in pairs if not UNTRANSLATED & {row["sentence1"].strip(), row["sentence2"].strip()}]
+    log.info("%s: %d pairs, %d paraphrases, %d untranslated", where, len(rows), len(pairs), len(pairs) - len(kept))
+    return {part: [(f"{split}-{int(row['id']):06d}", row[part]) for row in kept] for part in ("sentence1", "sentence2")}
+
+
+def _bucc(folder: Path, split: str, code: str, language: Language) -> Parts:
+    stem = folder / f"{code}-en.{split}"
+    sources, candidates = (_with_ids(Path(f"{stem}.{side}")) for side in (code, "en"))
+    gold = [tuple(line.split("\t")) for line in read_lines(Path(f"{stem}.gold"))]
+    return mining(dict(sources), candidates, gold, str(stem))
+
+
+def mining(sources: dict[str, str], candidates: list[tuple[str, str]], gold: list[tuple], where: str) -> Parts:
+    """Queries are the sentences with a gold translation, under the id of that translation.
+
+    A sentence with several golds counts with the first; a translation shared by several sentences, for the first.
+
+    Raises:
+        StudyError: a gold pair names a sentence that is not there.
+    """
+    queries: dict[str, str] = {}  # source by target
+    for source, target in gold:
+        if source not in sources:
+            raise StudyError(f"{where}: the gold pairs name {source}, which is not there.")
+        if source not in queries.values():
+            queries.setdefault(target, source)
+    log.info("%s: %d gold pairs, %d queries", where, len(gold), len(queries))
+    return {"query": [(target, sources[source]) for target, source in queries.items()], "candidates": candidates}
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 file without their ends (LF or CRLF) and without a byte order mark at its start.
+
+    Raises:
+        StudyError: the file is missing, empty or not UTF-8.
+    """
+    if not path.is_file():
+        beside = sorted(other.name for other in path.parent.glob("*"))[:8] if path.parent.is_dir() else []
+        there = f"; beside it are {', '.join(beside)}, …" if beside else f"; there is no folder {path.parent} either"
+        raise StudyError(
+            f"there is no file {path}{there}. Set data_root (--config data_root=…) to the folder that holds the data "
+            "sets, or leave the language out."
+        )
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{path} is not UTF-8: byte {error.start} cannot be decoded.") from error
+    if not text:
+        raise StudyError(f"{path} is empty.")
+    # Only LF ends a line: str.splitlines would also break at characters that real sentences hold, such as U+2028.
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+
+
+def _numbered(path: Path, split: str) -> list[tuple[str, str]]:
+    return [(f"{split}-{number:06d}", line) for number, line in enumerate(read_lines(path))]
+
+
+def _with_ids(path: Path) -> list[tuple[str, str]]:
+    pairs = []
+    for number, line in enumerate(read_lines(path), start=1):
+        identifier, tab, text = line.partition("\t")
+        if not tab:
+            raise StudyError(f"{path}, line {number}: an id and a text separated by a tab are expected.")
+        pairs.append((identifier, text))
+    return pairs

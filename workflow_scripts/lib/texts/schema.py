@@ -1,0 +1,86 @@
+"""The table of texts: `id, lang, part, text`, one sentence a row, and what must hold of it.
+
+`part` names one of the sets of sentences that a language has in a data set: `sentence` in a parallel corpus,
+`sentence1` and `sentence2` of paraphrase pairs, `source` and `target` (English) of translations, `query` and
+`candidates` in mining. Texts are kept as given: never normalised, only freed of their line end.
+"""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as parquet
+
+from workflow_scripts.lib.config.datasets import PARTS, Task
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.files import written_whole
+
+log = logging.getLogger(__name__)
+COLUMNS = ["id", "lang", "part", "text"]
+
+
+def validate(texts: pd.DataFrame, task: Task, where: str) -> None:
+    """Refuse a table that the measurements could not trust; log its counts.
+
+    Raises:
+        StudyError: a text is empty or holds NUL, ids repeat, or ids that must agree do not.
+    """
+    for language in texts["lang"].unique():
+        for part in PARTS[task]:
+            rows = texts[(texts["lang"] == language) & (texts["part"] == part)]
+            _validate_part(rows, f"{where}, {language} {part}")
+            log.info("%s: %s %s: %d sentences", where, language, part, len(rows))
+    ids = {key: list(rows["id"]) for key, rows in texts.groupby(["lang", "part"], sort=False)}
+    if task == "parallel":
+        first = next(iter(ids))
+        for key, others in ids.items():
+            _require_same(ids[first], others, f"{where}: {first[0]} and {key[0]} must be parallel")
+    elif task in ("paraphrase", "translation"):
+        one, other = PARTS[task]
+        for language in texts["lang"].unique():
+            _require_same(ids[language, one], ids[language, other], f"{where}, {language}: {one} and {other}")
+    elif task == "mining":
+        for language in texts["lang"].unique():
+            if stray := set(ids[language, "query"]) - set(ids[language, "candidates"]):
+                raise StudyError(f"{where}, {language}: no candidate for the gold ids {', '.join(sorted(stray)[:5])}.")
+
+
+def _validate_part(rows: pd.DataFrame, where: str) -> None:
+    if rows.empty:
+        raise StudyError(f"{where}: there is no sentence.")
+    if not rows["id"].is_unique:
+        raise StudyError(f"{where}: the id {rows['id'][rows['id'].duplicated()].iloc[0]} is there twice.")
+    empty = rows["text"].str.strip() == ""
+    if empty.any():
+        some = ", ".join(rows["id"][empty].head(5))
+        raise StudyError(
+            f"{where}: {empty.sum()} texts are empty (ids {some}); correct or remove them in every language."
+        )
+    if (nul := rows["text"].str.contains("\0", regex=False)).any():
+        raise StudyError(f"{where}: the text of id {rows['id'][nul].iloc[0]} holds a NUL character; is the file text?")
+
+
+def _require_same(ids: list[str], others: list[str], what: str) -> None:
+    if len(ids) != len(others):
+        raise StudyError(f"{what}, but have {len(ids)} and {len(others)} sentences.")
+    if ids != others:
+        one, other = next(pair for pair in zip(ids, others, strict=True) if pair[0] != pair[1])
+        raise StudyError(f"{what}, but their ids differ, first {one} and {other}.")
+
+
+def write(path: Path, texts: pd.DataFrame) -> None:
+    """Write a table of texts as parquet."""
+    with written_whole(path) as beside:
+        texts.to_parquet(beside, index=False)
+
+
+def read_part(path: Path, language: str, part: str) -> tuple[list[str], list[str]]:
+    """Ids and texts of one part of one language, in their order.
+
+    Raises:
+        StudyError: the file does not hold them.
+    """
+    table = parquet.read_table(path, columns=["id", "text"], filters=[("lang", "==", language), ("part", "==", part)])
+    if table.num_rows == 0:
+        raise StudyError(f"{path} holds no {part} of {language}; delete it and run again.")
+    return table["id"].to_pylist(), table["text"].to_pylist()

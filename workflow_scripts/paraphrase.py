@@ -1,0 +1,72 @@
+"""Measure paraphrase retrieval in one language, in the space before, after, and between the two (paper, section 6)."""
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.lib import stage
+from workflow_scripts.lib.conditions import read_condition
+from workflow_scripts.lib.embedding_files import read_part
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.metric_files import write_metric
+from workflow_scripts.lib.retrieval import Similarity, top1_accuracy
+
+
+class Spec(stage.Spec):
+    """What the accuracies depend on."""
+
+    dataset: str = Field(description="Name of the paraphrase data set.")
+    language: str = Field(description="Language of the sentences: the target of the intervention.")
+    similarities: list[Similarity] = Field(description="Similarities by which candidates are ranked.")
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={
+            "base": "embeddings by the unintervened model (HDF5)",
+            "intervened": "embeddings under the condition (HDF5)",
+            "condition": "the condition (JSON)",
+        },
+        outputs={"paraphrase": "top-1 accuracy by similarity and space (CSV)"},
+        command=command,
+    )
+    (ids, *pre), (other_ids, *post) = (read_pairs(path, spec.language) for path in (files.base, files.intervened))
+    if ids != other_ids:
+        raise StudyError(f"{files.base} and {files.intervened} hold different sentences; delete both and run again.")
+    # Queries from the first sentences, candidates are all second sentences; mixed: queries pre, candidates post.
+    spaces = {"pre": (pre[0], pre[1]), "post": (post[0], post[1]), "mixed": (pre[0], post[1])}
+    centres = {"pre": (pre, pre), "post": (post, post), "mixed": (pre, post)}
+    rows = []
+    for similarity in spec.similarities:
+        for space, (queries, candidates) in spaces.items():
+            ranked_by = similarity
+            if similarity == "centred_cosine":
+                # Each side is centred in its own space.
+                queries, candidates = (
+                    side - np.concatenate(centre).mean(axis=0, dtype=np.float64)
+                    for side, centre in zip((queries, candidates), centres[space], strict=True)
+                )
+                ranked_by = "cosine"
+            accuracy = top1_accuracy(queries, candidates, np.arange(len(ids)), ranked_by)
+            row = {"similarity": similarity, "language": spec.language, "space": space}
+            rows.append({**row, "pairs": len(ids), "accuracy": accuracy})
+    write_metric(files.paraphrase, read_condition(files.condition), spec.dataset, pd.DataFrame(rows))
+
+
+def read_pairs(path, language: str) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Ids of the pairs and the embeddings [pairs, d] of both sentences.
+
+    Raises:
+        StudyError: the two sides hold different pairs.
+    """
+    (ids, first), (other_ids, second) = (read_part(path, language, part) for part in ("sentence1", "sentence2"))
+    if ids != other_ids:
+        raise StudyError(f"{path}: {language} has other ids in sentence1 than in sentence2.")
+    return ids, first, second
+
+
+if __name__ == "__main__":
+    stage.run(main)
