@@ -25,9 +25,11 @@ ALIGNMENT = CONFIG.study.alignment.dataset
 PARAPHRASE = CONFIG.study.paraphrase.dataset
 
 # Stages run as `python -m workflow_scripts.<stage>` with the Python that runs Snakemake, from any working directory.
+# glibc by default gives every large tensor back to the system as it is freed, which halves the speed of models on a CPU.
 shell.prefix(
     f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH" '
-    f"PYTHONPATH={shlex.quote(workflow.basedir)} PYTHONUNBUFFERED=1 TOKENIZERS_PARALLELISM=false; "
+    f"PYTHONPATH={shlex.quote(workflow.basedir)} PYTHONUNBUFFERED=1 TOKENIZERS_PARALLELISM=false "
+    "MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=4000000000; "
 )
 
 
@@ -38,7 +40,10 @@ def alternatives(names):
 
 def code(stage):
     """Fingerprint of everything in the package that a stage runs."""
-    return fingerprint(f"workflow_scripts.{stage}", PACKAGE)
+    try:
+        return fingerprint(f"workflow_scripts.{stage}", PACKAGE)
+    except StudyError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def tokens_per_batch(wildcards):

@@ -59,15 +59,14 @@ def choose(spec: Spec, experts: Path) -> Condition:
     )
     parameters = _parameters(spec, ranked, units)
     if spec.units == "random":
-        experts_units = units
         units = random_units(
-            experts_units, _neurons(ranked.sites), spec.k, spec.seed, draw=spec.draw, offsets=offsets, layers=layers
+            units, _neurons(ranked.sites), spec.k, spec.seed, draw=spec.draw, offsets=offsets, layers=layers
         )
         if spec.values == "own":
             parameters = _parameters(spec, ranked, units)
         else:
             # The experts' values, in another order: which unit gets which value is drawn too.
-            order = np.random.default_rng(spec.seed).permutation(spec.k)
+            order = np.random.default_rng([spec.seed, 1]).permutation(spec.k)
             parameters = {name: values[order] for name, values in parameters.items()}
     return Condition(
         **spec.model_dump(include={"name", "model", "method", "units", "target", "pooling", "k", "seed", "positions"}),

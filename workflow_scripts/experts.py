@@ -4,6 +4,7 @@ Every probing language is ranked, each against all others, from one sort of a ne
 target nor another k needs this stage again. Memory is bounded by a block of neurons.
 """
 
+import os
 from typing import Literal
 
 import h5py
@@ -11,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from workflow_scripts.lib import expert_files, stage
-from workflow_scripts.lib.activation_files import read_neurons, read_token_counts
+from workflow_scripts.lib.activation_files import CHUNK, read_neurons, read_token_counts
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.expertise import rank_statistics
 from workflow_scripts.lib.files import written_whole
@@ -44,7 +45,9 @@ def main(command: list[str] | None = None) -> None:
     if not all(len(counts) for counts in tokens):
         raise StudyError(f"{files.activations} has a language without sentences.")
     names = [name for name in expert_files.STATISTICS if name != "token_mean" or spec.token_mean]
-    block = max(1, BLOCK_BYTES // (4 * sum(len(counts) for counts in tokens)))
+    threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
+    # Whole chunks of the file, so that none is read twice.
+    block = max(1, BLOCK_BYTES // (4 * CHUNK[1] * sum(len(counts) for counts in tokens))) * CHUNK[1]
     with (
         written_whole(files.experts) as beside,
         h5py.File(beside, "w") as out,
@@ -54,7 +57,9 @@ def main(command: list[str] | None = None) -> None:
         for start in range(0, manifest.neurons, block):
             stop = min(start + block, manifest.neurons)
             responses, groups = read_neurons(files.activations, spec.pooling, spec.languages, start, stop)
-            ranked = rank_statistics(responses, groups, len(spec.languages), spec.expertise)
+            ranked = rank_statistics(
+                responses, groups, len(spec.languages), spec.expertise, threads=threads, first_neuron=start
+            )
             for name in ("expertise", "gap", "mean", "median"):
                 out[name][:, start:stop] = getattr(ranked, name)
             if spec.token_mean:

@@ -107,7 +107,8 @@ def train(texts: list[str], tokenizer: PreTrainedTokenizerFast, source: Training
         for _ in range(source.steps):
             batch = next(stream)
             labels = batch.token_ids.masked_fill(~batch.mask, IGNORED)
-            loss = model(input_ids=batch.token_ids, attention_mask=batch.mask.long(), labels=labels).loss
+            with torch.autocast("cpu", dtype=torch.bfloat16):  # twice as fast; the weights stay in float32
+                loss = model(input_ids=batch.token_ids, attention_mask=batch.mask.long(), labels=labels).loss
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()

@@ -82,7 +82,7 @@ def paragraphs(split: str, languages: Mapping[str, str], count: int, seed: int) 
 
 def split_of(meaning: Meaning) -> str:
     """The split that owns a meaning."""
-    digest = hashlib.sha256(repr(meaning.clauses).encode()).digest()
+    digest = hashlib.sha256(repr(meaning).encode()).digest()
     place = int.from_bytes(digest[:8], "big") / 2**64
     for split, share in SPLITS.items():
         if place < share:

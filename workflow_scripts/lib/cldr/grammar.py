@@ -15,6 +15,10 @@ from workflow_scripts.lib.cldr.vocabulary import Vocabulary
 
 FIRST_DAY = datetime.date(1950, 1, 1)
 DAYS = 36_500
+WORDS_OF_A_KIND = 40
+# Most sentences of a language begin with few words; a model that samples from its likeliest tokens needs that to write
+# all of its languages.
+WEEKDAY_WEIGHTS = (64, 16, 8, 4, 2, 1, 1)
 Values = tuple
 
 
@@ -28,8 +32,9 @@ class Clause:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a sentence means."""
+    """What a sentence means: on which day of the week (Monday is 0) what is the case."""
 
+    weekday: int
     clauses: tuple[Clause, ...]
 
     @property
@@ -74,8 +79,11 @@ def _day(draw: random.Random) -> int:
 
 @cache
 def _frequent(codes: tuple[str, ...]) -> tuple[str, ...]:
-    """Codes in an order that is fixed but has nothing to do with the alphabet."""
-    return tuple(random.Random(len(codes)).sample(codes, len(codes)))
+    """The words of the corpus, the frequent first: a fixed choice that has nothing to do with the alphabet.
+
+    Few enough that a small model sees each of them often in every language.
+    """
+    return tuple(random.Random(len(codes)).sample(codes, min(WORDS_OF_A_KIND, len(codes))))
 
 
 def _territory(draw: random.Random) -> str:
@@ -135,9 +143,8 @@ def _say_weather(words: Vocabulary, values: Values, other: bool) -> str:
 
 
 def _say_relative(words: Vocabulary, values: Values, other: bool) -> str:
-    number, unit, future, weekday, territory = values
-    when = [words.relative(number, unit, future), words.weekday(weekday)]
-    return _pair(words.territory(territory), ", ".join(when[::-1] if other else when), other)
+    number, unit, future, territory = values
+    return _pair(words.territory(territory), words.relative(number, unit, future), other)
 
 
 def _say_choice(words: Vocabulary, values: Values, other: bool) -> str:
@@ -183,7 +190,6 @@ KINDS: dict[str, Kind] = {
             draw.randint(2, 60),
             draw.choice(["hour", "day", "week", "year"]),
             draw.random() < 0.5,
-            draw.randrange(7),
             _territory(draw),
         ),
         _say_relative,
@@ -197,7 +203,8 @@ KINDS: dict[str, Kind] = {
 def draw_meaning(draw: random.Random, least: int = 1, most: int = 3) -> Meaning:
     """A random meaning of `least` to `most` clauses of different kinds."""
     kinds = draw.sample(list(KINDS), draw.randint(least, most))
-    return Meaning(tuple(Clause(kind, KINDS[kind].draw(draw)) for kind in kinds))
+    weekday = draw.choices(range(7), WEEKDAY_WEIGHTS)[0]
+    return Meaning(weekday, tuple(Clause(kind, KINDS[kind].draw(draw)) for kind in kinds))
 
 
 def vary(meaning: Meaning, draw: random.Random) -> Meaning:
@@ -205,10 +212,10 @@ def vary(meaning: Meaning, draw: random.Random) -> Meaning:
     clauses = list(meaning.clauses)
     place = draw.randrange(len(clauses))
     clauses[place] = Clause(clauses[place].kind, KINDS[clauses[place].kind].draw(draw))
-    return Meaning(tuple(clauses))
+    return Meaning(meaning.weekday, tuple(clauses))
 
 
 def say(meaning: Meaning, words: Vocabulary, other: bool = False) -> str:
     """A meaning as a sentence; `other` says the same in another way."""
     clauses = [KINDS[clause.kind].say(words, clause.values, other) for clause in meaning.clauses]
-    return "; ".join(clauses) + "."
+    return _pair(words.weekday(meaning.weekday), "; ".join(clauses), other) + "."
