@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo test lint format lock schema clean
+.PHONY: demo test lint format schema pin lock
 
 demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -38,6 +38,14 @@ format: .venv/installed-dev
 .venv/installed-dev: envs/requirements-dev.txt .venv/installed
 	$(BIN)/python -m pip install --quiet -r envs/requirements-dev.txt
 	touch $@
+
+# Generated from the config's models: docs/config.md and docs/config.schema.json.
+schema: .venv/installed
+	$(BIN)/python -m workflow_scripts.lib.config.document docs
+
+# Write the newest commits of hub repositories into a study where its revisions are still zeros.
+pin: .venv/installed
+	$(BIN)/python -m workflow_scripts.lib.config.pin $(STUDY)
 
 # The lock leaves out what torch pins by itself (CUDA libraries), so that it serves CPU and GPU builds alike.
 lock: .venv/installed-dev

@@ -112,7 +112,9 @@ def download(model: ModelConfig, name: str) -> None:
             "HF_TOKEN or run `hf auth login`."
         ) from error
     except RevisionNotFoundError as error:
-        raise StudyError(f"models.{name}.revision: {model.hub} has no commit {model.revision}.") from error
+        raise StudyError(
+            f"models.{name}.revision: {model.hub} has no commit {model.revision}; pin one that it has (zeros: `make pin`)."
+        ) from error
     except RepositoryNotFoundError as error:
         raise StudyError(f"models.{name}.hub: there is no repository {model.hub}, or it is private.") from error
     except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:

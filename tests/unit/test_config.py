@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from workflow_scripts.lib.config import document
+from workflow_scripts.lib.config.pin import UNPINNED, pin
 from workflow_scripts.lib.config.study import read_config
 from workflow_scripts.lib.errors import StudyError
 
@@ -50,7 +51,7 @@ REFUSED = [
     ("study/alignment/languages", ["en", "de", "fr", "es", "ja", "sv"], r"alignment\.languages: sv unknown; define"),
     ("study/alignment/dataset", "flores", r"study\.alignment\.dataset: flores is not defined under datasets \(cldr-"),
     ("study/alignment/dataset", "cldr-paws-x", r"cldr-paws-x is a paraphrase data set; this role needs parallel"),
-    ("study/paraphrase/languages", ["zh"], r"study\.paraphrase\.languages: zh not among study\.targets"),
+    ("study/paraphrase/languages", ["qq"], r"study\.paraphrase\.languages: qq unknown"),
     ("study/models", ["bloom"], r"study\.models: bloom is not defined under models \(demo\)"),
     ("models/demo/k", 10_000_000, r"models\.demo: k = 10000000 is larger than the model's [\d,]+ neurons"),
     ("models/demo/k", 0, r"models\.demo\.k: 0 changes nothing"),
@@ -117,3 +118,22 @@ def test_the_schema_and_the_description_are_current():
     assert (ROOT / "docs" / document.DESCRIPTION).read_text() == document.description()
     written = (ROOT / "docs" / document.SCHEMA).read_text()
     assert yaml.safe_load(written) == document.schema()
+
+
+def test_pinning_replaces_zeros_and_nothing_else():
+    text = (
+        "models:\n  a:\n    hub: owner/a # comment\n"
+        f'    revision: "{UNPINNED}" # pin me\n'
+        f"  b:\n    hub: owner/b\n    revision: {COMMIT}\n"
+        f"datasets:\n  c:\n    repository: owner/c\n    revision: {UNPINNED}\n"
+    )
+    commits = {("model", "owner/a"): "a" * 40, ("dataset", "owner/c"): "1" * 40}
+    pinned = pin(text, lambda kind, repository: commits[kind, repository])
+    assert yaml.safe_load(pinned) == {
+        "models": {"a": {"hub": "owner/a", "revision": "a" * 40}, "b": {"hub": "owner/b", "revision": COMMIT}},
+        "datasets": {"c": {"repository": "owner/c", "revision": "1" * 40}},
+    }
+    assert "# comment" in pinned
+    assert "# pin me" in pinned
+    with pytest.raises(StudyError, match="line 1: the revision must follow"):
+        pin(f"revision: {UNPINNED}", lambda kind, repository: "")

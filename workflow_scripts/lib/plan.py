@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from workflow_scripts.lib.config.study import Config
+from workflow_scripts.lib.config.study import Config, Corpus
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import canonical_json
 
@@ -216,7 +216,7 @@ class Plan:
     def embedded_languages(self, condition: str, dataset: str) -> list[str]:
         """Languages embedded under a condition: of paraphrases, the target alone, since no other is compared."""
         corpora = [corpus for corpus in self._corpora() if corpus.dataset == dataset]
-        if condition != BASE and corpora == [self.study.paraphrase]:
+        if condition != BASE and [corpus.dataset for corpus in corpora] == [self.study.paraphrase.dataset]:
             return [ConditionName.parse(condition).target]
         return list(dict.fromkeys(code for corpus in corpora for code in corpus.languages))
 
@@ -314,8 +314,11 @@ class Plan:
         codes = self.study.paraphrase.languages
         return [code for code in self.study.targets if code in codes and (code == self.study.shown_target) == shown]
 
-    def _corpora(self) -> list:
-        return [self.study.probing, self.study.alignment, self.study.paraphrase]
+    def _corpora(self) -> list[Corpus]:
+        # Of paraphrases, the targets alone are compared.
+        targets = [code for code in self.study.paraphrase.languages if code in self.study.targets]
+        paraphrase = self.study.paraphrase.model_copy(update={"languages": targets})
+        return [self.study.probing, self.study.alignment, paraphrase]
 
     def _uses(self, dataset: str) -> list[list[str]]:
         uses = [corpus.languages for corpus in self._corpora() if corpus.dataset == dataset]

@@ -91,7 +91,7 @@ def _territory(draw: random.Random) -> str:
 
 
 # --- Saying ---
-# `other` asks for the second way: another order, list pattern, date style, or sign instead of name.
+# `other` asks for the second way: a list in another order, another date style, a sign for a name, brackets for a colon.
 
 
 def _say_countries(words: Vocabulary, values: Values, other: bool) -> str:
@@ -154,7 +154,7 @@ def _say_choice(words: Vocabulary, values: Values, other: bool) -> str:
 
 
 def _pair(subject: str, predicate: str, other: bool) -> str:
-    return f"{predicate} ({subject})" if other else f"{subject}: {predicate}"
+    return f"{subject} ({predicate})" if other else f"{subject}: {predicate}"
 
 
 KINDS: dict[str, Kind] = {
