@@ -85,7 +85,7 @@ CHANGED = [
     ({"embeddings__max_tokens": 64}, {"base embeddings", "embeddings", "paraphrase embeddings"}),
     ({"correlations__resamples": 500}, {"correlations"}),
     ({"correlations__seed": 1}, {"correlations"}),
-    ({"metrics__shown_similarity": "cosine"}, {"table 2", "table 3", "figure 4"}),
+    ({"metrics__shown_similarity": "centred_cosine"}, {"table 2", "table 3", "figure 4"}),
     ({"neurons__sites": "linear"}, {"model"}),
     ({"models__demo__train__steps": 3}, {"model", "training"}),
 ]
@@ -106,8 +106,8 @@ def test_the_order_of_keys_changes_no_spec():
 
 
 def test_conditions_are_named_by_what_they_do():
-    assert plan().expert("demo", "es", "max") == "es-expert-max-k50"
-    assert plan().random("demo", "es", "max")[3] == "es-random-max-k50-s3"
+    assert plan().expert("demo", "es", "max") == "es-expert-max-k100"
+    assert plan().random("demo", "es", "max")[3] == "es-random-max-k100-s3"
     for slug in ("es-expert-max-k100", "ja-random-mean-k2000-s4"):
         assert str(ConditionName.parse(slug)) == slug
     for slug in ("base", "es-expert-max", "es-expert-max-k1-s2", "es-random-max-k1", "../es-expert-max-k1"):
@@ -125,5 +125,5 @@ def test_the_pattern_of_conditions_admits_any_k_and_no_other_target():
 
 def test_paraphrases_are_embedded_in_the_target_alone_under_a_condition():
     assert plan().embedded_languages("base", "cldr-paws-x") == ["en", "de", "fr", "es", "ja"]
-    assert plan().embedded_languages("es-expert-max-k50", "cldr-paws-x") == ["es"]
-    assert plan().embedded_languages("es-expert-max-k50", "cldr-devtest") == LANGUAGES
+    assert plan().embedded_languages("es-expert-max-k100", "cldr-paws-x") == ["es"]
+    assert plan().embedded_languages("es-expert-max-k100", "cldr-devtest") == LANGUAGES
