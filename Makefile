@@ -47,10 +47,13 @@ schema: .venv/installed
 pin: .venv/installed
 	$(BIN)/python -m workflow_scripts.lib.config.pin $(STUDY)
 
-# The lock leaves out what torch pins by itself (CUDA libraries), so that it serves CPU and GPU builds alike.
+# The lock leaves out what torch pins by itself (CUDA libraries), so that it serves CPU and GPU builds alike. The conda
+# environment is the same lock: conda brings Python, pip the packages.
 lock: .venv/installed-dev
 	$(BIN)/python -m pip install --quiet uv
 	for set in requirements requirements-dev; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --upgrade \
 			$$(sed 's/^/--no-emit-package /' envs/from-torch.txt) envs/$$set.in -o envs/$$set.txt || exit 1; \
 	done
+	sed -i '/^  - pip:/q' envs/environment.yaml
+	sed 's/.*/      - "&"/' envs/requirements.txt >> envs/environment.yaml

@@ -11,14 +11,18 @@ rule activations:
         "<logs>/activations/{model}.log",
     benchmark:
         "<benchmarks>/activations/{model}.tsv"
+    conda:
+        ENVIRONMENT
     threads: CONFIG.compute.threads
     resources:
         gpu=1,
         tokens_per_batch=tokens_per_batch,
+        device=CONFIG.compute.device,
+        cache=CONFIG.cache,
     params:
         spec=PLAN.activations(),
         code=code("activations"),
     shell:
-        "python -m workflow_scripts.activations --spec {params.spec:q} --code {params.code} --cache {CONFIG.cache:q}"
-        " --device {CONFIG.compute.device} --tokens-per-batch {resources.tokens_per_batch}"
+        "python -m workflow_scripts.activations --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
+        " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch}"
         " --model {input.model:q} --texts {input.texts:q} --activations {output.activations:q} 2> {log:q}"

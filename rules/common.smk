@@ -24,11 +24,15 @@ PACKAGE = Path(workflow.basedir, "workflow_scripts")
 ALIGNMENT = CONFIG.study.alignment.dataset
 PARAPHRASE = CONFIG.study.paraphrase.dataset
 
-# Stages run as `python -m workflow_scripts.<stage>` with the Python that runs Snakemake, from any working directory.
-# glibc by default gives every large tensor back to the system as it is freed, which halves the speed of models on a CPU.
+ENVIRONMENT = f"{workflow.basedir}/envs/environment.yaml"
+
+# Stages run as `python -m workflow_scripts.<stage>` from any working directory, with the Python that runs Snakemake unless
+# each rule is given an environment of its own (--software-deployment-method conda).
+OWN_PYTHON = f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH" '
 shell.prefix(
-    f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH" '
+    f"export {'' if workflow.deployment_settings.deployment_method else OWN_PYTHON}"
     f"PYTHONPATH={shlex.quote(workflow.basedir)} PYTHONUNBUFFERED=1 TOKENIZERS_PARALLELISM=false "
+    # glibc by default gives every large tensor back to the system as it is freed, which halves the speed of a model on a CPU.
     "MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=4000000000; "
 )
 
@@ -116,3 +120,13 @@ def figure_output(number):
         labels={"figure": f"Figure {number}"},
     )
     return {"pdf": f"{path}.pdf", "png": shown, "csv": f"{path}.csv"}
+
+
+def by_target(kind, name):
+    """The PNG of a kind of figure for any target, as the report shows it."""
+    return report(
+        f"<results>/figures/{kind}/{{target}}.png",
+        caption=f"{workflow.basedir}/report/{kind}.rst",
+        category="Figures by target",
+        labels={"figure": name, "target": "{target}"},
+    )

@@ -10,6 +10,8 @@ rule condition:
         "<logs>/conditions/{model}/{condition}.log",
     wildcard_constraints:
         condition=PLAN.changed_pattern,
+    conda:
+        ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.condition(wildcards.model, wildcards.condition),
         code=code("condition"),
@@ -23,6 +25,8 @@ rule base_condition:
         condition=f"<results>/conditions/{{model}}/{BASE}.json",
     log:
         f"<logs>/conditions/{{model}}/{BASE}.log",
+    conda:
+        ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.base_condition(wildcards.model),
         code=code("base_condition"),

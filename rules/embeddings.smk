@@ -12,15 +12,19 @@ rule embeddings:
         "<logs>/embeddings/{model}/{condition}/{dataset}.log",
     benchmark:
         "<benchmarks>/embeddings/{model}/{condition}/{dataset}.tsv"
+    conda:
+        ENVIRONMENT
     threads: CONFIG.compute.threads
     resources:
         gpu=1,
         tokens_per_batch=tokens_per_batch,
+        device=CONFIG.compute.device,
+        cache=CONFIG.cache,
     params:
         spec=lambda wildcards: PLAN.embeddings(wildcards.condition, wildcards.dataset),
         code=code("embeddings"),
     shell:
-        "python -m workflow_scripts.embeddings --spec {params.spec:q} --code {params.code} --cache {CONFIG.cache:q}"
-        " --device {CONFIG.compute.device} --tokens-per-batch {resources.tokens_per_batch}"
+        "python -m workflow_scripts.embeddings --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
+        " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch}"
         " --model {input.model:q} --condition {input.condition:q} --texts {input.texts:q}"
         " --embeddings {output.embeddings:q} 2> {log:q}"

@@ -11,6 +11,8 @@ rule experts:
         "<logs>/experts/{model}/{pooling}.log",
     benchmark:
         "<benchmarks>/experts/{model}/{pooling}.tsv"
+    conda:
+        ENVIRONMENT
     threads: CONFIG.compute.threads
     params:
         spec=lambda wildcards: PLAN.experts(wildcards.pooling),

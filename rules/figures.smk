@@ -6,10 +6,12 @@ rule figure_retrieval:
         retrieval=lambda wildcards: shown_metrics("retrieval", ALIGNMENT, [wildcards.target]),
     output:
         pdf="<results>/figures/retrieval/{target}.pdf",
-        png="<results>/figures/retrieval/{target}.png",
+        png=by_target("retrieval", "Retrieval accuracy"),
         csv="<results>/figures/retrieval/{target}.csv",
     log:
         "<logs>/figure_retrieval/{target}.log",
+    conda:
+        ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.retrieval_figure(wildcards.target),
         code=code("figure_retrieval"),
@@ -23,10 +25,12 @@ rule figure_retrieval_change:
         retrieval=lambda wildcards: shown_metrics("retrieval", ALIGNMENT, [wildcards.target]),
     output:
         pdf="<results>/figures/retrieval_change/{target}.pdf",
-        png="<results>/figures/retrieval_change/{target}.png",
+        png=by_target("retrieval_change", "Change of retrieval accuracy"),
         csv="<results>/figures/retrieval_change/{target}.csv",
     log:
         "<logs>/figure_retrieval_change/{target}.log",
+    conda:
+        ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.retrieval_figure(wildcards.target),
         code=code("figure_retrieval_change"),
@@ -43,6 +47,8 @@ rule figure4:
         **figure_output(4),
     log:
         "<logs>/figure4.log",
+    conda:
+        ENVIRONMENT
     shell:
         "cp {input.pdf:q} {output.pdf:q} && cp {input.png:q} {output.png:q} && cp {input.csv:q} {output.csv:q} 2> {log:q}"
 

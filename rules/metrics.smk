@@ -10,6 +10,8 @@ rule distances:
         medoid=metric("medoid", ALIGNMENT),
     log:
         "<logs>/distances/{model}/{condition}.log",
+    conda:
+        ENVIRONMENT
     params:
         spec=PLAN.distances(),
         code=code("distances"),
@@ -28,6 +30,8 @@ rule retrieval:
         "<logs>/retrieval/{model}/{condition}.log",
     benchmark:
         "<benchmarks>/retrieval/{model}/{condition}.tsv"
+    conda:
+        ENVIRONMENT
     params:
         spec=PLAN.retrieval(),
         code=code("retrieval"),
@@ -47,6 +51,8 @@ rule paraphrase:
         "<logs>/paraphrase/{model}/{condition}.log",
     wildcard_constraints:
         condition=PLAN.changed_pattern,
+    conda:
+        ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.paraphrase(wildcards.condition),
         code=code("paraphrase"),
@@ -69,6 +75,8 @@ rule correlations:
         "<logs>/correlations/{model}/{condition}.log",
     wildcard_constraints:
         condition=PLAN.changed_pattern,
+    conda:
+        ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.correlations(wildcards.model, wildcards.condition),
         code=code("correlations"),

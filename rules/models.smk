@@ -19,6 +19,8 @@ rule train_model:
         "<benchmarks>/train_model/{model}.tsv"
     wildcard_constraints:
         model=alternatives(PLAN.models_from("train")),
+    conda:
+        ENVIRONMENT
     threads: CONFIG.compute.threads
     params:
         spec=lambda wildcards: PLAN.training(wildcards.model),
@@ -39,6 +41,8 @@ rule evaluate_model:
         "<logs>/evaluate_model/{model}.log",
     wildcard_constraints:
         model=alternatives(PLAN.models_from("train")),
+    conda:
+        ENVIRONMENT
     threads: CONFIG.compute.threads
     params:
         spec=lambda wildcards: PLAN.evaluation(wildcards.model),
@@ -62,6 +66,8 @@ rule convert_gguf:
         "<logs>/convert_gguf/{model}.log",
     wildcard_constraints:
         model=alternatives(PLAN.models_from("gguf")),
+    conda:
+        ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.gguf(wildcards.model),
         code=code("convert_gguf"),
@@ -76,6 +82,8 @@ rule model:
         manifest="<results>/models/{model}/model.json",
     log:
         "<logs>/model/{model}.log",
+    conda:
+        ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.model(wildcards.model, model_directory(wildcards)),
         code=code("model"),

@@ -9,6 +9,8 @@ rule table1:
         **table(1),
     log:
         "<logs>/table1.log",
+    conda:
+        ENVIRONMENT
     params:
         spec=PLAN.table1(),
         code=code("table_distances"),
@@ -25,6 +27,8 @@ rule table2:
         **table(2),
     log:
         "<logs>/table2.log",
+    conda:
+        ENVIRONMENT
     params:
         spec=PLAN.table2(),
         code=code("table_correlations"),
@@ -40,6 +44,8 @@ rule table3:
         **table(3),
     log:
         "<logs>/table3.log",
+    conda:
+        ENVIRONMENT
     params:
         spec=PLAN.paraphrase_table(PLAN.paraphrase_targets(shown=True)),
         code=code("table_paraphrase"),
@@ -55,6 +61,8 @@ rule table5:
         **table(5),
     log:
         "<logs>/table5.log",
+    conda:
+        ENVIRONMENT
     params:
         spec=PLAN.paraphrase_table(PLAN.paraphrase_targets(shown=False)),
         code=code("table_paraphrase"),

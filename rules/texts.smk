@@ -6,6 +6,8 @@ rule text:
         texts="<results>/texts/{dataset}.parquet",
     log:
         "<logs>/texts/{dataset}.log",
+    conda:
+        ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.texts(wildcards.dataset),
         code=code("texts"),
