@@ -57,4 +57,4 @@ rule all:
 
 
 onerror:
-    print(explain_failures(log), file=sys.stderr)
+    print(explain_failures([Path(path) for path in log]), file=sys.stderr)

@@ -15,7 +15,7 @@ from workflow_scripts.lib.fingerprint import fingerprint
 from workflow_scripts.lib.plan import BASE, ConditionName, Plan
 
 try:
-    CONFIG = read_config(config, workflow.configfiles)
+    CONFIG = read_config(config, list(map(str, workflow.configfiles)))
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 
@@ -32,7 +32,7 @@ OWN_PYTHON = f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH" '
 shell.prefix(
     f"export {'' if workflow.deployment_settings.deployment_method else OWN_PYTHON}"
     f"PYTHONPATH={shlex.quote(workflow.basedir)} PYTHONUNBUFFERED=1 TOKENIZERS_PARALLELISM=false "
-    # glibc by default gives every large tensor back to the system as it is freed, which halves the speed of a model on a CPU.
+    # glibc by default gives every large tensor back to the system as it is freed, which halves a model's speed on a CPU.
     "MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=4000000000; "
 )
 

@@ -13,7 +13,7 @@ def test_each_failed_job_is_named_with_its_log_and_cause(tmp_path):
         f"    log: {text} (check log file(s) for error details)\n    shell:\n"
         f"Error in rule embeddings:\n    log: {embeddings} (check log file(s) for error details)\n"
     )
-    told = explain_failures(log)
+    told = explain_failures([log])
     assert told.splitlines() == [
         "text failed: dev/spa_Latn.dev is missing;",
         "set data_root.",

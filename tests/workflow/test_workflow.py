@@ -5,7 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
-from conftest import ROOT, copy_repository, run_snakemake
+from running import ROOT, copy_repository, run_snakemake
 
 TINY = ("--configfile", "tiny.yaml")
 
@@ -63,9 +63,9 @@ def test_an_added_candidate_is_embedded_alone(study):
 
 def test_any_condition_can_be_asked_for_by_name(study):
     wanted = "results/metrics/tiny/es-random-max-k7-s3/tiny-devtest/retrieval.csv"
-    run_snakemake(study, "--cores", "2", *TINY, wanted)
+    run_snakemake(study, wanted, "--cores", "2", *TINY)
     metric = pd.read_csv(study / wanted)
-    assert (metric[["units", "k", "seed"]].drop_duplicates().to_numpy() == [["random", 7, 3]]).all()
+    assert metric[["units", "k", "seed"]].drop_duplicates().to_numpy().tolist() == [["random", 7, 3]]
     assert len(metric) == 3 * 4 * 3
 
 
@@ -89,9 +89,9 @@ def test_a_failed_job_names_its_log_and_ends_with_the_cause(tmp_path):
     overlay = folder / "local.yaml"
     overlay.write_text("datasets: {local: {source: local, layout: flores200, split: dev}}\ndata_root: nowhere\n")
     arguments = ("--configfile", "tiny.yaml", "local.yaml", "--config", "study={probing: {dataset: local}}")
-    done = run_snakemake(folder, "--cores", "1", *arguments, "results/texts/local.parquet", check=False)
+    done = run_snakemake(folder, "results/texts/local.parquet", "--cores", "1", *arguments, check=False)
     assert done.returncode == 1
-    last = done.stdout.strip().splitlines()[-4:]
+    last = done.stdout.strip().splitlines()[-6:]
     assert any("text failed: " in line for line in last)
     assert any("results/logs/texts/local.log" in line for line in last)
     assert "nowhere" in "".join(last)
@@ -102,7 +102,7 @@ def test_every_study_resolves_without_network(tmp_path, study_file):
     folder = copy_repository(tmp_path / "study")
     jobs = planned(run_snakemake(folder, "-n", "--configfile", f"studies/{study_file}").stdout)
     assert jobs["table2"] == 1
-    assert jobs["embeddings"] >= 12
+    assert jobs["embeddings"] >= 10
 
 
 def test_it_runs_from_another_working_directory(tmp_path):
@@ -113,5 +113,5 @@ def test_it_runs_from_another_working_directory(tmp_path):
     shutil.move(folder / "tiny.yaml", elsewhere / "tiny.yaml")
     shutil.copy2(folder / "config.yaml", elsewhere / "config.yaml")
     snakefile = ("--snakefile", str(folder / "Snakefile"), "--workflow-profile", str(folder / "profiles/default"))
-    run_snakemake(elsewhere, "--cores", "1", *snakefile, *TINY, "results/texts/tiny-dev.parquet")
+    run_snakemake(elsewhere, "results/texts/tiny-dev.parquet", "--cores", "1", *snakefile, *TINY)
     assert (elsewhere / "results/texts/tiny-dev.parquet").exists()

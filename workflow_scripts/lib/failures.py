@@ -4,16 +4,18 @@ Snakemake's own message ends with its exit; the cause stands in the log of the j
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 LOG_LINE = re.compile(r"^\s*log: (?P<paths>.+?)(?: \(check log file.*)?$")
 
 
-def explain_failures(snakemake_log: Path) -> str:
-    """One paragraph for each failed job in Snakemake's log: its rule, its log file and the end of that log."""
+def explain_failures(snakemake_logs: Sequence[Path]) -> str:
+    """One paragraph for each failed job in Snakemake's logs: its rule, its log file and the end of that log."""
     paragraphs = []
     rule = None
-    for line in Path(snakemake_log).read_text(encoding="utf-8", errors="replace").splitlines():
+    lines = [line for path in snakemake_logs for line in path.read_text("utf-8", errors="replace").splitlines()]
+    for line in lines:
         if match := re.match(r"^Error in rule (\w+)", line):
             rule = match[1]
         elif rule and (match := LOG_LINE.match(line)):

@@ -2,13 +2,25 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 
 class Section(BaseModel):
-    """A section of the config: unknown keys and wrong types are refused."""
+    """A section of the config: unknown keys and wrong types are refused.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    Numbers may come as text, since Snakemake passes what is inside `--config key={...}` on as text.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_as_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and cls.model_fields[info.field_name].annotation is not bool:
+            raise ValueError(
+                f"{str(value).lower()} is not what is asked for here (YAML also reads yes, no, on, off so)"
+            )
+        return value
 
 
 def _not_a_yaml_boolean(value: Any) -> Any:
