@@ -1,0 +1,94 @@
+"""Choosing the units of a condition: experts, the random control, and what they are forced to."""
+
+import h5py
+import numpy as np
+import pytest
+
+from workflow_scripts.condition import Spec, choose, main
+from workflow_scripts.lib import expert_files
+from workflow_scripts.lib.conditions import read_condition
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.sites import NeuronSite
+
+SITES = [
+    NeuronSite(module="h.0.mlp.up", layer=0, width=6, offset=0),
+    NeuronSite(module="h.0.mlp.down", layer=0, width=4, offset=6),
+    NeuronSite(module="h.1.mlp.up", layer=1, width=10, offset=10),
+]
+EXPERTISE = np.array([5, 19, 3, 4, 18, 6, 17, 8, 9, 10, 0, 1, 2, 7, 11, 12, 13, 14, 15, 16]) / 20
+
+
+@pytest.fixture
+def experts(tmp_path):
+    """Statistics of two languages; neuron i has mean i, median i + 0.1, token mean i + 0.2 for Spanish."""
+    path = tmp_path / "experts.h5"
+    with h5py.File(path, "w") as file:
+        expert_files.create(file, ["en", "es"], SITES, list(expert_files.STATISTICS))
+        for name, shift in {"mean": 0.0, "median": 0.1, "token_mean": 0.2, "gap": 0.0}.items():
+            file[name][1] = np.arange(20) + shift
+        file["expertise"][1] = EXPERTISE
+        file["expertise"][0] = 1 - EXPERTISE
+    return path
+
+
+def spec(**changes) -> Spec:
+    common = dict(name="es-expert-max-k3", model="tiny", units="expert", target="es", pooling="max", k=3)
+    settings = dict(selection="top", method="force", forced_value="mean", positions="all")
+    return Spec(**{**common, **settings, **changes})
+
+
+def forced(condition) -> dict[int, float]:
+    """Values by index among all neurons."""
+    offsets = {site.module: site.offset for site in SITES}
+    return {
+        offsets[site.module] + unit: value
+        for site in condition.sites
+        for unit, value in zip(site.units, site.parameters["value"], strict=True)
+    }
+
+
+def test_the_most_expert_units_are_forced_to_their_own_mean(experts):
+    condition = choose(spec(), experts)
+    assert forced(condition) == {1: 1.0, 4: 4.0, 6: 6.0}
+    assert [(site.module, site.units) for site in condition.sites] == [("h.0.mlp.up", [1, 4]), ("h.0.mlp.down", [0])]
+
+
+def test_another_target_selection_and_forced_value(experts):
+    assert set(forced(choose(spec(target="en"), experts))) == {10, 11, 12}
+    assert set(forced(choose(spec(selection="bottom"), experts))) == {10, 11, 12}
+    assert forced(choose(spec(forced_value="median"), experts)) == {1: 1.1, 4: 4.1, 6: 6.1}
+    assert forced(choose(spec(forced_value="token_mean"), experts)) == {1: 1.2, 4: 4.2, 6: 6.2}
+
+
+def random(seed, **changes) -> Spec:
+    return spec(**{**dict(units="random", seed=seed, draw="uniform", values="experts"), **changes})
+
+
+def test_the_random_control_gives_other_units_the_experts_values(experts):
+    drawn = [forced(choose(random(seed), experts)) for seed in range(30)]
+    assert all(not {1, 4, 6} & set(units) and len(units) == 3 for units in drawn)
+    assert all(sorted(units.values()) == [1.0, 4.0, 6.0] for units in drawn)
+    assert {unit for units in drawn for unit in units} == set(range(20)) - {1, 4, 6}
+    assert len({tuple(units.values()) for units in drawn}) == 6  # in every order
+    assert drawn[3] == forced(choose(random(3), experts))
+
+
+def test_the_random_control_can_have_its_own_values_and_the_experts_layers(experts):
+    own = forced(choose(random(1, values="own"), experts))
+    assert all(value == unit for unit, value in own.items())
+    for seed in range(10):
+        units = forced(choose(random(seed, draw="same_layers"), experts))
+        assert all(unit < 10 for unit in units)
+
+
+def test_too_many_units_or_an_unknown_language_are_refused(experts):
+    with pytest.raises(StudyError, match="21"):
+        choose(spec(k=21), experts)
+    with pytest.raises(StudyError, match="not for fr"):
+        choose(spec(target="fr"), experts)
+
+
+def test_the_stage_writes_the_condition(experts, tmp_path):
+    path = tmp_path / "condition.json"
+    main(["--spec", spec().model_dump_json(), "--experts", str(experts), "--condition", str(path)])
+    assert read_condition(path) == choose(spec(), experts)
