@@ -113,7 +113,8 @@ def download(model: ModelConfig, name: str) -> None:
         ) from error
     except RevisionNotFoundError as error:
         raise StudyError(
-            f"models.{name}.revision: {model.hub} has no commit {model.revision}; pin one that it has (zeros: `make pin`)."
+            f"models.{name}.revision: {model.hub} has no commit {model.revision}; pin one that it has "
+            "(where it is zeros: `make pin`)."
         ) from error
     except RepositoryNotFoundError as error:
         raise StudyError(f"models.{name}.hub: there is no repository {model.hub}, or it is private.") from error

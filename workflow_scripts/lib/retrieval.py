@@ -44,8 +44,8 @@ def pairwise_top1_accuracy(embeddings: np.ndarray, similarity: Similarity) -> np
     """Top-1 accuracy of every language (row) as query against every other (column) as candidates.
 
     `embeddings` is [languages, sentences, d], translations in the same row; the result [languages, languages] has NaN
-    on its diagonal. `centred_cosine` subtracts the mean of all sentences of all languages. One matrix product of a pair of
-    languages serves both directions.
+    on its diagonal. `centred_cosine` subtracts the mean of all sentences of all languages. One matrix product of a
+    pair of languages serves both directions.
     """
     if similarity == "centred_cosine":
         mean = embeddings.mean(axis=(0, 1), dtype=np.float64)
