@@ -516,7 +516,9 @@ def test_language_codes_that_look_like_missing_values_are_read_as_codes(tmp_path
 def test_report_captions_render_with_the_default_study(path):
     config = yaml.safe_load((REPORT.parent / "config.yaml").read_text())
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    text = environment.from_string(path.read_text()).render(snakemake=SimpleNamespace(config=config))
+    text = environment.from_string(path.read_text()).render(
+        snakemake=SimpleNamespace(config=config, wildcards=SimpleNamespace(target="es"))
+    )
     warnings = io.StringIO()
     body = docutils.core.publish_parts(
         text, writer="html", settings_overrides={"warning_stream": warnings, "report_level": 1}
