@@ -26,7 +26,7 @@ def main(command: list[str] | None = None) -> None:
     """Run the stage from its command line."""
     spec, files = stage.arguments(Spec, __doc__, inputs={}, outputs={"texts": "sentences (parquet)"}, command=command)
     texts = limit(read(spec), spec.dataset.sentences)
-    schema.validate(texts, spec.dataset.task, f"datasets.{spec.name}")
+    schema.validate(texts, spec.dataset.task, spec.languages, f"datasets.{spec.name}")
     schema.write(files.texts, texts)
 
 

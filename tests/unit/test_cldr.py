@@ -6,9 +6,12 @@ import unicodedata
 
 import langid
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workflow_scripts.lib import cldr
-from workflow_scripts.lib.cldr.corpus import SPLITS
+from workflow_scripts.lib.cldr import vocabulary
+from workflow_scripts.lib.cldr.corpus import SENTENCES_IN_A_PARAGRAPH, SPLITS
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.languages import LANGUAGES
 
@@ -37,13 +40,61 @@ def test_every_language_says_the_same_things(corpus):
     assert len(set(ids[0])) == 600
 
 
+def share_in_script(text, language):
+    """Share of the letters that are of the language's script."""
+    letters = [letter for letter in text if unicodedata.category(letter) in ("Lo", "Lu", "Ll")]
+    return sum(unicodedata.name(letter).startswith(SCRIPTS[language]) for letter in letters) / len(letters)
+
+
 @pytest.mark.parametrize("language", LOCALES)
 def test_sentences_are_distinct_and_in_the_script_of_their_language(corpus, language):
     said = texts(corpus, language)
     assert len(set(said)) == len(said)
-    letters = [letter for text in said for letter in text if unicodedata.category(letter) in ("Lo", "Lu", "Ll")]
-    own = sum(unicodedata.name(letter).startswith(SCRIPTS[language]) for letter in letters)
-    assert own / len(letters) > 0.97
+    assert all(text == text.strip() and len(text) > 10 for text in said)
+    assert share_in_script("".join(said), language) > 0.97
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_months_and_days_are_in_the_script_of_their_language(language):
+    words = vocabulary.vocabulary(LOCALES[language])
+    months, days = [words.month(number) for number in range(1, 13)], [words.weekday(number) for number in range(7)]
+    assert len(set(months)) == 12
+    assert len(set(days)) == 7
+    assert {share_in_script(name, language) for name in months + days} == {1.0}
+
+
+def test_every_name_is_a_name_and_no_other_code_has_it():
+    kinds = {
+        "territory": vocabulary.territories(),
+        "language": vocabulary.languages(),
+        "currency": vocabulary.currencies(),
+    }
+    for kind, codes in kinds.items():
+        assert len(codes) >= 40, kind
+        for words in vocabulary.built_in():
+            names = [getattr(words, kind)(code) for code in codes]
+            assert len(set(names)) == len(names)
+            assert not set(names) & set(codes)
+
+
+def test_names_are_those_that_people_use():
+    """Words of each kind, from general knowledge, in languages of three scripts."""
+    german, russian, japanese = (vocabulary.vocabulary(code) for code in ("de", "ru", "ja"))
+    assert (german.territory("JP"), russian.territory("JP"), japanese.territory("JP")) == ("Japan", "Япония", "日本")
+    assert (german.month(3), russian.month(3), japanese.month(3)) == ("März", "марта", "3月")
+    assert (german.weekday(0), russian.weekday(0), japanese.weekday(6)) == ("Montag", "понедельник", "日曜日")
+    assert german.measure(1200, "length-kilometer") == "1.200 Kilometer"
+    assert [russian.measure(number, "duration-hour") for number in (1, 2, 5)] == ["1 час", "2 часа", "5 часов"]
+    assert german.all_of(["a", "b", "c"]) == "a, b und c"
+    assert german.either(["a", "b"]) == "a oder b"
+    assert german.relative(3, "day", future=True) == "in 3 Tagen"
+    assert german.relative(3, "day", future=False) == "vor 3 Tagen"
+
+
+def test_no_language_falls_back_to_english(corpus):
+    english = set(texts(corpus, "en"))
+    for language in set(LOCALES) - {"en"}:
+        assert not english & set(texts(corpus, language)), language
 
 
 def test_no_unit_is_said_by_its_identifier(corpus):
@@ -68,6 +119,20 @@ def test_ten_thousand_meanings_exist_and_more_keep_the_first():
     assert len(set(many)) == 10_000
     assert texts(cldr.parallel("train", {"en": "en"}, 50, 0), "en") == many[:50]
     assert texts(cldr.parallel("train", {"en": "en"}, 50, 1), "en") != many[:50]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(list(SPLITS)), st.integers(1, 50), st.integers(1, 50), st.integers(0, 2**31))
+def test_a_larger_corpus_begins_with_the_smaller(split, few, more, seed):
+    for make in (cldr.parallel, cldr.paraphrases, cldr.translation_pairs, cldr.paragraphs):
+        smaller, larger = (make(split, {"en": "en"}, count, seed) for count in (few, few + more))
+        first = larger[larger.groupby("part").cumcount() < few].reset_index(drop=True)
+        assert smaller.equals(first)
+
+
+def test_other_languages_change_nothing(corpus):
+    alone = cldr.parallel("devtest", {"zh": "zh_Hans", "de": "de"}, 50, 0)
+    assert texts(alone, "de") == texts(corpus, "de")[:50]
 
 
 def test_another_process_with_other_hashes_makes_the_same_corpus():
@@ -98,7 +163,7 @@ def test_paraphrases_say_one_meaning_in_two_ways_among_similar_ones():
     assert sum(neighbours) > 2 * sum(strangers)
 
 
-def test_translations_mining_and_paragraphs():
+def test_translations_and_mining():
     translations = cldr.translation_pairs("tatoeba", {"fr": "fr"}, 20, 0)
     english = cldr.translation_pairs("tatoeba", {"en": "en"}, 20, 0)
     assert list(translations[translations["part"] == "target"]["text"]) == list(english["text"][:20])
@@ -107,7 +172,21 @@ def test_translations_mining_and_paragraphs():
     assert len(gold) == 30
     assert len(candidates) == 100
     assert gold < candidates
-    assert (cldr.paragraphs("wikipedia", {"en": "en"}, 30, 0)["text"].str.len() >= 100).all()
+
+
+def test_queries_are_translated_by_the_candidate_of_their_id():
+    mined = cldr.mining("bucc", {"en": "en"}, 20, 100, 0).pivot(index="id", columns="part", values="text")
+    queries = mined.dropna()
+    assert len(queries) == 20
+    assert (queries["query"] == queries["candidates"]).all()
+    assert list(queries.index) != sorted(mined.index)[:20]
+
+
+def test_paragraphs_are_long_enough_for_perplexity_in_every_language(corpus):
+    paragraphs = cldr.paragraphs("wikipedia", LOCALES, 50, 0)
+    assert list(paragraphs.groupby("lang").size().unique()) == [50]
+    assert (paragraphs["text"].str.len() >= 100).all()
+    assert corpus["text"].str.len().min() * SENTENCES_IN_A_PARAGRAPH >= 100
 
 
 def test_what_cldr_lacks_is_refused():

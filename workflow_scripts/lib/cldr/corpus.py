@@ -1,6 +1,7 @@
 """Corpora of generated sentences, with splits that share no meaning.
 
-Every function is deterministic in its arguments, and a larger count keeps the sentences of a smaller one.
+Every function is deterministic in its arguments, and a larger count keeps the sentences of a smaller one; only the
+queries of mining are drawn anew for another number of queries or candidates.
 """
 
 import hashlib
@@ -14,7 +15,8 @@ from workflow_scripts.lib.cldr.vocabulary import vocabulary
 from workflow_scripts.lib.errors import StudyError
 
 COLUMNS = ["id", "lang", "part", "text", "topic"]
-SENTENCES_IN_A_PARAGRAPH = 4
+# So many that a paragraph has 100 characters (paper, appendix B) even of the shortest Chinese sentences, which have 13.
+SENTENCES_IN_A_PARAGRAPH = 8
 # Share of all meanings that each split owns; a meaning belongs to one by its hash.
 SPLITS = {"train": 0.4, "dev": 0.1, "devtest": 0.1, "test": 0.1, "tatoeba": 0.1, "bucc": 0.1, "wikipedia": 0.1}
 

@@ -5,6 +5,7 @@ A local directory laid out like such a repository can be named instead of one.
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -22,7 +23,7 @@ def read_hub(dataset: DatasetConfig, languages: list[str], table: Mapping[str, L
     """Texts of a data set on the hub, columns `id, lang, part, text`.
 
     Raises:
-        StudyError: the repository is gated, out of reach, or lacks a language.
+        StudyError: the repository is gated, unknown or out of reach, lacks a language or a column, or is damaged.
     """
     readers = {
         "flores200": _flores,
@@ -81,6 +82,8 @@ def _bucc(dataset: DatasetConfig, code: str, language: Language) -> Parts:
 
 def _wikipedia(dataset: DatasetConfig, code: str, language: Language) -> Parts:
     articles = _rows(dataset, code, [f"{WIKIPEDIA}.{code}/{dataset.split}-*.parquet"], streaming=True)
+    for name in ("id", "text"):
+        _require_column(articles, name, dataset)
     paragraphs: list[tuple[str, str]] = []
     for article in articles:
         for number, text in enumerate(article["text"].split("\n")):
@@ -98,9 +101,12 @@ def _rows(dataset: DatasetConfig, code: str, patterns: list[str], streaming: boo
         StudyError: as `read_hub`.
     """
     from datasets import load_dataset
-    from datasets.exceptions import DataFilesNotFoundError, DatasetNotFoundError
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
+    from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from pyarrow import ArrowInvalid
 
+    if dataset.repository.startswith((".", "/")) and not Path(dataset.repository).is_dir():
+        raise StudyError(f"there is no directory {dataset.repository}; correct the data set's `repository`.")
     for pattern in patterns:
         try:
             return load_dataset(
@@ -110,25 +116,39 @@ def _rows(dataset: DatasetConfig, code: str, patterns: list[str], streaming: boo
                 revision=dataset.revision,
                 streaming=streaming,
             )
-        except (DataFilesNotFoundError, FileNotFoundError) as error:
-            log.info("%s has no %s (%s)", dataset.repository, pattern, type(error).__name__)
-        except (DatasetNotFoundError, GatedRepoError) as error:
+        # From the special to the general: most of these are FileNotFoundErrors, or OSErrors, too.
+        except DatasetNotFoundError as error:
             raise StudyError(
                 f"{dataset.repository} cannot be read: {error} If it is gated, accept its terms on "
                 f"https://huggingface.co/datasets/{dataset.repository} and set HF_TOKEN or run `hf auth login`."
             ) from error
-        except (ConnectionError, HfHubHTTPError, OSError) as error:
-            raise StudyError(
-                f"{dataset.repository} is out of reach ({type(error).__name__}: {error}); run `snakemake texts` where "
-                "there is network, or take the data set from local files (docs/adding.md)."
-            ) from error
+        except (LocalEntryNotFoundError, ConnectionError, HfHubHTTPError) as error:
+            raise _out_of_reach(dataset, error) from error
+        except FileNotFoundError as error:
+            log.info("%s has no %s (%s)", dataset.repository, pattern, type(error).__name__)
+        except OSError as error:
+            raise _out_of_reach(dataset, error) from error
+        except (ArrowInvalid, DatasetGenerationError) as error:
+            raise StudyError(f"{dataset.repository}: {pattern} is no parquet that can be read: {error}") from error
+    revision = f" at {dataset.revision}" if dataset.revision else ""
     raise StudyError(
-        f"{dataset.repository} at {dataset.revision} has no {dataset.split} of {code}: no file {' or '.join(patterns)}."
+        f"{dataset.repository}{revision} has no {dataset.split} of {code}: no file {' or '.join(patterns)}."
         " Leave the language out, or pin another revision."
     )
 
 
+def _out_of_reach(dataset: DatasetConfig, error: Exception) -> StudyError:
+    return StudyError(
+        f"{dataset.repository} is out of reach ({error}); run `snakemake texts` where there is network, or take the "
+        "data set from local files (docs/adding.md)."
+    )
+
+
 def _column(rows: Any, name: str, dataset: DatasetConfig) -> list:
+    _require_column(rows, name, dataset)
+    return ["" if value is None else value for value in rows[name]]
+
+
+def _require_column(rows: Any, name: str, dataset: DatasetConfig) -> None:
     if name not in rows.column_names:
         raise StudyError(f"{dataset.repository} has no column {name}; it has {', '.join(rows.column_names)}.")
-    return list(rows[name])

@@ -1,6 +1,5 @@
 """Texts from local files, in the layouts in which the data sets are distributed."""
 
-import csv
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,11 +68,14 @@ def _paws(folder: Path, split: str, code: str, language: Language) -> Parts:
     columns = ["id", "sentence1", "sentence2", "label"]
     if not lines or lines[0].split("\t") != columns:
         raise StudyError(f"{path}: the first line must name the columns {', '.join(columns)}, separated by tabs.")
-    # No quoting: PAWS-X sentences hold unpaired quotation marks.
-    rows = list(csv.DictReader(lines, dialect="excel-tab", quoting=csv.QUOTE_NONE))
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
+    rows = []
+    for number, line in enumerate(lines[1:], start=2):
+        fields = line.split("\t")  # no quoting: PAWS-X sentences hold unpaired quotation marks
+        if len(fields) != len(columns):
             raise StudyError(f"{path}, line {number}: not {len(columns)} fields.")
+        if not fields[0].isdecimal():
+            raise StudyError(f"{path}, line {number}: the id {fields[0]!r} is no number.")
+        rows.append(dict(zip(columns, fields, strict=True)))
     return paraphrases(rows, f"{path}", split)
 
 
@@ -88,7 +90,12 @@ def paraphrases(rows: list[dict[str, str]], where: str, split: str) -> Parts:
 def _bucc(folder: Path, split: str, code: str, language: Language) -> Parts:
     stem = folder / f"{code}-en.{split}"
     sources, candidates = (_with_ids(Path(f"{stem}.{side}")) for side in (code, "en"))
-    gold = [tuple(line.split("\t")) for line in read_lines(Path(f"{stem}.gold"))]
+    gold = []
+    for number, line in enumerate(read_lines(Path(f"{stem}.gold")), start=1):
+        pair = tuple(line.split("\t"))
+        if len(pair) != 2:
+            raise StudyError(f"{stem}.gold, line {number}: two ids separated by a tab are expected.")
+        gold.append(pair)
     return mining(dict(sources), candidates, gold, str(stem))
 
 

@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 COLUMNS = ["id", "lang", "part", "text"]
 
 
-def validate(texts: pd.DataFrame, task: Task, where: str) -> None:
+def validate(texts: pd.DataFrame, task: Task, languages: list[str], where: str) -> None:
     """Refuse a table that the measurements could not trust; log its counts.
 
     Raises:
-        StudyError: a text is empty or holds NUL, ids repeat, or ids that must agree do not.
+        StudyError: a language has no text, a text is empty or holds NUL, ids repeat, or ids that must agree do not.
     """
-    for language in texts["lang"].unique():
+    for language in languages:
         for part in PARTS[task]:
             rows = texts[(texts["lang"] == language) & (texts["part"] == part)]
             _validate_part(rows, f"{where}, {language} {part}")
@@ -37,10 +37,10 @@ def validate(texts: pd.DataFrame, task: Task, where: str) -> None:
             _require_same(ids[first], others, f"{where}: {first[0]} and {key[0]} must be parallel")
     elif task in ("paraphrase", "translation"):
         one, other = PARTS[task]
-        for language in texts["lang"].unique():
+        for language in languages:
             _require_same(ids[language, one], ids[language, other], f"{where}, {language}: {one} and {other}")
     elif task == "mining":
-        for language in texts["lang"].unique():
+        for language in languages:
             if stray := set(ids[language, "query"]) - set(ids[language, "candidates"]):
                 raise StudyError(f"{where}, {language}: no candidate for the gold ids {', '.join(sorted(stray)[:5])}.")
 
