@@ -88,7 +88,7 @@ def download(model: ModelConfig, name: str) -> None:
     Raises:
         StudyError: the repository is gated, unknown or out of reach.
     """
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -98,14 +98,14 @@ def download(model: ModelConfig, name: str) -> None:
         RevisionNotFoundError,
     )
 
-    weights = ["*.safetensors"]
+    code = ["*.py"] if model.trust_remote_code else []
     try:
-        if model.pickle_weights:
-            names = HfApi().list_repo_files(model.hub, revision=model.revision)
-            # Only where there is no other format, so that allowing pickles never prefers them.
-            weights = weights if any(file.endswith(".safetensors") for file in names) else ["*.bin"]
-        code = ["*.py"] if model.trust_remote_code else []
-        snapshot_download(model.hub, revision=model.revision, allow_patterns=[*FILES, *weights, *code])
+        directory = snapshot_download(
+            model.hub, revision=model.revision, allow_patterns=[*FILES, "*.safetensors", *code]
+        )
+        # Only where there is no other format, so that allowing pickles never prefers them.
+        if model.pickle_weights and not any(Path(directory).glob("*.safetensors")):
+            snapshot_download(model.hub, revision=model.revision, allow_patterns=["*.bin"])
     except GatedRepoError as error:
         raise StudyError(
             f"models.{name}: {model.hub} is gated; accept its terms on https://huggingface.co/{model.hub} and set "

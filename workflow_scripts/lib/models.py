@@ -175,7 +175,8 @@ def model_directory(hub: str | None, revision: str | None, directory: str | None
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(hub, revision=revision, local_files_only=True))
+        # Asked for all files, it would miss those that the stage `model` has no use for and left on the hub.
+        return Path(snapshot_download(hub, revision=revision, allow_patterns=["config.json"], local_files_only=True))
     except LocalEntryNotFoundError as error:
         raise StudyError(
             f"{hub} at {revision} is not in the Hugging Face cache of this machine; set HF_HOME to the shared cache, "

@@ -80,6 +80,6 @@ class DatasetConfig(Section):
             raise ValueError("repository and revision belong to source: hub")
         if self.source == "hub" and self.layout == "lines":
             raise ValueError("layout lines is for local files; a hub data set is one of the other layouts")
-        if ".." in self.folder.split("/"):
+        if self.folder.startswith("/") or ".." in self.folder.split("/"):
             raise ValueError("path must stay under data_root; set data_root to a folder above")
         return self

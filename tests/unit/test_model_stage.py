@@ -1,0 +1,215 @@
+"""The stage `model`: what the manifest holds, when a model is another, and what the hub may send."""
+
+import http.server
+import json
+import shutil
+import threading
+
+import huggingface_hub.constants
+import pytest
+
+from workflow_scripts.lib.config.models import ModelConfig
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.manifests import read_manifest, write_manifest
+from workflow_scripts.lib.models import load_model
+from workflow_scripts.model import Spec, main
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def directory(model_directory, tmp_path):
+    """A model's directory that may be changed."""
+    return shutil.copytree(model_directory("bloom"), tmp_path / "weights")
+
+
+@pytest.fixture
+def manifest_of(tmp_path):
+    """Runs the stage and reads its manifest."""
+
+    def manifest_of(directory=None, sites="mlp", **model):
+        if directory is not None:
+            model["path"] = str(directory)
+        config = ModelConfig(label="", k=0, **model)
+        spec = Spec(name="tiny", model=config, directory=directory and str(directory), sites=sites)
+        main(["--spec", spec.model_dump_json(), "--manifest", str(tmp_path / "model.json")])
+        return read_manifest(tmp_path / "model.json")
+
+    return manifest_of
+
+
+def test_the_manifest_tells_what_later_stages_need(manifest_of, directory):
+    manifest = manifest_of(directory)
+    assert (manifest.name, manifest.directory, manifest.hub) == ("tiny", str(directory), None)
+    assert (manifest.architecture, manifest.width, manifest.context) == ("BloomModel", 32, None)
+    assert (manifest.dtype, manifest.trust_remote_code, manifest.pickle_weights) == ("float32", False, False)
+    assert [(site.module, site.width, site.offset) for site in manifest.sites[:2]] == [
+        ("h.0.mlp.dense_h_to_4h", 128, 0),
+        ("h.0.mlp.dense_4h_to_h", 32, 128),
+    ]
+    assert manifest.neurons == 2 * 160
+    assert len(manifest_of(directory, sites=["*.dense_4h_to_h"]).sites) == 2
+
+
+def test_a_manifest_survives_its_file(manifest_of, directory, tmp_path):
+    manifest = manifest_of(directory)
+    write_manifest(tmp_path / "copy.json", manifest)
+    assert (tmp_path / "copy.json").read_bytes() == (tmp_path / "model.json").read_bytes()
+    (tmp_path / "copy.json").write_text('{"name": "tiny"}')
+    with pytest.raises(StudyError, match=r"copy\.json is not a valid model manifest"):
+        read_manifest(tmp_path / "copy.json")
+
+
+def test_the_identity_is_that_of_the_files(manifest_of, directory, model_directory, tmp_path):
+    identity = manifest_of(directory).identity
+    (directory / "notes.md").write_text("of no matter")
+    (directory / "logs").mkdir()
+    (directory / "logs" / "training.json").write_text("{}")
+    assert manifest_of(directory).identity == identity
+    assert manifest_of(shutil.copytree(directory, tmp_path / "moved")).identity == identity
+
+    weights = directory / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert manifest_of(directory).identity != identity
+    shutil.copy(model_directory("bloom") / "model.safetensors", weights)
+    assert manifest_of(directory).identity == identity
+
+    tokenizer = json.loads((directory / "tokenizer_config.json").read_text())
+    (directory / "tokenizer_config.json").write_text(json.dumps({**tokenizer, "padding_side": "left"}))
+    assert manifest_of(directory).identity != identity
+
+
+def test_a_missing_directory_is_named(manifest_of, tmp_path):
+    with pytest.raises(StudyError, match=r"models\.tiny\.path: there is no directory .*/nothing"):
+        manifest_of(tmp_path / "nothing")
+    assert not (tmp_path / "model.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", None, "no usable model configuration"),
+        ("config.json", '{"model_type": "no_such_model"}', "no usable model configuration"),
+        ("tokenizer.json", "{", "no usable tokenizer"),
+    ],
+)
+def test_unusable_files_are_refused(manifest_of, directory, name, content, message):
+    (directory / name).unlink() if content is None else (directory / name).write_text(content)
+    with pytest.raises(StudyError, match=message):
+        manifest_of(directory)
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A hub on this machine: serves a directory as owner/tiny, or refuses everything with an error code."""
+    servers = []
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+
+    def start(directory=None, refusal=None):
+        class Hub(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                if refusal:
+                    return self.answer(refusal[0], b"", **{"X-Error-Code": refusal[1]})
+                if self.path.startswith("/api/models/owner/tiny"):
+                    siblings = [{"rfilename": path.name} for path in sorted(directory.iterdir())]
+                    listing = {"id": "owner/tiny", "sha": COMMIT, "siblings": siblings}
+                    tree = [{"type": "file", "path": path.name, "size": 1, "oid": "0"} for path in directory.iterdir()]
+                    return self.answer(200, json.dumps(tree if "/tree/" in self.path else listing).encode())
+                prefix, name = self.path.rsplit("/", 1)
+                if prefix != f"/owner/tiny/resolve/{COMMIT}" or not (directory / name).is_file():
+                    return self.answer(404, b"", **{"X-Error-Code": "EntryNotFound"})
+                headers = {"ETag": f'"{name}"', "X-Repo-Commit": COMMIT}
+                return self.answer(200, (directory / name).read_bytes(), **headers)
+
+            do_HEAD = do_GET
+
+            def answer(self, status, content, **headers):
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": str(len(content))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command == "GET":
+                    self.wfile.write(content)
+
+            def log_message(self, *_):
+                pass
+
+        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{servers[-1].server_port}"
+        template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", endpoint)
+        monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_only_files_that_the_config_allows_are_downloaded(manifest_of, hub, directory, tmp_path, monkeypatch):
+    for name in ("modeling.py", "pytorch_model.bin", "model.onnx", "tokenizer.pkl"):
+        (directory / name).write_bytes(b"not to be fetched")
+    hub(directory)
+    manifest = manifest_of(hub="owner/tiny", revision=COMMIT)
+    (snapshot,) = (tmp_path / "cache").glob(f"*/snapshots/{COMMIT}")
+    fetched = {path.name for path in snapshot.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= fetched
+    assert {path.rsplit(".", 1)[1] for path in fetched} == {"json", "safetensors"}
+
+    assert (manifest.hub, manifest.revision, manifest.directory) == ("owner/tiny", COMMIT, None)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    assert load_model(manifest, "cpu").manifest.neurons == 2 * 160
+    assert manifest_of(hub="owner/tiny", revision=COMMIT) == manifest  # from the cache
+
+
+@pytest.mark.parametrize("others", [True, False], ids=["with safetensors", "alone"])
+def test_pickles_are_downloaded_only_where_there_is_nothing_else(
+    manifest_of, hub, directory, tmp_path, monkeypatch, others
+):
+    (directory / "pytorch_model.bin").write_bytes(b"not read here")
+    if not others:
+        (directory / "model.safetensors").unlink()
+    hub(directory)
+    manifest = manifest_of(hub="owner/tiny", revision=COMMIT, pickle_weights=True)
+    assert bool(list((tmp_path / "cache").rglob("*.bin"))) != others
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    assert manifest_of(hub="owner/tiny", revision=COMMIT, pickle_weights=True) == manifest  # from the cache
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (
+            403,
+            "GatedRepo",
+            "owner/tiny is gated; accept its terms on https://huggingface.co/owner/tiny and set HF_TOKEN",
+        ),
+        (404, "RevisionNotFound", rf"models\.tiny\.revision: owner/tiny has no commit {COMMIT}"),
+        (401, "RepoNotFound", r"models\.tiny\.hub: there is no repository owner/tiny, or it is private"),
+        (
+            403,
+            "Forbidden",
+            r"models\.tiny: cannot reach the hub for owner/tiny .*run `snakemake models` where there is",
+        ),
+    ],
+)
+@pytest.mark.parametrize("pickle_weights", [False, True])
+def test_what_the_hub_refuses_is_explained(manifest_of, hub, status, code, message, pickle_weights):
+    hub(refusal=(status, code))
+    with pytest.raises(StudyError, match=message):
+        manifest_of(hub="owner/tiny", revision=COMMIT, pickle_weights=pickle_weights)
+
+
+@pytest.mark.parametrize("pickle_weights", [False, True])
+def test_without_network_the_remedy_is_named(manifest_of, monkeypatch, tmp_path, pickle_weights):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    message = (
+        r"models\.tiny: cannot reach the hub for owner/tiny .*run `snakemake models` where there is network, or give"
+    )
+    with pytest.raises(StudyError, match=message):
+        manifest_of(hub="owner/tiny", revision=COMMIT, pickle_weights=pickle_weights)
