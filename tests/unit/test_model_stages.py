@@ -1,0 +1,155 @@
+"""The stages that run a model, on a tiny one: what they write, and what they need not compute again."""
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from workflow_scripts import activations, embeddings, experts
+from workflow_scripts.lib.activation_files import read_neurons, read_token_counts
+from workflow_scripts.lib.batching import batches, encode
+from workflow_scripts.lib.conditions import Condition, Site, write_condition
+from workflow_scripts.lib.embedding_files import read_part
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.expert_files import read_language
+from workflow_scripts.lib.files import canonical_json
+from workflow_scripts.lib.manifests import write_manifest
+from workflow_scripts.lib.responses import ResponseRecorder
+from workflow_scripts.lib.texts import schema
+
+TEXTS = {
+    "en": ["A short one.", "Another sentence, rather longer than the first.", "x", "we see it", "the end of it"],
+    "de": ["Ein kurzer.", "Noch ein Satz, etwas länger als der erste.", "ß", "wir sehen", "das Ende davon"],
+    "ja": ["短い文。", "もう一つの文、少し長い。", "字", "見る", "終わり"],
+}
+
+
+@pytest.fixture
+def study(load, tmp_path):
+    """A tiny BLOOM, its manifest, and the texts as a parquet."""
+    model = load("bloom")
+    write_manifest(tmp_path / "model.json", model.manifest)
+    rows = [
+        (f"dev-{number}", language, "sentence", text)
+        for language, texts in TEXTS.items()
+        for number, text in enumerate(texts)
+    ]
+    schema.write(tmp_path / "texts.parquet", pd.DataFrame(rows, columns=schema.COLUMNS))
+    write_condition(tmp_path / "base.json", Condition(name="base", model="tiny"))
+    site = model.manifest.sites[0]
+    forced = Site(module=site.module, width=site.width, units=[0, 3], parameters={"value": [2.0, -2.0]})
+    write_condition(
+        tmp_path / "es.json", Condition(name="es", model="tiny", method="force", units="expert", k=2, sites=[forced])
+    )
+    return model, tmp_path
+
+
+def run(stage, folder, spec, code="c0", **paths):
+    options = [item for name, path in paths.items() for item in (f"--{name}", str(folder / path))]
+    running = ["--cache", str(folder / "cache"), "--code", code, "--device", "cpu", "--tokens-per-batch", "64"]
+    stage.main(["--spec", canonical_json(spec), *options, *(running if stage is not experts else [])])
+
+
+def record(folder, languages=("en", "de", "ja"), **changes):
+    spec = {"languages": list(languages), "poolings": ["max", "mean"], "max_tokens": 128, "storage": "float32"}
+    files = {"model": "model.json", "texts": "texts.parquet", "activations": "activations.h5"}
+    run(activations, folder, {**spec, **changes}, **files)
+
+
+def test_recorded_responses_are_those_of_one_sentence_at_a_time(study, monkeypatch):
+    model, folder = study
+    monkeypatch.setattr(activations, "BLOCK_BYTES", 1)  # as many blocks as there can be
+    monkeypatch.setattr(activations, "CHUNK", (2, 16))
+    record(folder)
+    for pooling in ("max", "mean"):
+        found, groups = read_neurons(folder / "activations.h5", pooling, ["en", "ja"], 0, model.manifest.neurons)
+        assert groups.tolist() == [0] * 5 + [1] * 5
+        with ResponseRecorder(model, model.manifest.sites, [pooling]) as recorder, torch.inference_mode():
+            alone = [
+                recorder.forward(batch)[pooling][0].numpy()
+                for ids in encode(model.tokenizer, TEXTS["en"] + TEXTS["ja"], 128)
+                for batch in batches([ids], 1000, model.pad_id)
+            ]
+        np.testing.assert_allclose(found, alone, rtol=1e-4, atol=1e-4)
+    lengths = [len(ids) for ids in encode(model.tokenizer, TEXTS["ja"], 128)]
+    assert read_token_counts(folder / "activations.h5", "ja").tolist() == lengths
+
+
+def test_ranking_reads_what_was_recorded(study):
+    model, folder = study
+    record(folder)
+    spec = {"languages": ["en", "de", "ja"], "pooling": "max", "expertise": "auroc", "token_mean": True}
+    run(experts, folder, spec, model="model.json", activations="activations.h5", experts="experts.h5")
+    ranked = read_language(folder / "experts.h5", "ja")
+    maxima, groups = read_neurons(folder / "activations.h5", "max", ["en", "de", "ja"], 0, model.manifest.neurons)
+    wins = (maxima[groups == 2][:, None] > maxima[groups != 2][None]).mean(axis=(0, 1))
+    ties = (maxima[groups == 2][:, None] == maxima[groups != 2][None]).mean(axis=(0, 1))
+    np.testing.assert_allclose(ranked.statistics["expertise"], wins + ties / 2, atol=1e-12)
+    np.testing.assert_allclose(ranked.statistics["mean"], maxima[groups == 2].mean(axis=0), rtol=1e-5)
+    means, groups = read_neurons(folder / "activations.h5", "mean", ["en", "de", "ja"], 0, model.manifest.neurons)
+    tokens = read_token_counts(folder / "activations.h5", "ja")
+    by_token = (means[groups == 2] * tokens[:, None]).sum(axis=0) / tokens.sum()
+    np.testing.assert_allclose(ranked.statistics["token_mean"], by_token, rtol=1e-4, atol=1e-6)
+    assert ranked.sites == model.manifest.sites
+
+
+def test_activations_too_large_for_the_storage_are_refused(study, monkeypatch):
+    _, folder = study
+    monkeypatch.setattr("workflow_scripts.lib.responses.pool_tokens", lambda *call: torch.full((1, 1), 1e6))
+    with pytest.raises(StudyError, match=r"activations reach 1e\+06, beyond float16; set experts\.storage: float32"):
+        record(folder, storage="float16")
+    assert not (folder / "activations.h5").exists()
+
+
+def embed(folder, languages, condition="base", **changes):
+    spec = {"languages": languages, "parts": ["sentence"], "pooling": "mean", "layer": "last", "max_tokens": 128}
+    files = {"model": "model.json", "condition": f"{condition}.json", "texts": "texts.parquet"}
+    run(embeddings, folder, {**spec, **changes}, **files, embeddings=f"{condition}.h5")
+
+
+def count_forwards(monkeypatch):
+    embedded = []
+    real = embeddings.embed
+
+    def counted(*call, **options):
+        embedded.append(options["what"])
+        return real(*call, **options)
+
+    monkeypatch.setattr(embeddings, "embed", counted)
+    return embedded
+
+
+def test_a_finished_language_is_not_embedded_again(study, monkeypatch):
+    _, folder = study
+    embedded = count_forwards(monkeypatch)
+    embed(folder, ["en", "de"])
+    first = (folder / "base.h5").read_bytes()
+    (folder / "base.h5").unlink()
+    embed(folder, ["en", "de"])
+    assert len(embedded) == 2
+    assert (folder / "base.h5").read_bytes() == first
+    embed(folder, ["en", "de", "ja"])
+    assert embedded[2:] == ["base: embedding ja sentence"]
+    embed(folder, ["en"], max_tokens=4)
+    assert len(embedded) == 4
+
+
+def test_an_intervention_is_another_cell_and_another_space(study, monkeypatch):
+    _, folder = study
+    embedded = count_forwards(monkeypatch)
+    embed(folder, ["en"])
+    embed(folder, ["en"], condition="es")
+    assert len(embedded) == 2
+    (ids, base), (other_ids, intervened) = (read_part(folder / f"{name}.h5", "en") for name in ("base", "es"))
+    assert ids == other_ids == [f"dev-{number}" for number in range(5)]
+    assert np.abs(base - intervened).max() > 1e-3
+
+
+def test_every_cell_says_what_it_was_made_from(study):
+    model, folder = study
+    embed(folder, ["en"])
+    (cell,) = (folder / "cache").rglob("*.h5")
+    with h5py.File(cell) as file:
+        assert model.manifest.identity in file.attrs["key"]
+        assert '"max_tokens":128' in file.attrs["key"]
