@@ -50,6 +50,11 @@ def code(stage):
         raise WorkflowError(str(error)) from None
 
 
+def local_files(wildcards):
+    """Local files of a data set; for one that is missing, the stage says better than Snakemake what to do."""
+    return [file for file in PLAN.local_files(wildcards.dataset) if Path(file).is_file()]
+
+
 def tokens_per_batch(wildcards):
     """Tokens that one forward pass of this model may hold."""
     return CONFIG.models[wildcards.model].tokens_per_batch or CONFIG.compute.tokens_per_batch

@@ -2,6 +2,8 @@
 
 
 rule text:
+    input:
+        local_files,
     output:
         texts="<results>/texts/{dataset}.parquet",
     log:

@@ -127,3 +127,12 @@ def test_paraphrases_are_embedded_in_the_target_alone_under_a_condition():
     assert plan().embedded_languages("base", "cldr-paws-x") == ["en", "de", "fr", "es", "ja"]
     assert plan().embedded_languages("es-expert-max-k100", "cldr-paws-x") == ["es"]
     assert plan().embedded_languages("es-expert-max-k100", "cldr-devtest") == LANGUAGES
+
+
+def test_local_files_are_known_so_that_an_edited_one_is_read_again():
+    local = {"source": "local", "layout": "flores200", "split": "dev"}
+    plan_of_local = plan(datasets__local=local, study__probing__dataset="local", data_root="/data")
+    files = plan_of_local.local_files("local")
+    assert files[:2] == ["/data/flores200_dataset/dev/eng_Latn.dev", "/data/flores200_dataset/dev/deu_Latn.dev"]
+    assert len(files) == 6
+    assert plan_of_local.local_files("cldr-devtest") == []

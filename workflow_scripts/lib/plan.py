@@ -131,6 +131,15 @@ class Plan:
             "data_root": self.config.data_root if settings.source == "local" else None,
         }
 
+    def local_files(self, dataset: str) -> list[str]:
+        """Local files that a data set is read from, whether or not they are there."""
+        settings, table = self.config.datasets[dataset], self.config.language_table
+        if settings.source != "local" or self.config.data_root is None:
+            return []
+        codes = dict.fromkeys(code for codes in self._uses(dataset) for code in codes)
+        files = [file for code in codes for file in settings.local_files(code, table[code])]
+        return [f"{self.config.data_root}/{file}" for file in dict.fromkeys(files)]
+
     @_spec
     def model(self, model: str, directory: str | None):
         """What a model's manifest depends on."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from workflow_scripts.lib.config.fields import Section
+from workflow_scripts.lib.languages import Language
 
 Task = Literal["parallel", "paraphrase", "translation", "mining", "paragraphs"]
 TASKS: dict[str, Task] = {
@@ -60,6 +61,19 @@ class DatasetConfig(Section):
     def folder(self) -> str:
         """Folder of a local data set under the data root."""
         return self.path if self.path is not None else FOLDERS.get(self.layout, self.layout)
+
+    def local_files(self, code: str, language: Language) -> list[str]:
+        """Files of one language of a local data set, relative to the data root, in the order of reading."""
+        split, tatoeba = self.split, f"tatoeba.{language.iso639_3}-eng"
+        names = {
+            "flores200": [f"{split}/{language.flores}.{split}"],
+            "lines": [f"{code}.txt"],
+            "paws-x": [f"{code}/{split}.tsv"],
+            "tatoeba": [f"{tatoeba}.{language.iso639_3}", f"{tatoeba}.eng"],
+            "bucc2018": [f"{code}-en.{split}.{side}" for side in (code, "en", "gold")],
+            "wikipedia": [f"{code}.txt"],
+        }[self.layout]
+        return [f"{self.folder}/{name}" for name in names]
 
     @field_validator("revision")
     @classmethod

