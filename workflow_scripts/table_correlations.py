@@ -6,6 +6,8 @@ import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.lib import stage, tables
+from workflow_scripts.lib.metric_files import grid, read_metrics, select
+from workflow_scripts.lib.shown import Model
 
 SIGNIFICANCE_LEVEL = 0.05
 CORRELATIONS = {
@@ -26,7 +28,7 @@ VALUES = ["r", "ci_low", "ci_high", "p_value", "candidates", "resamples"]
 class Spec(stage.Spec):
     """What Table 2 shows."""
 
-    models: list[tables.Model] = Field(min_length=1, description="Models in the order of the rows.")
+    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
     poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
     targets: list[str] = Field(min_length=1, description="Intervention targets; each is the query language of its row.")
     similarity: str = Field(description="Similarity of retrieval that the paper-shaped table shows.")
@@ -43,14 +45,14 @@ def of_targets(correlations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """
     readings = {name: list(correlations[name].unique()) for name in ("similarity", "measure", "candidates_set")}
     shown = {"similarity": spec.similarity, "measure": spec.measure, "candidates_set": spec.candidates_set}
-    tables.select(correlations, _wanted(spec, **{name: [value] for name, value in shown.items()}), "correlations")
+    select(correlations, _wanted(spec, **{name: [value] for name, value in shown.items()}), "correlations")
     everything = _wanted(spec, **readings)
     there = everything.merge(correlations[list(everything.columns)].drop_duplicates())
-    return tables.select(correlations, there, "correlations")[[*KEY, *VALUES]]
+    return select(correlations, there, "correlations")[[*KEY, *VALUES]]
 
 
 def _wanted(spec: Spec, similarity: list[str], measure: list[str], candidates_set: list[str]) -> pd.DataFrame:
-    wanted = tables.grid(
+    wanted = grid(
         model=[model.name for model in spec.models],
         pooling=spec.poolings,
         similarity=similarity,
@@ -126,16 +128,11 @@ def main(command: list[str] | None = None) -> None:
         Spec,
         __doc__,
         inputs={"correlations...": "correlations, one CSV a condition"},
-        outputs={
-            "csv": "the numbers in full precision, in every reading",
-            "markdown": "the table as Markdown",
-            "latex": "the table as LaTeX",
-            "html": "the table as a page that can be sorted",
-        },
+        outputs=tables.OUTPUTS,
         command=command,
     )
-    tidy = of_targets(tables.read_metrics(files.correlations, [*KEY[2:], *VALUES]), spec)
-    tables.write(tidy, as_table(tidy, spec), files.csv, files.markdown, files.latex, files.html)
+    tidy = of_targets(read_metrics(files.correlations, [*KEY[2:], *VALUES]), spec)
+    tables.write(tidy, as_table(tidy, spec), files)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.lib import stage, tables
+from workflow_scripts.lib.metric_files import grid, pre_and_post, read_metrics
+from workflow_scripts.lib.shown import Model
 
 ROLES = {"target": "Target", "non_target": "Non-Target"}
 METRICS = {
@@ -25,7 +27,7 @@ CONDITION = ["model", "pooling", "target"]
 class Spec(stage.Spec):
     """What Table 1 shows."""
 
-    models: list[tables.Model] = Field(min_length=1, description="Models in the order of the rows.")
+    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
     poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
     targets: list[str] = Field(min_length=1, description="Intervention targets over which means are taken.")
     languages: list[str] = Field(min_length=2, description="Languages between which distances are measured.")
@@ -43,19 +45,19 @@ def distances_by_target(distances: pd.DataFrame, medoids: pd.DataFrame, spec: Sp
         StudyError: an observation is missing.
     """
     conditions = {"model": [model.name for model in spec.models], "pooling": spec.poolings, "target": spec.targets}
-    pairs = tables.grid(**conditions, query=spec.languages, candidate=spec.languages)
+    pairs = grid(**conditions, query=spec.languages, candidate=spec.languages)
     pairs = pairs[pairs["query"] != pairs["candidate"]].assign(measure=spec.measure)
-    from_target = tables.grid(**conditions, candidate=spec.languages).assign(measure=spec.measure)
+    from_target = grid(**conditions, candidate=spec.languages).assign(measure=spec.measure)
     from_target["query"] = from_target["target"]
     from_target = from_target[from_target["query"] != from_target["candidate"]]
-    to_medoid = tables.grid(**conditions, language=list(dict.fromkeys([*spec.targets, *spec.languages])))
-    to_medoid = tables.pre_and_post(medoids, to_medoid.assign(medoid=spec.medoid), "value", "distances to the medoid")
+    to_medoid = grid(**conditions, language=list(dict.fromkeys([*spec.targets, *spec.languages])))
+    to_medoid = pre_and_post(medoids, to_medoid.assign(medoid=spec.medoid), "value", "distances to the medoid")
     of_target = to_medoid["language"] == to_medoid["target"]
     observed = {
         ("target", "distance_to_medoid"): to_medoid[of_target],
-        ("non_target", "distance_all_languages"): tables.pre_and_post(distances, pairs, "value", "distances"),
+        ("non_target", "distance_all_languages"): pre_and_post(distances, pairs, "value", "distances"),
         ("non_target", "distance_to_medoid"): to_medoid[~of_target & to_medoid["language"].isin(spec.languages)],
-        ("non_target", "distance_to_target"): tables.pre_and_post(distances, from_target, "value", "distances"),
+        ("non_target", "distance_to_target"): pre_and_post(distances, from_target, "value", "distances"),
     }
     means = [
         rows.groupby(CONDITION, sort=False)[["pre", "post"]].mean().reset_index().assign(role=role, metric=metric)
@@ -69,7 +71,7 @@ def mean_over_targets(by_target: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     values = by_target.melt([*CONDITION, "role", "metric"], ["pre", "post"], var_name="space")
     key = ["model", "pooling", "role", "metric", "space"]
     summary = values.groupby(key)["value"].agg(mean="mean", sem="sem", targets="count")
-    order = tables.grid(
+    order = grid(
         model=[model.name for model in spec.models], pooling=spec.poolings, role=ROLES, metric=METRICS, space=SPACES
     )
     return order.merge(summary.reset_index(), on=key)
@@ -137,18 +139,13 @@ def main(command: list[str] | None = None) -> None:
             "distances...": "distances between languages, one CSV a condition, the unintervened model's too",
             "medoid...": "distances to the medoid, one CSV a condition, the unintervened model's too",
         },
-        outputs={
-            "csv": "the numbers in full precision",
-            "markdown": "the table as Markdown",
-            "latex": "the table as LaTeX",
-            "html": "the table as a page that can be sorted",
-        },
+        outputs=tables.OUTPUTS,
         command=command,
     )
-    distances = tables.read_metrics(files.distances, ["measure", "query", "candidate", "value"])
-    medoids = tables.read_metrics(files.medoid, ["medoid", "language", "value"])
+    distances = read_metrics(files.distances, ["measure", "query", "candidate", "value"])
+    medoids = read_metrics(files.medoid, ["medoid", "language", "value"])
     summary = mean_over_targets(distances_by_target(distances, medoids, spec), spec)
-    tables.write(summary, as_table(summary, spec), files.csv, files.markdown, files.latex, files.html)
+    tables.write(summary, as_table(summary, spec), files)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.lib import stage, tables
+from workflow_scripts.lib.metric_files import grid, read_metrics, select
+from workflow_scripts.lib.shown import Model
 
 SPACES = {"pre": "Pre", "post": "Post", "mixed": "Mixed"}
 
@@ -14,7 +16,7 @@ SPACES = {"pre": "Pre", "post": "Post", "mixed": "Mixed"}
 class Spec(stage.Spec):
     """What Table 3 or 5 shows."""
 
-    models: list[tables.Model] = Field(min_length=1, description="Models in the order of the rows.")
+    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
     poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
     targets: list[str] = Field(min_length=1, description="Intervention targets: one in Table 3, the others in Table 5.")
     similarity: str = Field(description="Similarity of retrieval that the paper-shaped table shows.")
@@ -27,14 +29,14 @@ def accuracies(paraphrase: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     Raises:
         StudyError: an observation is missing.
     """
-    wanted = tables.grid(
+    wanted = grid(
         model=[model.name for model in spec.models],
         pooling=spec.poolings,
         similarity=sorted({*paraphrase["similarity"], spec.similarity}),
         target=spec.targets,
     )
     key = wanted.assign(language=wanted["target"], units="expert")
-    found = {space: tables.select(paraphrase, key.assign(space=space), "paraphrase accuracies") for space in SPACES}
+    found = {space: select(paraphrase, key.assign(space=space), "paraphrase accuracies") for space in SPACES}
     accuracy = {space: rows["accuracy"].to_numpy() for space, rows in found.items()}
     return wanted.assign(**accuracy, pairs=found["post"]["pairs"].to_numpy())
 
@@ -81,17 +83,12 @@ def main(command: list[str] | None = None) -> None:
         Spec,
         __doc__,
         inputs={"paraphrase...": "paraphrase retrieval, one CSV a condition"},
-        outputs={
-            "csv": "the numbers in full precision, by every similarity",
-            "markdown": "the table as Markdown",
-            "latex": "the table as LaTeX",
-            "html": "the table as a page that can be sorted",
-        },
+        outputs=tables.OUTPUTS,
         command=command,
     )
-    metrics = tables.read_metrics(files.paraphrase, ["similarity", "language", "space", "pairs", "accuracy"])
+    metrics = read_metrics(files.paraphrase, ["similarity", "language", "space", "pairs", "accuracy"])
     tidy = accuracies(metrics, spec)
-    tables.write(tidy, as_table(tidy, spec), files.csv, files.markdown, files.latex, files.html)
+    tables.write(tidy, as_table(tidy, spec), files)
 
 
 if __name__ == "__main__":

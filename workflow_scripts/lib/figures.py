@@ -1,8 +1,8 @@
-"""The style that figures share, panels a model, marks of unseen languages, and saving."""
+"""The style that figures share, their panels, marks of unseen languages, and saving."""
 
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -12,8 +12,16 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from workflow_scripts.lib.files import write_text, written_whole
-from workflow_scripts.lib.tables import Model
+from workflow_scripts.lib.files import canonical_json, write_text, written_whole
+from workflow_scripts.lib.shown import Model, Panel
+
+# What every stage that draws a figure writes.
+OUTPUTS = {
+    "pdf": "the figure for print",
+    "png": "the figure for screens",
+    "csv": "what the figure draws",
+    "json": "title and caption, for the report",
+}
 
 # Colours of Okabe and Ito (2008), told apart by colour-blind readers; they differ in lightness too.
 PRE_COLOUR = "#E69F00"
@@ -64,12 +72,12 @@ def style() -> Iterator[None]:
 
 
 def panels(
-    models: list[Model], poolings: list[str], width: float, height: float, beside: float = 0.0, **shared: bool
+    columns: list[Panel], poolings: list[str], width: float, height: float, beside: float = 0.0, **shared: bool
 ) -> tuple[Figure, np.ndarray]:
-    """A figure with a column of panels for each model and a row for each pooling, which title them.
+    """A figure with a column of axes for each panel and a row for each pooling, which title them.
 
     Args:
-        models: Named by their labels.
+        columns: Named by their titles.
         poolings: Named if there is more than one.
         width: Of one panel with its labels, in inches.
         height: Likewise.
@@ -77,14 +85,14 @@ def panels(
         shared: Passed on to `Figure.subplots`, like `sharex=True`.
 
     Returns:
-        The figure and its axes, `[poolings, models]`.
+        The figure and its axes, `[poolings, panels]`.
     """
-    size = (max(width * len(models) + beside, COLUMN_WIDTH), height * len(poolings) + LEGEND_HEIGHT)
+    size = (max(width * len(columns) + beside, COLUMN_WIDTH), height * len(poolings) + LEGEND_HEIGHT)
     figure = Figure(figsize=size, layout="compressed")
-    axes = figure.subplots(len(poolings), len(models), squeeze=False, **shared)
+    axes = figure.subplots(len(poolings), len(columns), squeeze=False, **shared)
     for row, pooling in zip(axes, poolings, strict=True):
-        for axis, model in zip(row, models, strict=True):
-            axis.set_title(f"{model.label}\n{pooling} pooling" if len(poolings) > 1 else model.label)
+        for axis, panel in zip(row, columns, strict=True):
+            axis.set_title(f"{panel.title}\n{pooling} pooling" if len(poolings) > 1 else panel.title)
     return figure, axes
 
 
@@ -112,9 +120,10 @@ def unseen_key(models: list[Model], languages: list[str]) -> list[Line2D]:
     return [Line2D([], [], color=UNSEEN_COLOUR, label="red: not seen in pre-training", **mark)]
 
 
-def save(figure: Figure, drawn: pd.DataFrame, pdf: Path, png: Path, csv: Path) -> None:
-    """Write a figure as PDF and PNG, and what it draws as CSV; equal figures give equal bytes."""
-    for path, metadata in ((pdf, {"CreationDate": None}), (png, {"Software": None})):
+def save(figure: Figure, drawn: pd.DataFrame, title: str, caption: str, files: Namespace) -> None:
+    """Write a figure (PDF, PNG), what it draws (CSV), its title and caption (JSON); equal figures give equal bytes."""
+    for path, metadata in ((files.pdf, {"CreationDate": None}), (files.png, {"Software": None})):
         with written_whole(path) as beside:
             figure.savefig(beside, metadata=metadata)
-    write_text(csv, drawn.to_csv(index=False, lineterminator="\n"))
+    write_text(files.csv, drawn.to_csv(index=False, lineterminator="\n"))
+    write_text(files.json, canonical_json({"title": title, "caption": caption}) + "\n")

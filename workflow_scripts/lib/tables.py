@@ -1,30 +1,15 @@
-"""Tables: what is read from the metric CSVs, and one table rendered as CSV, Markdown, LaTeX and HTML."""
+"""Tables: one table as CSV, Markdown and LaTeX, and as JSON, from which the report makes HTML."""
 
 import math
-from dataclasses import dataclass
+from argparse import Namespace
 from pathlib import Path
 
-import jinja2
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass
 from tabulate import tabulate
 
-from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import write_text
-
-# Read as text even where a file has no value in them, as the unintervened model has no target.
-TEXT_COLUMNS = (
-    "model",
-    "condition",
-    "method",
-    "units",
-    "target",
-    "pooling",
-    "dataset",
-    "query",
-    "candidate",
-    "language",
-)
 
 DISTANCES = {
     "pairs": "mean cosine distance over all cross-language sentence pairs",
@@ -33,113 +18,18 @@ DISTANCES = {
     "aligned": "mean cosine distance between translations",
 }
 
+WHOLE = ConfigDict(extra="forbid", ser_json_inf_nan="strings")  # so that NaN comes back from JSON as NaN
 
-class Model(BaseModel):
-    """A model as tables and figures show it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(description="Name in the config and in the metric CSVs.")
-    label: str = Field(description="Name shown to readers, like Bloom-7B.")
-    seen: list[str] | None = Field(None, description="Candidate languages seen in pre-training; null if all were.")
-
-    def has_seen(self, language: str) -> bool:
-        """Whether a language was in the pre-training data."""
-        return self.seen is None or language in self.seen
+# What every stage that makes a table writes.
+OUTPUTS = {
+    "csv": "the numbers in full precision",
+    "markdown": "the table as Markdown",
+    "latex": "the table as LaTeX",
+    "json": "the table as the report shows it",
+}
 
 
-# --- Metric CSVs ---
-
-
-def read_metrics(paths: list[Path], columns: list[str]) -> pd.DataFrame:
-    """Concatenate metric CSVs: one row an observation, the condition in the leading columns.
-
-    Raises:
-        StudyError: a file lacks one of `columns`.
-    """
-    frames = []
-    for path in paths:
-        try:
-            frame = pd.read_csv(
-                path,
-                dtype=dict.fromkeys(TEXT_COLUMNS, str),
-                keep_default_na=False,  # `nan` is a language code
-                na_values=["", "NA"],
-                float_precision="round_trip",
-            )
-        except pd.errors.EmptyDataError:
-            frame = pd.DataFrame()
-        needed = ["model", "condition", "units", "target", "pooling", *columns]
-        if absent := [column for column in needed if column not in frame.columns]:
-            raise StudyError(
-                f"{path} has no column {', '.join(absent)}, so it is not the metric CSV expected here; delete it and "
-                "run again."
-            )
-        frames.append(frame)
-    return pd.concat(frames, ignore_index=True)
-
-
-def grid(**values: list[str]) -> pd.DataFrame:
-    """All combinations of the values, one a row, the last varying fastest; one column a keyword."""
-    return pd.MultiIndex.from_product(values.values(), names=values.keys()).to_frame(index=False)
-
-
-def select(metrics: pd.DataFrame, wanted: pd.DataFrame, what: str) -> pd.DataFrame:
-    """The one observation for each row of `wanted`, in its order; the columns of `wanted` are the key.
-
-    Args:
-        metrics: Observations, at most one a key.
-        wanted: Keys, which may repeat.
-        what: What the observations are, for the message, like "distances".
-
-    Raises:
-        StudyError: an observation is missing, or there are two for one key.
-    """
-    key = list(wanted.columns)
-    found = wanted.merge(metrics, how="left", on=key, indicator="source")
-    missing = found[found["source"] == "left_only"]
-    if len(missing):
-        raise StudyError(
-            f"The {what} lack {len(missing):,} of {len(wanted):,} rows that are needed here, the first being "
-            f"{_named(missing.iloc[0][key])}. Measure these models, conditions and languages too, or take them out of "
-            "the config."
-        )
-    if len(found) > len(wanted):
-        first = found[found.duplicated(key)].iloc[0][key]
-        same = found[(found[key] == first).all(axis=1)]
-        conditions = ", ".join(sorted(same["condition"].unique())) if "condition" in same else "unknown"
-        raise StudyError(
-            f"The {what} hold {len(same)} rows with {_named(first)} (conditions: {conditions}), where one is needed. "
-            "Give the files of one data set and of one k a model."
-        )
-    return found.drop(columns="source")
-
-
-def _named(key: pd.Series) -> str:
-    return ", ".join(f"{column} {value}" for column, value in key.items())
-
-
-def pre_and_post(metrics: pd.DataFrame, wanted: pd.DataFrame, value: str, what: str) -> pd.DataFrame:
-    """`wanted` with the columns `pre` and `post`: the value without and with the intervention on experts.
-
-    Args:
-        metrics: Observations of the unintervened models and of the interventions.
-        wanted: Keys; model, pooling and target say which intervention is meant.
-        value: Column of the observed value.
-        what: What the observations are, for the message.
-
-    Raises:
-        StudyError: as `select`.
-    """
-    pre = select(metrics, wanted.drop(columns=["pooling", "target"]).assign(units="none"), what)
-    post = select(metrics, wanted.assign(units="expert"), what)
-    return wanted.assign(pre=pre[value].to_numpy(), post=post[value].to_numpy())
-
-
-# --- Rendering ---
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=WHOLE)
 class Column:
     """A column's header; neighbours of the same group share a header above theirs."""
 
@@ -148,17 +38,17 @@ class Column:
     latex: str | None = None  # where it is more than the escaped text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=WHOLE)
 class Cell:
     """What one cell shows."""
 
     text: str
     latex: str | None = None  # where it is more than the escaped text
-    value: float | None = None  # what HTML sorts by; None: the text
+    value: float | None = None  # what the report sorts by; None: the text
     gray: bool = False  # italic in Markdown, which has no colours
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=WHOLE)
 class Table:
     """A table as a reader sees it; `labels` is how many leading columns say what a row is about."""
 
@@ -191,12 +81,17 @@ def pooling_cells(pooling: str, poolings: list[str]) -> list[Cell]:
     return [Cell(pooling)] if len(poolings) > 1 else []
 
 
-def write(tidy: pd.DataFrame, table: Table, csv: Path, markdown: Path, latex: Path, html: Path) -> None:
-    """Write a table's numbers in full precision (CSV) and the table that a reader sees (the other three)."""
-    write_text(csv, tidy.to_csv(index=False, lineterminator="\n"))
-    write_text(markdown, as_markdown(table))
-    write_text(latex, as_latex(table, label=f"tab:{latex.stem}"))
-    write_text(html, as_html(table))
+def write(tidy: pd.DataFrame, table: Table, files: Namespace) -> None:
+    """Write a table's numbers in full precision (CSV) and the table that a reader sees (the other `OUTPUTS`)."""
+    write_text(files.csv, tidy.to_csv(index=False, lineterminator="\n"))
+    write_text(files.markdown, as_markdown(table))
+    write_text(files.latex, as_latex(table, label=f"tab:{files.latex.stem}"))
+    write_text(files.json, TypeAdapter(Table).dump_json(table, indent=1).decode() + "\n")
+
+
+def read(path: Path) -> Table:
+    """A table from its JSON."""
+    return TypeAdapter(Table).validate_json(Path(path).read_bytes())
 
 
 def as_markdown(table: Table) -> str:
@@ -231,7 +126,7 @@ def _latex(shown: Column | Cell) -> str:
 def as_latex(table: Table, label: str) -> str:
     """The table as a LaTeX float in the manner of booktabs; a label repeated below itself is shown once."""
     alignment = "l" * table.labels + "c" * (len(table.columns) - table.labels)
-    caption = " ".join(_sentences(table, "Gray")).translate(LATEX)
+    caption = " ".join(sentences(table, "Gray")).translate(LATEX)
     lines = [
         r"% Needs \usepackage{booktabs} and \usepackage{xcolor}.",
         r"\begin{table*}[t]",
@@ -257,7 +152,7 @@ def _latex_row(cells: list[str]) -> str:
 
 def _latex_groups(columns: list[Column]) -> list[str]:
     cells, rules = [], []
-    for group, first, last in _spans(columns):
+    for group, first, last in spans(columns):
         cells.append(rf"\multicolumn{{{last - first + 1}}}{{c}}{{{group.translate(LATEX)}}}")
         rules += [rf"\cmidrule(lr){{{first + 1}-{last + 1}}}"] if group else []
     return [_latex_row(cells), " ".join(rules)] if cells else []
@@ -279,7 +174,7 @@ def _latex_body(table: Table) -> list[str]:
     return lines
 
 
-def _spans(columns: list[Column]) -> list[tuple[str, int, int]]:
+def spans(columns: list[Column]) -> list[tuple[str, int, int]]:
     """Runs of neighbours in one group, as (group, first, last); none if no column is in a group."""
     spans: list[tuple[str, int, int]] = []
     for position, column in enumerate(columns):
@@ -290,106 +185,5 @@ def _spans(columns: list[Column]) -> list[tuple[str, int, int]]:
     return spans if any(group for group, _, _ in spans) else []
 
 
-def _sentences(table: Table, gray: str) -> list[str]:
+def sentences(table: Table, gray: str) -> list[str]:
     return [table.caption, *([f"{gray}: {table.gray_means}."] if table.gray_means else [])]
-
-
-PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ table.title }}</title>
-<style>
-:root { color-scheme: light; }
-body { margin: 2.5rem auto; max-width: 72rem; padding: 0 1.5rem; background: #fff; color: #1f2328;
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-h1 { margin: 0 0 1rem; font-size: 1.25rem; font-weight: 600; }
-figure { margin: 0; }
-figure div { overflow-x: auto; }
-figcaption { margin-top: 0.75rem; max-width: 48rem; color: #59636e; font-size: 0.875rem; }
-table { border-collapse: collapse; border-block: 2px solid #1f2328; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.28rem 0.75rem; text-align: right; white-space: nowrap; font-weight: normal; }
-th.label { text-align: left; }
-thead th { padding: 0; border-bottom: 1px solid #1f2328; font-weight: 600; }
-thead th.group { padding: 0.28rem 0.75rem; border-bottom: 1px solid #d1d9e0; text-align: center; }
-thead th.group:empty { border-bottom: none; }
-thead button { all: unset; box-sizing: border-box; width: 100%; padding: 0.28rem 0.75rem; cursor: pointer; }
-thead button:hover { background: #f6f8fa; }
-thead button:focus-visible { outline: 2px solid #0969da; outline-offset: -2px; }
-thead button::after { content: "↕"; margin-left: 0.4em; color: #c4cbd2; }
-th[aria-sort="ascending"] button::after { content: "↑"; color: inherit; }
-th[aria-sort="descending"] button::after { content: "↓"; color: inherit; }
-tbody tr:hover { background: #f6f8fa; }
-table:not(:has([aria-sort])) tbody tr.first:not(:first-child) > * { border-top: 1px solid #d1d9e0; }
-.gray { color: #848d97; }
-</style>
-</head>
-<body>
-<h1>{{ table.title }}</h1>
-<figure>
-<div>
-<table>
-<thead>
-{% if spans %}
-<tr>
-{% for group, first, last in spans %}
-<th class="group" colspan="{{ last - first + 1 }}"{% if group %} scope="colgroup"{% endif %}>{{ group }}</th>
-{% endfor %}
-</tr>
-{% endif %}
-<tr>
-{% for column in table.columns %}
-<th scope="col"{% if loop.index0 < table.labels %} class="label"{% endif %}><button type="button">{{ column.text }}\
-</button></th>
-{% endfor %}
-</tr>
-</thead>
-<tbody>
-{% for row in table.rows %}
-<tr{% if table.labels > 1 and loop.changed(row[0].text) %} class="first"{% endif %}>
-{% for cell in row %}
-{% set tag = "th" if loop.index0 < table.labels else "td" %}
-<{{ tag }}{% if tag == "th" %} scope="row" class="label"{% elif cell.gray %} class="gray"{% endif %}\
-{% if cell.value is not none %} data-value="{{ cell.value }}"{% endif %}>{{ cell.text }}</{{ tag }}>
-{% endfor %}
-</tr>
-{% endfor %}
-</tbody>
-</table>
-</div>
-<figcaption>{{ sentences | join(" ") }} Click a column's header to sort by it.</figcaption>
-</figure>
-<script>
-// A header's button sorts upwards, then downwards, then brings the first order back. Undefined values come last.
-const body = document.querySelector("tbody");
-const rows = Array.from(body.rows);
-const headers = Array.from(document.querySelectorAll("thead tr:last-child th"));
-const next = { ascending: "descending", descending: "none", none: "ascending" };
-function compare(left, right, sign) {
-  if (left.dataset.value === undefined || right.dataset.value === undefined) {
-    return sign * left.textContent.localeCompare(right.textContent);
-  }
-  const [a, b] = [Number(left.dataset.value), Number(right.dataset.value)];
-  return Number.isNaN(a) || Number.isNaN(b) ? Number.isNaN(a) - Number.isNaN(b) : sign * (a - b);
-}
-headers.forEach((header, column) => header.querySelector("button").addEventListener("click", () => {
-  const order = next[header.getAttribute("aria-sort") || "none"];
-  headers.forEach((other) => other.removeAttribute("aria-sort"));
-  const sorted = rows.slice();
-  if (order !== "none") {
-    header.setAttribute("aria-sort", order);
-    sorted.sort((a, b) => compare(a.cells[column], b.cells[column], order === "ascending" ? 1 : -1));
-  }
-  body.append(...sorted);
-}));
-</script>
-</body>
-</html>
-""")
-
-
-def as_html(table: Table) -> str:
-    """The table as a page of its own that needs nothing else; a click on a header sorts."""
-    return PAGE.render(table=table, spans=_spans(table.columns), sentences=_sentences(table, "Gray"))
