@@ -1,33 +1,29 @@
-"""Tables 1, 2, 3 and 5 from made-up metric CSVs, and how a table is rendered."""
+"""Tables 1, 2, 3 and 5 from made-up metric CSVs, how a table is rendered, and how metrics are read."""
 
 import csv
 import io
 import json
 import math
-from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
 from types import SimpleNamespace
 
-import docutils.core
-import jinja2
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from workflow_scripts import table_correlations, table_distances, table_paraphrase
-from workflow_scripts.lib import tables
+from workflow_scripts.lib import metric_files, tables
 from workflow_scripts.lib.errors import StudyError
 
 MODELS = [{"name": "bloom-7b", "label": "Bloom-7B"}, {"name": "aya-8b", "label": "Aya <b>8B &amp; co_"}]
 LANGUAGES = ["de", "en", "es", "ja", "th"]
 TARGETS = ["en", "es", "ja"]
-FORMATS = {"csv": "csv", "markdown": "md", "latex": "tex", "html": "html"}
-REPORT = Path(__file__).parents[2] / "report"
+FORMATS = {"csv": "csv", "markdown": "md", "latex": "tex", "json": "json"}
 
 
 def conditions(poolings):
@@ -116,33 +112,9 @@ def markdown_rows(text):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
-class Page(HTMLParser):
-    """Cells of a page's table with their attributes; complains if tags are not nested well."""
-
-    VOID = ("meta", "br", "link", "img")
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.rows, self.attributes = [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        if tag not in self.VOID:
-            self.open.append(tag)
-        self.attributes.append((tag, dict(attributes)))
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append(["", dict(attributes)])
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if {"td", "th"} & set(self.open):
-            self.rows[-1][-1][0] += data
+def shown_rows(text):
+    """The body of the table in a text of JSON, one (text, gray) a cell."""
+    return [[(cell["text"], cell["gray"]) for cell in row] for row in json.loads(text)["rows"]]
 
 
 # --- Table 1 ---
@@ -337,9 +309,7 @@ def test_table_2_shows_insignificant_correlations_in_gray_and_undefined_ones_as_
     assert markdown == [f"*{text}*" if gray else text for text, gray in expected]
     assert "*Italics*: not statistically significant (p > 0.05)" in written["markdown"]
 
-    page = Page(written["html"])
-    cells = [cell for row in page.rows[1:] for cell in row[2:]]
-    assert [(text, attributes.get("class") == "gray") for text, attributes in cells] == expected
+    assert [cell for row in shown_rows(written["json"]) for cell in row[2:]] == expected
 
     body = written["latex"].split(r"\midrule", 1)[1]
     assert body.count(r"\textcolor{gray}{") == sum(gray for _, gray in expected)
@@ -413,8 +383,8 @@ def test_table_3_names_its_one_target_in_the_caption_and_table_5_has_a_column_fo
 
 def test_pooling_has_a_column_only_if_there_is_more_than_one(paraphrase):
     one, several = run_paraphrase(paraphrase), run_paraphrase(paraphrase, poolings=["mean", "max"])
-    assert all("Pooling" not in one[name] for name in ("markdown", "latex", "html"))
-    assert all("Pooling" in several[name] for name in ("markdown", "latex", "html"))
+    assert all("Pooling" not in one[name] for name in ("markdown", "latex", "json"))
+    assert all("Pooling" in several[name] for name in ("markdown", "latex", "json"))
     assert [row[1] for row in markdown_rows(several["markdown"])] == ["mean", "max"] * 2
     assert {row["pooling"] for row in table_of(one["csv"])} == {"max"}
 
@@ -427,23 +397,24 @@ def test_a_missing_paraphrase_accuracy_is_refused_by_name(paraphrase):
 # --- Rendering ---
 
 
-def test_pages_are_well_formed_and_need_nothing_from_elsewhere(distances, correlations, paraphrase):
-    for written in (run_table1(distances), run_table2(correlations), run_paraphrase(paraphrase)):
-        page = Page(written["html"])
-        assert "http" not in written["html"] and "url(" not in written["html"] and "@import" not in written["html"]
-        assert not any({"src", "href"} & set(attributes) for _, attributes in page.attributes)
-        labels = [row[0][0] for row in page.rows if row[0][1].get("scope") == "row"]
-        assert set(labels) == {"Bloom-7B", "Aya <b>8B &amp; co_"}
+def test_a_table_is_read_back_as_it_was_written_unrounded_and_undefined_values_included(distances, correlations):
+    undefined = 0
+    for written in (run_table1(distances), run_table2(correlations)):
+        path = distances.folder / "copy.json"
+        path.write_text(written["json"])
+        table = tables.read(path)
+        assert TypeAdapter(tables.Table).dump_json(table, indent=1).decode() + "\n" == written["json"]
+        values = [cell.value for row in table.rows for cell in row[table.labels :]]
+        assert None not in values
+        undefined += sum(math.isnan(value) for value in values)
+    assert undefined == 2 * 4 + 2  # four dashes a model in Table 1, one NA a model in Table 2
 
 
-def test_a_page_keeps_the_unrounded_value_to_sort_by(paraphrase):
+def test_the_json_keeps_the_unrounded_value_to_sort_by(paraphrase):
     written = run_paraphrase(paraphrase)
     shown = [row for row in table_of(written["csv"]) if row["similarity"] == "cosine"]
-    page = Page(written["html"])
-    kept = [[attributes["data-value"] for _, attributes in row[1:]] for row in page.rows[2:]]
-    assert kept == [[row[space] for space in ("pre", "post", "mixed")] for row in shown]
-    buttons = [tag for tag, _ in page.attributes if tag == "button"]
-    assert len(buttons) == len(page.rows[1]) == 4
+    kept = [[cell["value"] for cell in row[1:]] for row in json.loads(written["json"])["rows"]]
+    assert kept == [[float(row[space]) for space in ("pre", "post", "mixed")] for row in shown]
 
 
 def made_up_table(label):
@@ -453,13 +424,6 @@ def made_up_table(label):
 
 
 LABELS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp", "Cs"]), min_size=1)
-
-
-@given(LABELS)
-@example("<b>&amp;")
-def test_any_label_leaves_the_html_cell_as_it_is(label):
-    page = Page(tables.as_html(made_up_table(label)))
-    assert page.rows[2][0][0] == label
 
 
 @given(LABELS)
@@ -501,27 +465,40 @@ def test_latex_shows_repeated_labels_once_and_groups_with_a_rule():
 def test_observations_are_found_in_the_order_they_are_asked_for(stored, asked):
     metrics = pd.DataFrame({"language": [f"l{i}" for i in stored], "value": stored})
     wanted = pd.DataFrame({"language": [f"l{i}" for i in asked]})
-    assert list(tables.select(metrics, wanted, "values")["value"]) == asked
+    assert list(metric_files.select(metrics, wanted, "values")["value"]) == asked
 
 
 def test_language_codes_that_look_like_missing_values_are_read_as_codes(tmp_path):
     rows = [{"model": "m", "condition": "base", "units": "none", "target": "", "pooling": "", "language": "nan"}]
     path = tmp_path / "medoid.csv"
     pd.DataFrame(rows).to_csv(path, index=False)
-    read = tables.read_metrics([path], ["language"])
+    read = metric_files.read_metrics([path], ["language"])
     assert list(read["language"]) == ["nan"] and read["target"].isna().all()
 
 
-@pytest.mark.parametrize("path", sorted(REPORT.glob("*.rst")), ids=lambda path: path.stem)
-def test_report_captions_render_with_the_default_study(path):
-    config = yaml.safe_load((REPORT.parent / "config.yaml").read_text())
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    text = environment.from_string(path.read_text()).render(
-        snakemake=SimpleNamespace(config=config, wildcards=SimpleNamespace(target="es"))
-    )
-    warnings = io.StringIO()
-    body = docutils.core.publish_parts(
-        text, writer="html", settings_overrides={"warning_stream": warnings, "report_level": 1}
-    )["html_body"]
-    assert warnings.getvalue() == ""
-    assert "{{" not in body and "<p>" in body
+def random_control(tmp_path, accuracy):
+    """Metrics of the unintervened model (accuracy 0.5) and of the random control, one accuracy a seed."""
+    base = {"model": "m", "condition": "base", "units": "none", "language": "en", "accuracy": 0.5}
+    rows = [base] + [
+        {**base, "condition": f"es-random-s{seed}", "units": "random", "target": "es", "pooling": "max"}
+        | {"seed": seed, "accuracy": value}
+        for seed, value in accuracy.items()
+    ]
+    path = tmp_path / "retrieval.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return metric_files.read_metrics([path], ["language", "accuracy"])
+
+
+WANTED = pd.DataFrame([{"model": "m", "pooling": "max", "target": "es", "language": "en"}])
+
+
+def test_the_random_control_has_the_mean_and_the_range_over_the_seeds_that_are_asked_for(tmp_path):
+    metrics = random_control(tmp_path, {0: 0.2, 3: 0.6, 5: 0.1, 7: 1.0})
+    (row,) = metric_files.pre_and_random(metrics, WANTED, "accuracy", [5, 0, 3], "accuracies").to_dict("records")
+    assert row == {**WANTED.iloc[0], "pre": 0.5, "post": pytest.approx((0.2 + 0.6 + 0.1) / 3), "low": 0.1, "high": 0.6}
+
+
+def test_a_seed_that_was_not_drawn_is_refused_by_name(tmp_path):
+    metrics = random_control(tmp_path, {0: 0.2})
+    with pytest.raises(StudyError, match=r"accuracies lack .* units random, seed 1"):
+        metric_files.pre_and_random(metrics, WANTED, "accuracy", [0, 1], "accuracies")
