@@ -22,6 +22,7 @@ from workflow_scripts.lib.models import LanguageModel, load_model
 from workflow_scripts.lib.progress import Progress
 from workflow_scripts.lib.responses import ResponseRecorder
 from workflow_scripts.lib.texts.schema import read_part
+from workflow_scripts.lib.usage import measured
 
 # Responses gathered before they are written: large enough that batches of like lengths can be formed.
 BLOCK_BYTES = 2**28
@@ -48,7 +49,12 @@ def main(command: list[str] | None = None) -> None:
     manifest = read_manifest(files.model)
     store = CellStore(files.cache, "activations")
     model: LanguageModel | None = None
-    with take_device(files.device) as device, written_whole(files.activations) as beside, h5py.File(beside, "w") as out:
+    with (
+        measured(files.usage) as usage,
+        take_device(files.device) as device,
+        written_whole(files.activations) as beside,
+        h5py.File(beside, "w") as out,
+    ):
         for language in spec.languages:
             _, texts = read_part(files.texts, language, "sentence")
             key = {
@@ -67,7 +73,7 @@ def main(command: list[str] | None = None) -> None:
                 model = model or load_model(manifest, device)
                 record(cell, model, texts, spec, files.tokens_per_batch, f"responses to {language}")
 
-            copy_language(store.get(key, compute), out, language)
+            copy_language(usage.cell(store, key, compute), out, language)
         out.attrs["sites"] = manifest.model_dump_json(include={"sites"})
         out.attrs["model"] = manifest.identity
 
@@ -97,7 +103,8 @@ def record(
 
             for batch in batches(part, tokens_per_batch, model.pad_id):
                 run_halving(forward, batch)
-            write_rows(datasets, start, block)
+            with progress.paused():
+                write_rows(datasets, start, block)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from workflow_scripts.lib.interventions import intervene
 from workflow_scripts.lib.manifests import read_manifest
 from workflow_scripts.lib.models import LanguageModel, load_model
 from workflow_scripts.lib.texts.schema import read_part
+from workflow_scripts.lib.usage import measured
 
 
 class Spec(stage.Spec):
@@ -48,7 +49,12 @@ def main(command: list[str] | None = None) -> None:
     manifest, condition = read_manifest(files.model), read_condition(files.condition)
     store = CellStore(files.cache, "embeddings")
     model: LanguageModel | None = None
-    with take_device(files.device) as device, written_whole(files.embeddings) as beside, h5py.File(beside, "w") as out:
+    with (
+        measured(files.usage) as usage,
+        take_device(files.device) as device,
+        written_whole(files.embeddings) as beside,
+        h5py.File(beside, "w") as out,
+    ):
         for language in spec.languages:
             for part in spec.parts:
                 ids, texts = read_part(files.texts, language, part)
@@ -78,7 +84,7 @@ def main(command: list[str] | None = None) -> None:
                         )
                     write_part(cell, ids, embeddings)
 
-                copy_part(store.get(key, compute), out, language, part)
+                copy_part(usage.cell(store, key, compute), out, language, part)
 
 
 def change(condition: Condition) -> str:

@@ -21,6 +21,7 @@ from workflow_scripts.lib.config.models import TrainingSource
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.progress import Progress
 from workflow_scripts.lib.texts.schema import read_part
+from workflow_scripts.lib.usage import measured
 
 BOS, EOS, PAD = "<s>", "</s>", "<pad>"
 IGNORED = -100  # label of padding, which the loss leaves out
@@ -39,16 +40,20 @@ def main(command: list[str] | None = None) -> None:
         Spec,
         __doc__,
         inputs={"texts": "sentences (parquet)"},
-        outputs={"weights": "the model's safetensors; config and tokenizer are written beside them"},
+        outputs={
+            "weights": "the model's safetensors; config and tokenizer are written beside them",
+            "usage": "device, time and tokens of the run (JSON)",
+        },
         command=command,
     )
     texts = read_texts(files.texts, spec)
     set_seed(spec.train.seed)
     tokenizer = train_tokenizer(texts, spec.train.vocabulary)
-    model = train(texts, tokenizer, spec.train)
-    directory = files.weights.parent
-    tokenizer.save_pretrained(directory)
-    model.save_pretrained(directory)
+    with measured(files.usage):
+        model = train(texts, tokenizer, spec.train)
+        directory = files.weights.parent
+        tokenizer.save_pretrained(directory)
+        model.save_pretrained(directory)
 
 
 def read_texts(path: Path, spec: Spec) -> list[str]:
@@ -115,7 +120,7 @@ def train(texts: list[str], tokenizer: PreTrainedTokenizerFast, source: Training
             optimizer.zero_grad(set_to_none=True)
             schedule.step()
             progress.show(loss=f"{loss.item():.3f}")
-            progress.advance(1, tokens=batch.tokens)
+            progress.advance(1, tokens=batch.tokens, sequences=len(batch.rows))
     return model.eval()
 
 

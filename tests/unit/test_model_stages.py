@@ -17,6 +17,7 @@ from workflow_scripts.lib.files import canonical_json
 from workflow_scripts.lib.manifests import write_manifest
 from workflow_scripts.lib.responses import ResponseRecorder
 from workflow_scripts.lib.texts import schema
+from workflow_scripts.lib.usage import read_usage
 
 TEXTS = {
     "en": ["A short one.", "Another sentence, rather longer than the first.", "x", "we see it", "the end of it"],
@@ -48,6 +49,7 @@ def study(load, tmp_path):
 def run(stage, folder, spec, code="c0", **paths):
     options = [item for name, path in paths.items() for item in (f"--{name}", str(folder / path))]
     running = ["--cache", str(folder / "cache"), "--code", code, "--device", "cpu", "--tokens-per-batch", "64"]
+    running += ["--usage", str(folder / "usage.json")]
     stage.main(["--spec", canonical_json(spec), *options, *(running if stage is not experts else [])])
 
 
@@ -153,3 +155,27 @@ def test_every_cell_says_what_it_was_made_from(study):
     with h5py.File(cell) as file:
         assert model.manifest.identity in file.attrs["key"]
         assert '"max_tokens":128' in file.attrs["key"]
+
+
+def test_usage_counts_what_went_through_the_model_and_what_was_found(study):
+    model, folder = study
+    lengths = {
+        language: [min(len(ids), 9) for ids in encode(model.tokenizer, TEXTS[language], 128)] for language in TEXTS
+    }
+    embed(folder, ["en", "de"], max_tokens=9)
+    first = read_usage(folder / "usage.json")
+    assert (first.tokens, first.sequences, first.from_cache) == (sum(lengths["en"] + lengths["de"]), 10, 0)
+    assert first.forward_seconds > 0
+    assert (first.device, first.devices, first.device_seconds, first.peak_device_memory_bytes) == ("cpu", 0, 0.0, None)
+    embed(folder, ["en", "de", "ja"], max_tokens=9)
+    second = read_usage(folder / "usage.json")
+    assert (second.tokens, second.sequences, second.from_cache) == (sum(lengths["ja"]), 5, 2)
+    record(folder, max_tokens=9)
+    third = read_usage(folder / "usage.json")
+    assert (third.tokens, third.sequences, third.from_cache) == (sum(sum(each) for each in lengths.values()), 15, 0)
+    record(folder, max_tokens=9)
+    assert read_usage(folder / "usage.json").model_dump(include={"tokens", "forward_seconds", "from_cache"}) == {
+        "tokens": 0,
+        "forward_seconds": 0.0,
+        "from_cache": 3,
+    }

@@ -35,7 +35,8 @@ def texts(tmp_path):
 
 def trained(texts, folder, steps):
     spec = Spec(train=TrainingSource(**SOURCE, steps=steps), part="sentence")
-    main(["--spec", spec.model_dump_json(), "--texts", str(texts), "--weights", str(folder / "model.safetensors")])
+    outputs = ["--weights", str(folder / "model.safetensors"), "--usage", str(folder.with_suffix(".usage.json"))]
+    main(["--spec", spec.model_dump_json(), "--texts", str(texts), *outputs])
     config = ModelConfig(label="", path=str(folder), k=0)
     return load_model(describe(ModelSpec(name="tiny", model=config, directory=str(folder), sites="mlp")), "cpu")
 

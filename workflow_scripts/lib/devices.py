@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.usage import current
 
 log = logging.getLogger(__name__)
 SECONDS_BETWEEN_TRIES = 1.0
@@ -20,7 +21,7 @@ SECONDS_BETWEEN_TRIES = 1.0
 def take_device(wanted: str) -> Iterator[str]:
     """A device for the block: `cpu`, `cuda:N` as asked for, or for `auto` and `cuda` a GPU that no other job has.
 
-    `auto` takes the CPU where there is no GPU.
+    `auto` takes the CPU where there is no GPU. The time for which a GPU is held is counted in the usage being measured.
 
     Raises:
         StudyError: a GPU is asked for and there is none.
@@ -36,10 +37,11 @@ def take_device(wanted: str) -> Iterator[str]:
     if wanted in ("auto", "cuda"):
         # By the card's own id: under a scheduler, cuda:0 is another card in each job.
         cards = {f"cuda:{index}": str(torch.cuda.get_device_properties(index).uuid) for index in range(count)}
-        with take_free(cards) as device:
+        with take_free(cards) as device, current().holding(device):
             yield device
         return
-    yield wanted
+    with current().holding(wanted):
+        yield wanted
 
 
 @contextmanager

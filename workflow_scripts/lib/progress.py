@@ -2,9 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from tqdm import tqdm
+
+from workflow_scripts.lib.usage import current
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -16,7 +19,8 @@ class Progress:
             progress.advance(32, tokens=1024)
 
     Extra counts given to `advance` are shown as rates of their own (`1,024 tokens/s`); a value given to `show`
-    is shown as it is (`loss 3.21`).
+    is shown as it is (`loss 3.21`). Where `tokens` are counted, the block is counted as time of the model in the usage
+    that is measured around it; so are the units done as sequences, unless `sequences` are counted too.
     """
 
     def __init__(
@@ -31,6 +35,7 @@ class Progress:
         self.done = 0
         self._clock = clock
         self._started = self._last_line = clock()
+        self._paused = 0.0
         self._interval = seconds_between_lines
         self._counts: dict[str, int] = {}
         self._shown: dict[str, str] = {}
@@ -44,6 +49,16 @@ class Progress:
             self._bar.close()
         elif exception_type is None:
             self._print_line(last=True)
+        if "tokens" in self._counts:
+            sequences = self._counts.get("sequences", self.done)
+            current().passed(self._counts["tokens"], sequences, self._seconds() - self._paused)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Count the time of the block as none of the model's, like that of writing what it gave."""
+        started = self._clock()
+        yield
+        self._paused += self._clock() - started
 
     def show(self, **values: str) -> None:
         """Show these values beside the progress from now on."""

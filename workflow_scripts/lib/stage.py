@@ -54,6 +54,7 @@ def model_arguments(
     group.add_argument("--code", required=True, help="fingerprint of the code, part of the cache's keys")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     group.add_argument("--tokens-per-batch", type=int, default=8192, help="tokens in one forward pass, with padding")
+    group.add_argument("--usage", type=Path, required=True, help="written: device, time and tokens of the run (JSON)")
     parsed = parser.parse_args(command)
     return spec.model_validate_json(parsed.spec), parsed
 
