@@ -3,8 +3,8 @@
     with measured(files.usage) as usage, take_device(files.device) as device:
         path = usage.cell(store, key, compute)
 
-`take_device` and every `Progress` that counts tokens add to the usage that is being measured, so a stage need not. It is
-written beside the job's log, not among the results: it differs from run to run.
+`take_device`, and every `Progress` that counts tokens, add to the usage that is being measured, so a stage need not.
+It is written beside the job's log, not among the results: it differs from run to run.
 """
 
 from collections.abc import Callable, Iterator
