@@ -4,6 +4,8 @@ Each group holds `embeddings`, float32 [sentences, d], and `ids`, the ids of the
 `sentence` in a plain parallel corpus, `sentence1` and `sentence2` in PAWS-X, and so on (lib/texts).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -28,24 +30,62 @@ def copy_part(cell: Path, file: h5py.File, language: str, part: str) -> None:
             source.copy(source[name], file, name=f"{language}/{part}/{name}")
 
 
+class StoredEmbeddings:
+    """Embeddings [sentences, d] that stay in their file: `shape`, and slices of rows, checked as they are read."""
+
+    def __init__(self, dataset: h5py.Dataset, path: Path, name: str):
+        self.shape: tuple[int, int] = dataset.shape
+        self._dataset, self._path, self._name = dataset, path, name
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """Float32 embeddings [rows, d].
+
+        Raises:
+            StudyError: the file is damaged, or one of these values is not finite.
+        """
+        try:
+            embeddings = self._dataset[rows]
+        except OSError as error:
+            raise _damaged(self._path, error) from error
+        if not np.isfinite(embeddings).all():
+            raise StudyError(f"{self._path} holds NaN or infinite embeddings of {self._name}; see the log of its job.")
+        return embeddings
+
+
+@contextmanager
+def open_part(path: Path, language: str, part: str = "sentence") -> Iterator[tuple[list[str], StoredEmbeddings]]:
+    """The ids of one part of one language and, while the file is open, its embeddings, which may exceed memory.
+
+    Raises:
+        StudyError: the file is damaged or lacks that part.
+    """
+    name = f"{language}/{part}"
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise _damaged(path, error) from error
+    with file:
+        if name not in file:
+            raise StudyError(f"{path} has no embeddings of {name}; it has {sorted(file)}.")
+        try:
+            ids = [identifier.decode() for identifier in file[name]["ids"][:]]
+        except OSError as error:
+            raise _damaged(path, error) from error
+        yield ids, StoredEmbeddings(file[name]["embeddings"], path, name)
+
+
+def _damaged(path: Path, error: OSError) -> StudyError:
+    return StudyError(f"{path} is damaged ({error}); delete it and run again.")
+
+
 def read_part(path: Path, language: str, part: str = "sentence") -> tuple[list[str], np.ndarray]:
     """The ids and the float32 embeddings [sentences, d] of one part of one language.
 
     Raises:
         StudyError: the file is damaged, lacks that part, or holds values that are not finite.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            if f"{language}/{part}" not in file:
-                raise StudyError(f"{path} has no embeddings of {language}/{part}; it has {sorted(file)}.")
-            group = file[f"{language}/{part}"]
-            ids = [identifier.decode() for identifier in group["ids"][:]]
-            embeddings = group["embeddings"][:]
-    except OSError as error:
-        raise StudyError(f"{path} is damaged ({error}); delete it and run again.") from error
-    if not np.isfinite(embeddings).all():
-        raise StudyError(f"{path} holds NaN or infinite embeddings of {language}/{part}; see the log of its job.")
-    return ids, embeddings
+    with open_part(path, language, part) as (ids, embeddings):
+        return ids, embeddings[:]
 
 
 def read_aligned(path: Path, languages: list[str], part: str = "sentence") -> np.ndarray:
