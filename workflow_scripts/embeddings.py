@@ -11,7 +11,7 @@ from pydantic import Field
 
 from workflow_scripts.lib import stage
 from workflow_scripts.lib.cells import CellStore
-from workflow_scripts.lib.conditions import Condition, read_condition
+from workflow_scripts.lib.conditions import read_condition
 from workflow_scripts.lib.devices import take_device
 from workflow_scripts.lib.embedding import embed
 from workflow_scripts.lib.embedding_files import copy_part, write_part
@@ -61,7 +61,7 @@ def main(command: list[str] | None = None) -> None:
                 key = {
                     "model": manifest.identity,
                     "dtype": manifest.dtype,
-                    "change": change(condition),
+                    "change": condition.change,
                     **spec.model_dump(include={"pooling", "layer", "max_tokens"}),
                     "texts": content_hash([ids, texts]),
                     "code": files.code,
@@ -85,11 +85,6 @@ def main(command: list[str] | None = None) -> None:
                     write_part(cell, ids, embeddings)
 
                 copy_part(usage.cell(store, key, compute), out, language, part)
-
-
-def change(condition: Condition) -> str:
-    """Hash of what a condition does to a model; its name and how its units were found do not matter."""
-    return content_hash(condition.model_dump(include={"method", "positions", "sites"}))
 
 
 if __name__ == "__main__":

@@ -23,10 +23,13 @@ class CellStore:
     def __init__(self, root: Path, kind: str):
         self._root = Path(root) / kind
 
+    def holds(self, key: dict[str, Any]) -> bool:
+        """Whether the cell of that key is there, though it may turn out to be damaged."""
+        return self._path(key).exists()
+
     def get(self, key: dict[str, Any], compute: Callable[[h5py.File], None]) -> Path:
         """Path of the cell of that key; `compute` fills the file where it does not exist yet or is damaged."""
-        address = content_hash(key)
-        path = self._root / address[:2] / f"{address}.h5"
+        path = self._path(key)
         if path.exists():
             if _is_whole(path):
                 log.info("found in the cache: %s", path)
@@ -36,6 +39,10 @@ class CellStore:
             compute(file)
             file.attrs["key"] = canonical_json(key)
         return path
+
+    def _path(self, key: dict[str, Any]) -> Path:
+        address = content_hash(key)
+        return self._root / address[:2] / f"{address}.h5"
 
 
 def _is_whole(path: Path) -> bool:

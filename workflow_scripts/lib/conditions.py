@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.files import canonical_json, write_text
+from workflow_scripts.lib.files import canonical_json, content_hash, write_text
 
 
 class Site(BaseModel):
@@ -56,6 +56,11 @@ class Condition(BaseModel):
         if sum(len(site.units) for site in self.sites) != self.k:
             raise ValueError(f"condition {self.name} says k = {self.k} but its sites list another number of units")
         return self
+
+    @property
+    def change(self) -> str:
+        """Hash of what is done to the model; the name and how units were found do not matter."""
+        return content_hash(self.model_dump(include={"method", "positions", "sites"}))
 
     def columns(self) -> dict[str, object]:
         """The columns that say in every metric CSV what was done to the model."""

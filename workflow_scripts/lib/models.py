@@ -80,6 +80,49 @@ class LanguageModel:
             )
         return output.last_hidden_state if layer is None else output.hidden_states[layer]
 
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens that the LM head gives logits for."""
+        return self.model.get_output_embeddings().weight.shape[0]
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits [..., vocabulary] of last hidden states [..., d], as the whole model gives them.
+
+        `require_logits` finds out whether this holds for an architecture.
+        """
+        logits = self.model.get_output_embeddings()(hidden)
+        config = self.model.config
+        if (scale := getattr(config, "logit_scale", None)) is not None:  # Cohere
+            logits = logits * scale
+        if (scaling := getattr(config, "logits_scaling", None)) is not None:  # Granite
+            logits = logits / scaling
+        if (cap := getattr(config, "final_logit_softcapping", None)) is not None:  # Gemma
+            logits = torch.tanh(logits / cap) * cap
+        return logits
+
+    def require_logits(self) -> None:
+        """Refuse a model that generates no text, or whose logits are not those of its LM head.
+
+        Raises:
+            StudyError: it is an encoder-decoder, or its head does something that `logits` does not know.
+        """
+        name = self.manifest.name
+        if self.model.config.is_encoder_decoder:
+            raise StudyError(
+                f"models.{name} is an encoder-decoder, which has no perplexity and generates nothing from a "
+                "beginning-of-sentence token; set study.perplexity: null."
+            )
+        batch = Batch([0], torch.arange(8)[None] % self.vocabulary, torch.tensor([8]), padded=False)
+        with torch.inference_mode():
+            ours = self.logits(self.forward(batch)).float()
+            theirs = self.model(input_ids=batch.token_ids.to(self.device)).logits.float()
+        # The two paths round alike up to the order of sums.
+        if not torch.allclose(ours, theirs.to(ours.device), rtol=1e-2, atol=1e-2 * float(theirs.abs().max())):
+            raise StudyError(
+                f"models.{name}: the logits of {type(self.model).__name__} are not its LM head's output; teach "
+                "LanguageModel.logits in workflow_scripts/lib/models.py what lies between."
+            )
+
     def last_positions(self, tokens: int) -> torch.Tensor | int:
         """Index of the last real token of each row that is going through the model."""
         return tokens - 1 if self._batch is None else self._batch.lengths - 1

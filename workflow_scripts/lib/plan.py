@@ -5,15 +5,34 @@ that its result depends on and nothing else: Snakemake reruns the job when, and 
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from workflow_scripts.lib.config.study import Config, Corpus
+from workflow_scripts.lib.config.study import ROLES, Config, Corpus
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import canonical_json
 
 BASE = "base"  # the condition that changes nothing
+
+# The paper's numbers of the figures of which there are several: the first number and how many the paper has.
+NUMBERS = {
+    "projection": (6, 15),
+    "retrieval_other_targets": (21, 3),
+    "retrieval_change_other_targets": (24, 3),
+    "projection_random": (27, 3),
+    "retrieval_random": (30, 3),
+}
+
+
+@dataclass(frozen=True)
+class FigureName:
+    """A figure of the study: its path under `figures/`, its kind, and its number if the paper has one for it."""
+
+    path: str
+    kind: str
+    number: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +121,77 @@ class Plan:
             for target in (self.study.targets if targets is None else targets)
         ]
 
+    def randoms_of(self, model: str, targets: list[str] | None = None, first: bool = False) -> list[str]:
+        """Slugs of the random controls of a model's expert conditions: of all seeds, or of the first alone."""
+        return [
+            slug
+            for pooling in self.poolings
+            for target in (self.study.targets if targets is None else targets)
+            for slug in self.random(model, target, pooling)[: 1 if first else None]
+        ]
+
+    def sweep(self, target: str, pooling: str) -> list[str]:
+        """Slugs of the conditions of a sweep over the number of experts; none is the unintervened model."""
+        ks = self.config.sweep.ks
+        return [str(ConditionName(target, "expert", pooling, k)) if k else BASE for k in ks]
+
+    # Figures
+
+    @property
+    def figures(self) -> list[FigureName]:
+        """The paper's figures for this study, in the paper's order; those beyond its numbers have none."""
+        shown = self.study.shown_target
+        several = [
+            *(FigureName(f"projection/{model}/{target}", "projection") for model, target in self._models_and_targets()),
+            *(
+                FigureName(f"{kind}/{model}", kind)
+                for kind in ("retrieval_other_targets", "retrieval_change_other_targets")
+                for model in (self.study.models if self.other_targets else [])
+            ),
+            *(
+                FigureName(f"{kind}/{model}", kind)
+                for kind in ("projection_random", "retrieval_random")
+                for model in (self.study.models if self.config.random_control.seeds else [])
+            ),
+        ]
+        return [
+            FigureName(f"overview/{shown}", "overview", 1),
+            *([FigureName("sweep", "sweep", 2)] if self.study.perplexity else []),
+            FigureName(f"projection/{shown}", "projection", 3),
+            FigureName(f"retrieval/{shown}", "retrieval", 4),
+            FigureName(f"retrieval_change/{shown}", "retrieval_change", 5),
+            *_numbered(several),
+        ]
+
+    @property
+    def other_targets(self) -> list[str]:
+        """Targets but the shown one."""
+        return [target for target in self.study.targets if target != self.study.shown_target]
+
+    def figure(self, number: int) -> str:
+        """Path of the figure of a number."""
+        return next(figure.path for figure in self.figures if figure.number == number)
+
+    def panels(self, models: list[str], targets: list[str]) -> list[dict[str, Any]]:
+        """The columns of a figure: every model with every target, titled by what differs between them."""
+        return [
+            {
+                "model": self._shown_model(model),
+                "target": target,
+                "title": " · ".join(
+                    [
+                        *([self.config.models[model].label] if len(models) > 1 or len(targets) == 1 else []),
+                        *([self.config.language_table[target].name] if len(targets) > 1 else []),
+                    ]
+                ),
+            }
+            for model in models
+            for target in targets
+        ]
+
+    def _models_and_targets(self) -> list[tuple[str, str]]:
+        return [(model, target) for model in self.study.models for target in self.study.targets]
+
     # Patterns of wildcards
 
     @property
@@ -143,7 +233,7 @@ class Plan:
     @_spec
     def model(self, model: str, directory: str | None):
         """What a model's manifest depends on."""
-        blank = {"k": 0, "label": "", "seen": "all"}
+        blank = {"k": 0, "label": "", "seen": "all", "published": None}
         settings = self.config.models[model]
         return {
             "name": model,
@@ -223,11 +313,14 @@ class Plan:
         }
 
     def embedded_languages(self, condition: str, dataset: str) -> list[str]:
-        """Languages embedded under a condition: of paraphrases, the target alone, since no other is compared."""
-        corpora = [corpus for corpus in self._corpora() if corpus.dataset == dataset]
-        if condition != BASE and [corpus.dataset for corpus in corpora] == [self.study.paraphrase.dataset]:
-            return [ConditionName.parse(condition).target]
-        return list(dict.fromkeys(code for corpus in corpora for code in corpus.languages))
+        """Languages embedded under a condition: of all but the parallel corpus the target alone is compared."""
+        changed = None if condition == BASE else ConditionName.parse(condition).target
+        codes: list[str] = []
+        for role in ("alignment", "paraphrase", "translation", "mining"):
+            if (corpus := self._corpus(role)) is not None and corpus.dataset == dataset:
+                only = role != "alignment" and changed in corpus.languages
+                codes += [changed] if only else corpus.languages
+        return list(dict.fromkeys(codes))
 
     @_spec
     def distances(self):
@@ -267,6 +360,54 @@ class Plan:
         }
 
     @_spec
+    def translation(self, condition: str, dataset: str):
+        """What retrieval of translations depends on, beside embeddings."""
+        return {
+            "dataset": dataset,
+            "task": self.config.datasets[dataset].task,
+            "languages": self.embedded_languages(condition, dataset),
+            "similarities": self.config.metrics.similarities,
+        }
+
+    @_spec
+    def projection(self):
+        """What a projection of the space depends on, beside embeddings."""
+        alignment = self.study.alignment
+        settings = self.config.projection.model_dump()
+        return {"dataset": alignment.dataset, "languages": alignment.languages, **settings}
+
+    @_spec
+    def examples(self, condition: str):
+        """What examples of retrieval depend on, beside embeddings."""
+        return {
+            "dataset": self.study.alignment.dataset,
+            "query": ConditionName.parse(condition).target,
+            "languages": self.study.alignment.languages,
+            "similarity": self.config.metrics.shown_similarity,
+        }
+
+    @_spec
+    def generation(self, target: str, pooling: str):
+        """What generated sentences depend on, beside model and conditions."""
+        settings = self.config.generation.model_dump(exclude={"identifier"})
+        return {"target": target, "pooling": pooling, **settings}
+
+    @_spec
+    def identification(self, target: str):
+        """What the languages of generated sentences depend on, beside the sentences."""
+        return {"identifier": self.config.generation.identifier, "language": target}
+
+    @_spec
+    def perplexity(self, target: str, pooling: str):
+        """What perplexity depends on, beside model, conditions and texts."""
+        return {
+            "target": target,
+            "pooling": pooling,
+            "part": self.config.datasets[self.study.perplexity.dataset].parts[0],
+            **self.config.perplexity.model_dump(),
+        }
+
+    @_spec
     def table1(self):
         """What Table 1 shows."""
         return {
@@ -301,15 +442,25 @@ class Plan:
         }
 
     @_spec
-    def retrieval_figure(self, target: str):
-        """What Figures 4 and 5 show."""
+    def retrieval_figure(self, models: list[str], targets: list[str], units: str = "expert"):
+        """What the figures of retrieval accuracy show."""
+        seeds = self.config.random_control.seeds if units == "random" else []
+        return {**self._retrieval_panels(models, targets), "units": units, "seeds": seeds}
+
+    @_spec
+    def retrieval_change_figure(self, models: list[str], targets: list[str]):
+        """What the figures of the change of retrieval accuracy show."""
+        return self._retrieval_panels(models, targets)
+
+    def _retrieval_panels(self, models: list[str], targets: list[str]) -> dict[str, Any]:
         languages = self.study.alignment.languages
         return {
-            **self._shown_models(seen=True),
-            "target": target,
+            "panels": self.panels(models, targets),
+            "poolings": self.poolings,
             "languages": languages,
             "similarity": self.config.metrics.shown_similarity,
-            "names": self._names(languages),
+            "dataset": self.study.alignment.dataset,
+            "names": self._names([*languages, *targets]),
         }
 
     @property
@@ -323,11 +474,16 @@ class Plan:
         codes = self.study.paraphrase.languages
         return [code for code in self.study.targets if code in codes and (code == self.study.shown_target) == shown]
 
+    def _corpus(self, role: str) -> Corpus | None:
+        """A role's data set with the languages used of it; where targets alone are used, those among its languages."""
+        corpus = getattr(self.study, role)
+        if corpus is None or role in ("probing", "alignment"):
+            return corpus
+        targets = [code for code in self.study.targets if code in corpus.languages]
+        return corpus.model_copy(update={"languages": targets})
+
     def _corpora(self) -> list[Corpus]:
-        # Of paraphrases, the targets alone are compared.
-        targets = [code for code in self.study.paraphrase.languages if code in self.study.targets]
-        paraphrase = self.study.paraphrase.model_copy(update={"languages": targets})
-        return [self.study.probing, self.study.alignment, paraphrase]
+        return [corpus for role in ROLES if (corpus := self._corpus(role)) is not None and corpus.languages]
 
     def _uses(self, dataset: str) -> list[list[str]]:
         uses = [corpus.languages for corpus in self._corpora() if corpus.dataset == dataset]
@@ -342,15 +498,24 @@ class Plan:
         return [code for code in candidates if seen == "all" or code in seen]
 
     def _shown_models(self, seen: bool) -> dict[str, Any]:
-        models = [
-            {
-                "name": name,
-                "label": self.config.models[name].label,
-                **({"seen": self._seen(name)} if seen else {}),
-            }
-            for name in self.study.models
-        ]
+        models = [self._shown_model(name, seen) for name in self.study.models]
         return {"models": models, "poolings": self.poolings}
+
+    def _shown_model(self, name: str, seen: bool = True) -> dict[str, Any]:
+        shown = {"name": name, "label": self.config.models[name].label}
+        return {**shown, "seen": self._seen(name)} if seen else shown
 
     def _names(self, codes: list[str]) -> dict[str, str]:
         return {code: self.config.language_table[code].name for code in codes}
+
+
+def _numbered(figures: list[FigureName]) -> list[FigureName]:
+    """Figures with the paper's numbers, counted from the first of their kind; those past the last have none."""
+    counted: Counter[str] = Counter()
+    numbered = []
+    for figure in figures:
+        first, count = NUMBERS[figure.kind]
+        place = counted[figure.kind]
+        numbered.append(FigureName(figure.path, figure.kind, first + place if place < count else None))
+        counted[figure.kind] += 1
+    return numbered

@@ -75,6 +75,9 @@ class ModelConfig(Section):
     seen: list[LanguageCode] | Literal["all"] = Field(
         "all", description="Candidate languages seen in pre-training; the others are marked red in figures."
     )
+    published: str | None = Field(
+        None, description="Name of this model in published/*.csv, if it is one of the paper's."
+    )
     dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="Data type of the weights.")
     device_map: Literal["auto"] | None = Field(
         None, description="auto spreads a model larger than a card over all cards."

@@ -31,15 +31,35 @@ class Corpus(Section):
     languages: Languages = Field(description="Languages read from it.")
 
 
+# The tasks of data sets that may be taken in each role.
+ROLES = {
+    "probing": ["parallel"],
+    "alignment": ["parallel"],
+    "paraphrase": ["paraphrase"],
+    "translation": ["translation"],
+    "mining": ["mining"],
+    "perplexity": ["paragraphs", "parallel"],
+}
+
+
 class StudySection(Section):
     """What is studied (paper, section 3)."""
 
     models: Annotated[list[Slug], Field(min_length=1), Distinct] = Field(description="Names in `models` to study.")
     targets: Languages = Field(description="Languages intervened on.")
-    shown_target: LanguageCode = Field(description="Target of Table 3 and Figures 4 and 5 (the paper's Spanish).")
+    shown_target: LanguageCode = Field(description="Target of Table 3 and Figures 1, 3, 4 and 5 (the paper's Spanish).")
     probing: Corpus = Field(description="Where experts are found; all its languages but the target are negatives.")
     alignment: Corpus = Field(description="Parallel corpus of distances and retrieval; its languages are candidates.")
     paraphrase: Corpus = Field(description="Paraphrase pairs; those of the targets among its languages are used.")
+    translation: Corpus | None = Field(
+        None, description="Translations to English (Tatoeba) for Table 7, of the targets among its languages."
+    )
+    mining: Corpus | None = Field(
+        None, description="Sentences to find among many English ones (BUCC-18) for Table 7, likewise."
+    )
+    perplexity: Corpus | None = Field(
+        None, description="Text of the targets (Wikipedia, or sentences of a parallel corpus) for Figure 2."
+    )
 
 
 class NeuronsSection(Section):
@@ -85,6 +105,51 @@ class RandomControlSection(Section):
     values: Literal["experts", "own"] = Field(
         "experts", description="The experts' values, permuted, or the units' own."
     )
+
+
+class SweepSection(Section):
+    """Figure 2: what is generated, and how perplexity grows, with the number of experts (paper, appendix B)."""
+
+    ks: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), Distinct] = Field(
+        [0, 100, 200, 500, 1000, 2000, 5000], description="Numbers of experts; 0 is the unintervened model."
+    )
+
+
+class GenerationSection(Section):
+    """Sentences generated from the beginning-of-sentence token alone (paper, appendix B)."""
+
+    sentences: int = Field(256, ge=1, description="Sentences a seed.")
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), Distinct] = Field(
+        [0, 1, 2, 3, 4, 5, 6, 7], description="Seeds of sampling; the same numbers are drawn for every k."
+    )
+    max_tokens: int = Field(20, ge=2, description="Tokens of a sentence, the prompt included.")
+    temperature: float = Field(1.0, gt=0)
+    top_p: float = Field(0.9, gt=0, le=1, description="Sampled from the most probable tokens that sum up to this.")
+    top_k: int = Field(50, ge=0, description="Sampled from this many tokens at most; 0: no limit.")
+    identifier: Literal["langid", "fasttext"] = Field("langid", description="What names the language of a sentence.")
+
+
+class PerplexitySection(Section):
+    """Perplexity in strided windows, every token scored once (paper, appendix B)."""
+
+    tokens: int = Field(10_000_000, ge=2, description="Tokens of the corpus, drawn paragraph by paragraph.")
+    context: int | None = Field(
+        None, ge=2, description="Tokens of a window; the model's context where absent, 2048 if that has no limit."
+    )
+    stride: int = Field(512, ge=1, description="Tokens between the starts of windows.")
+    seed: int = Field(0, ge=0, description="Seed of the order in which paragraphs are drawn.")
+
+
+class ProjectionSection(Section):
+    """UMAP of the space before and after (paper, section 4)."""
+
+    sentences: int | None = Field(None, ge=2, description="First sentences of each language; all where absent.")
+    neighbours: int = Field(15, ge=2, description="UMAP's n_neighbors.")
+    min_distance: float = Field(0.1, ge=0, lt=1, description="UMAP's min_dist.")
+    components: int | None = Field(
+        None, ge=2, description="Principal components that the embeddings are reduced to first; null: none."
+    )
+    seed: int = Field(0, ge=0)
 
 
 class EmbeddingsSection(Section):
@@ -153,7 +218,11 @@ class Config(Section):
     experts: ExpertsSection = ExpertsSection()
     intervention: InterventionSection = InterventionSection()
     random_control: RandomControlSection = RandomControlSection()
+    sweep: SweepSection = SweepSection()
+    generation: GenerationSection = GenerationSection()
+    perplexity: PerplexitySection = PerplexitySection()
     embeddings: EmbeddingsSection = EmbeddingsSection()
+    projection: ProjectionSection = ProjectionSection()
     metrics: MetricsSection = MetricsSection()
     correlations: CorrelationsSection = CorrelationsSection()
     compute: ComputeSection = ComputeSection()
@@ -173,15 +242,9 @@ class Config(Section):
         for name in study.models:
             if name not in self.models:
                 problems.append(f"study.models: {name} is not defined under models ({', '.join(self.models)})")
-        tasks = {"probing": "parallel", "alignment": "parallel", "paraphrase": "paraphrase"}
-        for role, task in tasks.items():
-            corpus = getattr(study, role)
-            if corpus.dataset not in self.datasets:
-                known = ", ".join(self.datasets)
-                problems.append(f"study.{role}.dataset: {corpus.dataset} is not defined under datasets ({known})")
-            elif (given := self.datasets[corpus.dataset].task) != task:
-                problems.append(f"study.{role}.dataset: {corpus.dataset} is a {given} data set; this role needs {task}")
-            problems += self._unknown_languages(f"study.{role}.languages", corpus.languages)
+        for role in ROLES:
+            if (corpus := getattr(study, role)) is not None:
+                problems += self._corpus_problems(role, corpus)
         for role, reason in {
             "probing": "experts of a target are found there",
             "alignment": "targets are queries in retrieval",
@@ -190,6 +253,8 @@ class Config(Section):
                 problems.append(f"study.targets: add {', '.join(missing)} to study.{role}.languages: {reason}")
         if len(study.probing.languages) < 2:
             problems.append("study.probing.languages: give at least two, since the others are a target's negatives")
+        if self.perplexity.context is not None and self.perplexity.stride >= self.perplexity.context:
+            problems.append("perplexity.stride: must be below perplexity.context, so that every token has a context")
         if study.shown_target not in study.targets:
             problems.append(f"study.shown_target: {study.shown_target} is not among study.targets")
         for name in study.models:
@@ -198,6 +263,18 @@ class Config(Section):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _corpus_problems(self, role: str, corpus: Corpus) -> list[str]:
+        problems = self._unknown_languages(f"study.{role}.languages", corpus.languages)
+        if corpus.dataset not in self.datasets:
+            known = ", ".join(self.datasets)
+            problems.append(f"study.{role}.dataset: {corpus.dataset} is not defined under datasets ({known})")
+        elif (given := self.datasets[corpus.dataset].task) not in ROLES[role]:
+            needed = " or ".join(ROLES[role])
+            problems.append(f"study.{role}.dataset: {corpus.dataset} is a {given} data set; this role needs {needed}")
+        if role in ("translation", "mining") and "en" in corpus.languages:
+            problems.append(f"study.{role}.languages: leave out en, which is what the others are translated to")
+        return problems
 
     def _unknown_languages(self, key: str, codes: list[str]) -> list[str]:
         unknown = [code for code in codes if code not in self.language_table]
@@ -212,6 +289,8 @@ class Config(Section):
             for key in ("dataset", "held_out"):
                 if getattr(model.train, key) not in self.datasets:
                     problems.append(f"models.{name}.train.{key}: not defined under datasets")
+        if (neurons := model.known_neurons()) is not None and (largest := max(self.sweep.ks)) > neurons:
+            problems.append(f"sweep.ks: {largest} is more than the {neurons:,} neurons of models.{name}")
         if model.k == 0:
             problems.append(f"models.{name}.k: 0 changes nothing; give at least 1")
         return problems

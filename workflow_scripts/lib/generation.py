@@ -1,0 +1,175 @@
+"""Free generation under several conditions at once (paper, appendix B): sentences sampled from the BOS token alone.
+
+All conditions share batches: each row of a batch is under its own condition. What is sampled depends on the seed, the
+number of the sentence and the condition, up to rounding, whatever the batch: each sentence has random numbers of its
+own. They are the same under every condition, so that conditions differ by what they do, not by luck.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from workflow_scripts.lib.batching import Batch, run_halving
+from workflow_scripts.lib.conditions import Condition
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.interventions import intervene_by_row
+from workflow_scripts.lib.models import LanguageModel
+from workflow_scripts.lib.perplexity import token_losses
+from workflow_scripts.lib.progress import Progress
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn, as in transformers: temperature, then top-k, then top-p."""
+
+    max_tokens: int  # the prompt included
+    temperature: float
+    top_p: float
+    top_k: int  # 0: no limit
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A generated sentence; perplexities are over its generated tokens, the end of the sentence included."""
+
+    text: str
+    tokens: int  # generated ones
+    perplexity: float  # under the unintervened model
+    own_perplexity: float  # under the model that wrote it
+
+
+def generate(
+    model: LanguageModel,
+    conditions: Sequence[Condition],
+    draws: Sequence[tuple[int, int, int]],
+    sampling: Sampling,
+    tokens_per_batch: int,
+    what: str,
+) -> list[Sentence]:
+    """Generate sentences.
+
+    Args:
+        model: Unintervened.
+        conditions: Those that sentences are generated under.
+        draws: For each sentence the index of its condition, the seed and the sentence's number within the seed.
+        sampling: How tokens are drawn.
+        tokens_per_batch: Bounds the sentences generated together, times `max_tokens`.
+        what: Shown with the progress.
+
+    Raises:
+        StudyError: the tokenizer has no beginning-of-sentence token, or as `intervene_by_row`.
+    """
+    prompt = _prompt(model)
+    sentences: list[Sentence | None] = [None] * len(draws)
+    rows_per_batch = max(1, tokens_per_batch // sampling.max_tokens)
+    with Progress(what, total=len(draws), unit="sentence") as progress:
+
+        def forward(batch: Batch) -> None:
+            written = _generate_batch(model, conditions, [draws[row] for row in batch.rows], prompt, sampling)
+            for row, sentence in zip(batch.rows, written, strict=True):
+                sentences[row] = sentence
+            progress.advance(len(batch.rows), tokens=sum(sentence.tokens for sentence in written))
+
+        for start in range(0, len(draws), rows_per_batch):
+            rows = list(range(start, min(start + rows_per_batch, len(draws))))
+            ones = torch.ones(len(rows), dtype=torch.long)
+            run_halving(forward, Batch(rows, ones[:, None] * prompt, ones, padded=False))
+    return sentences
+
+
+def _prompt(model: LanguageModel) -> int:
+    candidates = (model.tokenizer.bos_token_id, getattr(model.model.generation_config, "bos_token_id", None))
+    found = next((token for token in candidates if token is not None), None)
+    if found is None:
+        raise StudyError(
+            f"the tokenizer of {model.manifest.name} has no beginning-of-sentence token to generate from; set "
+            "bos_token in its tokenizer_config.json."
+        )
+    return found
+
+
+def _ends(model: LanguageModel) -> torch.Tensor:
+    """Tokens that end a sentence."""
+    given = getattr(model.model.generation_config, "eos_token_id", None)
+    given = model.tokenizer.eos_token_id if given is None else given
+    return torch.tensor([] if given is None else given, dtype=torch.long, device=model.device).reshape(-1)
+
+
+def _generate_batch(
+    model: LanguageModel,
+    conditions: Sequence[Condition],
+    draws: Sequence[tuple[int, int, int]],
+    prompt: int,
+    sampling: Sampling,
+) -> list[Sentence]:
+    steps, rows, device = sampling.max_tokens - 1, len(draws), model.device
+    numbers = torch.from_numpy(np.stack([uniform_numbers(seed, number, steps) for _, seed, number in draws])).to(device)
+    ends = _ends(model)
+    tokens = torch.full((rows, 1 + steps), model.pad_id, dtype=torch.long, device=device)
+    tokens[:, 0] = prompt
+    losses = torch.zeros(rows, steps, device=device)
+    running = torch.ones(rows, dtype=torch.bool, device=device)
+    lengths = torch.ones(rows, dtype=torch.long, device=device)
+    past = None
+    condition_of_row = torch.tensor([condition for condition, _, _ in draws], device=device)
+    with torch.inference_mode(), intervene_by_row(model, conditions, condition_of_row):
+        for step in range(steps):
+            output = model.model(
+                input_ids=tokens[:, step : step + 1],
+                attention_mask=torch.ones(rows, step + 1, dtype=torch.long, device=device),
+                past_key_values=past,
+                use_cache=True,
+            )
+            past = output.past_key_values
+            logits = output.logits[:, -1].float()
+            drawn = sample(logits, numbers[:, step], sampling)
+            losses[:, step] = logits.logsumexp(dim=1) - logits.gather(1, drawn[:, None])[:, 0]
+            tokens[running, step + 1] = drawn[running]
+            lengths += running
+            running = running & ~torch.isin(drawn, ends)
+            if not running.any():
+                break
+    return _sentences(model, tokens.cpu(), lengths.cpu(), losses.cpu())
+
+
+def _sentences(
+    model: LanguageModel, tokens: torch.Tensor, lengths: torch.Tensor, own_losses: torch.Tensor
+) -> list[Sentence]:
+    """Texts and perplexities of token ids [rows, 1 + steps], of which `lengths` are real, the prompt included."""
+    rows, longest = len(tokens), int(lengths.max())
+    batch = Batch(list(range(rows)), tokens[:, :longest], lengths, padded=bool((lengths < longest).any()))
+    base_losses = token_losses(model, batch, torch.ones(rows, dtype=torch.long))
+    texts = model.tokenizer.batch_decode(
+        [row[1:length].tolist() for row, length in zip(tokens, lengths, strict=True)], skip_special_tokens=True
+    )
+    return [
+        Sentence(text, length - 1, math.exp(base.mean()), math.exp(own[: length - 1].mean()))
+        for text, length, base, own in zip(texts, lengths.tolist(), base_losses, own_losses, strict=True)
+    ]
+
+
+def uniform_numbers(seed: int, number: int, count: int) -> np.ndarray:
+    """The random numbers in [0, 1) of a sentence, one a token: float64 [count]."""
+    return np.random.Generator(np.random.Philox(key=[seed, number])).random(count)
+
+
+def sample(logits: torch.Tensor, numbers: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+    """Draw a token for each row: int64 [rows], given logits [rows, vocabulary] and a number in [0, 1) each.
+
+    The number is looked up in the cumulative distribution of the tokens that top-k and top-p leave, the most probable
+    first.
+    """
+    kept = min(sampling.top_k or logits.shape[1], logits.shape[1])
+    highest, token_ids = torch.topk(logits / sampling.temperature, kept, dim=1)
+    probabilities = highest.double().softmax(dim=1)
+    # A token stays if those more probable than it do not reach top_p without it.
+    before = probabilities.cumsum(dim=1) - probabilities
+    probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
+    cumulative = probabilities.cumsum(dim=1)
+    place = torch.searchsorted(cumulative, numbers[:, None] * cumulative[:, -1:], right=True)
+    # Rounding must not lead past the last token that stays.
+    last = (probabilities > 0).sum(dim=1, keepdim=True) - 1
+    return token_ids.gather(1, torch.minimum(place, last))[:, 0]
