@@ -1,12 +1,14 @@
-"""Retrieval against loops one can read: who is nearest, ties, margins, blocks."""
+"""Retrieval against loops one can read: who is nearest, ties, margins, blocks, candidates that stay on disk."""
 
+import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from workflow_scripts.lib import retrieval
+from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.retrieval import pairwise_top1_accuracy, top1_accuracy
 
 SIMILARITIES = ["inner_product", "cosine", "centred_cosine", "margin"]
@@ -32,30 +34,49 @@ def margin(queries, candidates):
     def nearest(vector, others):
         return sum(sorted((cos(vector, other) for other in others), reverse=True)[:4]) / (2 * min(4, len(others)))
 
-    return lambda x, y: cos(x, y) / (nearest(x, candidates) + nearest(y, queries))
+    of_queries = {query.tobytes(): nearest(query, candidates) for query in queries}
+    of_candidates = {candidate.tobytes(): nearest(candidate, queries) for candidate in candidates}
+    return lambda x, y: cos(x, y) / (of_queries[x.tobytes()] + of_candidates[y.tobytes()])
+
+
+def reference(queries, candidates, gold, similarity):
+    """Top-1 accuracy by loops over queries and candidates."""
+    if similarity == "centred_cosine":
+        mean = np.concatenate([queries, candidates]).mean(axis=0)
+        return by_loops(queries - mean, candidates - mean, gold, cos)
+    score = {"inner_product": np.dot, "cosine": cos, "margin": margin(queries, candidates)}[similarity]
+    return by_loops(queries, candidates, gold, score)
 
 
 def aligned(seed, count=40, d=6, noise=0.6, extra=0):
+    """Queries, more candidates in another order, and where the right ones are; some candidates are there twice."""
     draw = np.random.default_rng(seed)
     queries = draw.normal(0.5, 1, (count, d))
     candidates = np.concatenate([queries + draw.normal(0, noise, (count, d)), draw.normal(0.5, 1, (extra, d))])
+    candidates[-extra // 2 :] = candidates[: extra - extra // 2] if extra else candidates[-extra // 2 :]
     order = draw.permutation(len(candidates))
     return queries, candidates[order], np.argsort(order)[:count]
 
 
+@pytest.fixture(params=["array", "file"])
+def stored(request, tmp_path):
+    """Makes of an array what a stage passes: the array, or a data set of an open HDF5 file."""
+    if request.param == "array":
+        yield lambda values: values
+        return
+    with h5py.File(tmp_path / "candidates.h5", "w") as file:
+        yield lambda values: file.create_dataset("candidates", data=values, chunks=(3, values.shape[1]))
+
+
+@pytest.mark.parametrize("rows", [1, 7, retrieval.BLOCK_ROWS])
 @pytest.mark.parametrize("extra", [0, 25])
 @pytest.mark.parametrize("similarity", SIMILARITIES)
-def test_the_nearest_candidate_is_the_one_that_a_loop_finds(similarity, extra):
+def test_the_nearest_candidate_is_the_one_that_a_loop_finds(similarity, extra, rows, stored, monkeypatch):
     queries, candidates, gold = aligned(3, extra=extra)
-    mean = np.concatenate([queries, candidates]).mean(axis=0)
-    expected = {
-        "inner_product": lambda: by_loops(queries, candidates, gold, np.dot),
-        "cosine": lambda: by_loops(queries, candidates, gold, cos),
-        "centred_cosine": lambda: by_loops(queries - mean, candidates - mean, gold, cos),
-        "margin": lambda: by_loops(queries, candidates, gold, margin(queries, candidates)),
-    }[similarity]()
+    expected = reference(queries, candidates, gold, similarity)
     assert 0.1 < expected < 1
-    assert top1_accuracy(queries, candidates, gold, similarity) == pytest.approx(expected)
+    monkeypatch.setattr(retrieval, "BLOCK_ROWS", rows)
+    assert top1_accuracy(queries, stored(candidates), gold, similarity) == pytest.approx(expected)
 
 
 def test_a_long_vector_draws_inner_products_and_no_cosine():
@@ -67,34 +88,109 @@ def test_a_long_vector_draws_inner_products_and_no_cosine():
 
 
 @settings(deadline=None, max_examples=60)
-@given(arrays(np.int8, (6, 2), elements=st.integers(1, 3)), arrays(np.int8, (6, 2), elements=st.integers(1, 3)))
-def test_ties_count_as_a_fair_draw(queries, candidates):
+@given(
+    arrays(np.int8, (6, 2), elements=st.integers(-3, 3)),
+    arrays(np.int8, (6, 2), elements=st.integers(-3, 3)),
+    st.integers(1, 6),
+)
+def test_ties_count_as_a_fair_draw(queries, candidates, rows):
     """Small integers, whose products are exact, tie often."""
     queries, candidates, gold = queries.astype(float), candidates.astype(float), np.arange(6)
     expected = by_loops(queries, candidates, gold, np.dot)
-    assert top1_accuracy(queries, candidates, gold, "inner_product") == pytest.approx(expected)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retrieval, "BLOCK_ROWS", rows)
+        assert top1_accuracy(queries, candidates, gold, "inner_product") == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("similarity", ["inner_product", "cosine"])
-def test_constant_embeddings_score_chance(similarity):
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    which=st.lists(st.integers(0, 5), min_size=3, max_size=40),
+    rows=st.integers(1, 41),
+    similarity=st.sampled_from(SIMILARITIES),
+)
+@example(seed=0, which=[0, 1] * 20, rows=41, similarity="cosine")
+@example(seed=0, which=[0, 1] * 20, rows=7, similarity="margin")
+def test_equal_candidates_tie_wherever_they_stand(seed, which, rows, similarity):
+    """Six vectors of which there are many copies: products of long vectors round differently from place to place."""
+    draw = np.random.default_rng(seed)
+    meanings = draw.normal(0.2, 1, (6, 333))
+    candidates = meanings[which].astype(np.float32)
+    queries = (meanings + draw.normal(0, 1, meanings.shape))[which].astype(np.float32)
+    gold = np.arange(len(which))
+    expected = reference(queries.astype(float), candidates.astype(float), gold, similarity)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retrieval, "BLOCK_ROWS", rows)
+        assert top1_accuracy(queries, candidates, gold, similarity) == pytest.approx(expected)
+        if similarity != "centred_cosine":
+            assert pairwise_top1_accuracy(np.stack([queries, candidates]), similarity)[0, 1] == pytest.approx(expected)
+
+
+def test_a_zero_is_equal_to_a_negative_zero(monkeypatch):
+    candidates = np.random.default_rng(0).normal(size=(50, 40)).astype(np.float32)
+    candidates[:, 7] = 0.0
+    candidates[1:] = candidates[0]
+    candidates[::3, 7] = -0.0
+    assert top1_accuracy(candidates[:1], candidates, np.array([20]), "inner_product") == 1 / 50
+
+
+@pytest.mark.parametrize("rows", [1, 3, retrieval.BLOCK_ROWS])
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+def test_constant_embeddings_score_chance(similarity, rows, stored, monkeypatch):
+    monkeypatch.setattr(retrieval, "BLOCK_ROWS", rows)
+    same = np.tile(np.linspace(0.1, 1, 37, dtype=np.float32), (10, 1))
+    others = np.ones_like(same) if similarity == "centred_cosine" else same
+    assert top1_accuracy(others, stored(same), np.arange(10), similarity) == pytest.approx(0.1)
+    expected = [[np.nan, 0.1], [0.1, np.nan]]
+    np.testing.assert_allclose(pairwise_top1_accuracy(np.stack([others, same]), similarity), expected)
+
+
+def test_a_vector_without_direction_is_refused():
     same = np.full((10, 4), 2.0)
-    assert top1_accuracy(same, same, np.arange(10), similarity) == pytest.approx(0.1)
+    with pytest.raises(StudyError, match=r"from row 0 on, the embedding at \(0,\) is zero"):
+        top1_accuracy(same, same, np.arange(10), "centred_cosine")
 
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)
-@pytest.mark.parametrize("block_bytes", [1, 4 * 40 * 7, retrieval.BLOCK_BYTES])
-def test_every_pair_of_languages_in_both_directions(similarity, block_bytes, monkeypatch):
+@pytest.mark.parametrize("rows", [1, 7, retrieval.BLOCK_ROWS])
+def test_every_pair_of_languages_in_both_directions(similarity, rows, monkeypatch):
     draw = np.random.default_rng(1)
-    shared = draw.normal(0.4, 1, (40, 6))
-    space = np.stack([shared + draw.normal(0, noise, (40, 6)) for noise in (0.3, 0.6, 0.9)]).astype(np.float32)
+    shared = draw.normal(0.4, 1, (30, 6))
+    space = np.stack([shared + draw.normal(0, noise, (30, 6)) for noise in (0.3, 0.6, 0.9)])
+    score, gold = similarity, np.arange(30)
+    compared = space
     if similarity == "centred_cosine":
-        centred = space - space.mean(axis=(0, 1), dtype=float)
-        expected = [[top1_accuracy(q, c, np.arange(40), "cosine") for c in centred] for q in centred]
-    else:
-        expected = [[top1_accuracy(q, c, np.arange(40), similarity) for c in space] for q in space]
-    monkeypatch.setattr(retrieval, "BLOCK_BYTES", block_bytes)
-    found = pairwise_top1_accuracy(space, similarity)
-    assert np.isnan(np.diag(found)).all()
-    others = ~np.eye(3, dtype=bool)
-    np.testing.assert_allclose(found[others], np.array(expected)[others])
+        score, compared = "cosine", space - space.mean(axis=(0, 1))
+    expected = np.array(
+        [[reference(queries, candidates, gold, score) for candidates in compared] for queries in compared]
+    )
+    np.fill_diagonal(expected, np.nan)
+    monkeypatch.setattr(retrieval, "BLOCK_ROWS", rows)
+    found = pairwise_top1_accuracy(space.astype(np.float32), similarity)
+    np.testing.assert_allclose(found, expected)
     assert found[0, 1] != found[1, 0] or found[0, 2] != found[2, 0]
+
+
+class Watched:
+    """Candidates that note how many of their rows are asked for at a time, and how often each is."""
+
+    def __init__(self, values):
+        self.values, self.shape = values, values.shape
+        self.largest, self.reads = 0, np.zeros(len(values), dtype=int)
+
+    def __getitem__(self, rows):
+        self.largest = max(self.largest, len(self.values[rows]))
+        self.reads[rows] += 1
+        return self.values[rows]
+
+
+@pytest.mark.parametrize(
+    ("similarity", "passes"), [("inner_product", 2), ("cosine", 2), ("centred_cosine", 3), ("margin", 3)]
+)
+def test_candidates_are_read_a_few_times_and_never_whole(similarity, passes, monkeypatch):
+    monkeypatch.setattr(retrieval, "BLOCK_BYTES", 8 * 6 * 11)
+    queries, candidates, gold = aligned(3, extra=25)
+    watched = Watched(candidates)
+    top1_accuracy(queries, watched, gold, similarity)
+    assert watched.largest == 11
+    assert (watched.reads == passes).all()

@@ -65,13 +65,14 @@ def open_part(path: Path, language: str, part: str = "sentence") -> Iterator[tup
     except OSError as error:
         raise _damaged(path, error) from error
     with file:
-        if name not in file:
-            raise StudyError(f"{path} has no embeddings of {name}; it has {sorted(file)}.")
         try:
+            if name not in file:
+                raise StudyError(f"{path} has no embeddings of {name}; it has {sorted(file)}.")
             ids = [identifier.decode() for identifier in file[name]["ids"][:]]
+            embeddings = StoredEmbeddings(file[name]["embeddings"], path, name)
         except OSError as error:
             raise _damaged(path, error) from error
-        yield ids, StoredEmbeddings(file[name]["embeddings"], path, name)
+        yield ids, embeddings
 
 
 def _damaged(path: Path, error: OSError) -> StudyError:
