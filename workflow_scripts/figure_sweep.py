@@ -1,0 +1,201 @@
+"""Figure 2: how often the target language is generated, and log perplexity, against the number of experts."""
+
+import math
+from itertools import cycle
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from pydantic import Field
+
+from workflow_scripts.lib import figures, stage
+from workflow_scripts.lib.identification import IDENTIFIERS, IdentifierName
+from workflow_scripts.lib.metric_files import grid, read_metrics, select
+from workflow_scripts.lib.shown import Model
+
+ACCURACY, LOG_PERPLEXITY = "language_id_accuracy", "log_perplexity"
+MEASURES = {ACCURACY: "Language ID accuracy", LOG_PERPLEXITY: "Log perplexity"}
+# Okabe and Ito's but yellow, which is faint on white. Seven colours and nine markers make 63 pairs before one repeats.
+COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#D55E00"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">"]
+LINE = {"linewidth": 1.1, "markersize": 3.6, "markeredgewidth": 0.8}
+SEEN = {"linestyle": "-"}
+UNSEEN = {"linestyle": (0, (4, 1.5)), "markerfacecolor": "white"}
+PANEL_WIDTH, PANEL_HEIGHT = 2.5, 1.7  # inches
+
+
+class Spec(stage.Spec):
+    """What the figure shows."""
+
+    models: list[Model] = Field(min_length=1, description="Models, a column of panels each.")
+    poolings: list[str] = Field(
+        min_length=1, description="How a neuron's response was pooled; two rows of panels each."
+    )
+    targets: list[str] = Field(min_length=1, description="Intervention targets, a line each.")
+    ks: list[int] = Field(min_length=1, description="Numbers of experts, ascending; 0 is the unintervened model.")
+    chosen: dict[str, int] = Field(
+        default_factory=dict, description="Model name to its number of experts in the study."
+    )
+    names: dict[str, str] = Field(default_factory=dict, description="Language names for the legend.")
+    identifier: IdentifierName = Field(description="What identified the language of the generated texts.")
+    sentences: int = Field(gt=0, description="Texts generated with one sample seed.")
+    seeds: list[int] = Field(min_length=1, description="Sample seeds.")
+    dataset: str = Field(description="Name of the text whose perplexity is shown.")
+
+
+def measurements(language_id: pd.DataFrame, perplexity: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """One row a point: model, pooling, target, k, measure, value, low, high.
+
+    Accuracy is the mean over sample seeds, low and high are the extremes. Log perplexity has its standard error over
+    windows at either side, none where that is unknown.
+
+    Raises:
+        StudyError: an observation is missing.
+    """
+    models = [model.name for model in spec.models]
+    keys = grid(model=models, pooling=spec.poolings, target=spec.targets, k=spec.ks)
+    same_identifier = keys.assign(identifier=spec.identifier)
+    by_seed = [
+        select(language_id, same_identifier.assign(sample_seed=seed), "identified languages")["accuracy"].to_numpy()
+        for seed in spec.seeds
+    ]
+    spread = np.stack(by_seed, axis=1)
+    accuracy = {"value": spread.mean(axis=1), "low": spread.min(axis=1), "high": spread.max(axis=1)}
+    found = select(perplexity, keys, "perplexities")
+    value = found["log_perplexity"].to_numpy()
+    error = found["log_perplexity_error"].fillna(0).to_numpy()
+    log_perplexity = {"value": value, "low": value - error, "high": value + error}
+    measured = {ACCURACY: accuracy, LOG_PERPLEXITY: log_perplexity}
+    return pd.concat([keys.assign(measure=name, **columns) for name, columns in measured.items()], ignore_index=True)
+
+
+def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
+    """For each pooling a row of panels for accuracy and one for log perplexity, a column for each model."""
+    rows = [(pooling, measure) for pooling in spec.poolings for measure in MEASURES]
+    width = max(PANEL_WIDTH * len(spec.models), figures.COLUMN_WIDTH)
+    figure = Figure(figsize=(width, PANEL_HEIGHT * len(rows) + figures.LEGEND_HEIGHT), layout="constrained")
+    axes = figure.subplots(len(rows), len(spec.models), squeeze=False, sharex=True)
+    by_panel = dict(iter(drawn.groupby(["model", "pooling", "measure"])))
+    for row, (pooling, measure) in zip(axes, rows, strict=True):
+        for axis, model in zip(row, spec.models, strict=True):
+            draw_panel(axis, by_panel[model.name, pooling, measure], model, spec)
+            if measure == ACCURACY:
+                axis.set_ylim(-0.03, 1.03)
+                add_title(axis, model, pooling, spec)
+        row[0].set_ylabel(MEASURES[measure])
+    for column in axes.T:
+        share_limits(column[1::2])
+        column[-1].set_xlabel("Number of experts")
+    figure.align_ylabels(axes[:, 0])
+    add_legend(figure, spec)
+    return figure
+
+
+def draw_panel(axis: Axes, points: pd.DataFrame, model: Model, spec: Spec) -> None:
+    """A line with a band for each target; numbers of experts are equally far apart."""
+    positions = np.arange(len(spec.ks))
+    if model.name in spec.chosen:
+        chosen = np.interp(spec.chosen[model.name], spec.ks, positions, left=np.nan, right=np.nan)
+        axis.axvline(chosen, color=figures.MUTED_COLOUR, linewidth=0.7, zorder=1)
+    for target, look in looks(spec.targets).items():
+        line = points[points["target"] == target].set_index("k").loc[spec.ks]
+        known = SEEN if model.has_seen(target) else UNSEEN
+        axis.fill_between(positions, line["low"], line["high"], color=look["color"], alpha=0.18, linewidth=0)
+        axis.plot(positions, line["value"], **LINE, **look, **known, zorder=3)
+    axis.set_xticks(positions, [str(k) for k in spec.ks])
+    axis.grid(axis="y")
+
+
+def looks(targets: list[str]) -> dict[str, dict[str, str]]:
+    """Colour and marker of each target's line."""
+    return {
+        target: {"color": colour, "marker": marker}
+        for target, colour, marker in zip(targets, cycle(COLOURS), cycle(MARKERS), strict=False)
+    }
+
+
+def unseen(model: Model, spec: Spec) -> list[str]:
+    """Targets that the model has not seen in pre-training."""
+    return [target for target in spec.targets if not model.has_seen(target)]
+
+
+def add_title(axis: Axes, model: Model, pooling: str, spec: Spec) -> None:
+    """Title a panel by its model, and by the pooling if there are several; name the unseen targets below, in red."""
+    title = f"{model.label}\n{pooling} pooling" if len(spec.poolings) > 1 else model.label
+    # Where one model has such a line, the others leave room for it, so that all titles are at one height.
+    room = {"pad": 14} if any(unseen(other, spec) for other in spec.models) else {}
+    axis.set_title(title, **room)
+    if targets := unseen(model, spec):
+        text = "not seen: " + ", ".join(f"{target}*" for target in targets)
+        place = {"xycoords": "axes fraction", "xytext": (0, 4), "textcoords": "offset points", "ha": "center"}
+        axis.annotate(text, (0.5, 1), **place, size=6.5, color=figures.UNSEEN_COLOUR)
+
+
+def share_limits(axes: np.ndarray) -> None:
+    """Give the panels of one model's log perplexities the same limits.
+
+    Not those of several models, whose perplexities do not compare: their tokens differ.
+    """
+    limits = np.array([axis.get_ylim() for axis in axes])
+    for axis in axes:
+        axis.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+
+
+def add_legend(figure: Figure, spec: Spec) -> None:
+    """A legend below the panels, in as many rows as it needs: targets, dashed lines and vertical lines if any."""
+    handles = [
+        Line2D([], [], **LINE, **look, **SEEN, label=spec.names.get(target, target))
+        for target, look in looks(spec.targets).items()
+    ]
+    muted = {"color": figures.MUTED_COLOUR}
+    if any(unseen(model, spec) for model in spec.models):
+        handles.append(Line2D([], [], **LINE, **muted, **UNSEEN, marker="o", label="not seen in pre-training"))
+    if any(model.name in spec.chosen for model in spec.models):
+        vertical = {"linestyle": "none", "marker": "|", "markersize": 9, "markeredgewidth": 0.7}
+        handles.append(Line2D([], [], **muted, **vertical, label="chosen number"))
+    inches = sum(0.5 + 0.05 * len(handle.get_label()) for handle in handles)  # side by side, about
+    rows = math.ceil(inches / figure.get_figwidth())
+    figure.legend(handles=handles, loc="outside lower center", ncols=math.ceil(len(handles) / rows))
+
+
+def caption(spec: Spec) -> str:
+    """What the figure shows and how it was computed."""
+    text = (
+        f"Top: share of generated texts that {IDENTIFIERS[spec.identifier].title} takes for the target of the "
+        f"intervention, by number of experts: mean and range over {len(spec.seeds)} random seeds of {spec.sentences} "
+        f"texts each. Bottom: log perplexity of {spec.dataset} in the target language and its standard error over "
+        "windows. 0 is the unintervened model; numbers of experts are spaced equally."
+    )
+    if any(unseen(model, spec) for model in spec.models):
+        text += (
+            " Lines of targets that the model has not seen in pre-training are dashed, and their codes above the "
+            "panel are red and have an asterisk."
+        )
+    if any(model.name in spec.chosen for model in spec.models):
+        text += " The vertical line is the number of experts in the rest of the study."
+    return text
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={
+            "language-id...": "share of generated texts in the target language, one CSV a model, target and pooling",
+            "perplexity...": "perplexity of text in the target language, one CSV a model, target and pooling",
+        },
+        outputs=figures.OUTPUTS,
+        command=command,
+    )
+    language_id = read_metrics(files.language_id, ["k", "identifier", "sample_seed", "accuracy"])
+    perplexity = read_metrics(files.perplexity, ["k", "log_perplexity", "log_perplexity_error"])
+    drawn = measurements(language_id, perplexity, spec)
+    with figures.style():
+        figures.save(draw(drawn, spec), drawn, "Language ID accuracy and log perplexity", caption(spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)
