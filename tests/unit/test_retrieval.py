@@ -127,11 +127,14 @@ def test_equal_candidates_tie_wherever_they_stand(seed, which, rows, similarity)
 
 
 def test_a_zero_is_equal_to_a_negative_zero(monkeypatch):
-    candidates = np.random.default_rng(0).normal(size=(50, 40)).astype(np.float32)
-    candidates[:, 7] = 0.0
-    candidates[1:] = candidates[0]
-    candidates[::3, 7] = -0.0
-    assert top1_accuracy(candidates[:1], candidates, np.array([20]), "inner_product") == 1 / 50
+    """The first and the last candidate are equal; alone in its block, the last one's product rounds differently."""
+    draw = np.random.default_rng(0)
+    candidates = draw.normal(size=(42, 333)).astype(np.float32)
+    candidates[-1] = candidates[0]
+    candidates[[0, -1], 7] = 0.0, -0.0
+    queries = (candidates[0] + draw.normal(0, 0.1, (50, 333))).astype(np.float32)
+    monkeypatch.setattr(retrieval, "BLOCK_ROWS", 41)
+    assert top1_accuracy(queries, candidates, np.zeros(50, dtype=int), "inner_product") == 0.5
 
 
 @pytest.mark.parametrize("rows", [1, 3, retrieval.BLOCK_ROWS])
