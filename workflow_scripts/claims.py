@@ -1,0 +1,89 @@
+"""Decide the paper's claims from the metrics of a study: each holds, does not, or is undefined, with the numbers."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from workflow_scripts.lib import stage, tables
+from workflow_scripts.lib.claims import CLAIMS, decide
+from workflow_scripts.lib.claims.evidence import KINDS, Study
+from workflow_scripts.lib.metric_files import read_metrics
+
+INPUTS = {
+    "distances": "distances between languages, one CSV a condition",
+    "medoid": "distances to the medoid, one CSV a condition",
+    "retrieval": "retrieval accuracies, one CSV a condition",
+    "paraphrase": "paraphrase accuracies, one CSV a condition",
+    "correlations": "correlations, one CSV a condition",
+    "language-id": "languages of generated sentences by number of experts",
+    "perplexity": "perplexity by number of experts",
+}
+
+
+class Spec(Study):
+    """What the claims are decided about."""
+
+
+def given(command: list[str]) -> dict[str, str]:
+    """The inputs on the command line: a study may lack a kind of metric, and then leaves its option out."""
+    asked_for_help = {"-h", "--help"} & {*command}
+    return {f"{name}...": text for name, text in INPUTS.items() if f"--{name}" in command or asked_for_help}
+
+
+def paragraph(text: str, width: str) -> tables.Cell:
+    """A cell of several lines, of this width in LaTeX."""
+    return tables.Cell(text, latex=rf"\parbox[t]{{{width}}}{{\raggedright {text.translate(tables.LATEX)}}}")
+
+
+def as_table(decided: pd.DataFrame, spec: Spec) -> tables.Table:
+    """A row for each claim, model and pooling."""
+    labels = {model.name: model.label for model in spec.models}
+    rows = [
+        [
+            tables.Cell(row.section),
+            paragraph(row.statement, "5cm"),
+            tables.Cell(labels.get(row.model, row.model)),
+            *tables.pooling_cells(row.pooling, spec.poolings),
+            paragraph(row.measured, "4cm"),
+            paragraph(row.paper, "3cm"),
+            tables.Cell(row.holds, gray=row.holds == "undefined"),
+        ]
+        for row in decided.itertuples()
+    ]
+    columns = ["Section", "Claim", "Model", "Measured", "The paper", "Holds"]
+    headers = [tables.Column(text) for text in columns]
+    headers[3:3] = tables.pooling_columns(spec.poolings)
+    return tables.Table(
+        title="The paper's claims",
+        caption=caption(decided, spec),
+        columns=headers,
+        rows=rows,
+        labels=len(headers),
+        gray_means="the study has not measured what decides the claim",
+    )
+
+
+def caption(decided: pd.DataFrame, spec: Spec) -> str:
+    """What the table shows and how it was computed."""
+    count = decided["holds"].value_counts()
+    return (
+        f"{len(CLAIMS)} claims of the paper in words, in brackets the reading taken, decided from the metrics: "
+        f"{count.get('yes', 0)} hold, {count.get('no', 0)} do not, {count.get('undefined', 0)} are undefined, counted "
+        f"for each model{' and pooling' if len(spec.poolings) > 1 else ''}. Retrieval is by "
+        f"{spec.similarity.replace('_', ' ')}, the distance between two languages is the "
+        f"{tables.DISTANCES[spec.distance]}."
+    )
+
+
+def main(command: list[str] | None = None) -> None:
+    command = sys.argv[1:] if command is None else command
+    spec, files = stage.arguments(Spec, __doc__, inputs=given(command), outputs=tables.OUTPUTS, command=command)
+    paths: dict[str, list[Path]] = {kind: getattr(files, kind, []) for kind in KINDS}
+    metrics = {kind: read_metrics(paths[kind], columns) for kind, columns in KINDS.items() if paths[kind]}
+    decided = decide(metrics, spec)
+    tables.write(decided, as_table(decided, spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)
