@@ -24,6 +24,7 @@ LINE = {"linewidth": 1.1, "markersize": 3.6, "markeredgewidth": 0.8}
 SEEN = {"linestyle": "-"}
 UNSEEN = {"linestyle": (0, (4, 1.5)), "markerfacecolor": "white"}
 PANEL_WIDTH, PANEL_HEIGHT = 2.5, 1.7  # inches
+LEGEND_ROW_HEIGHT = 0.16  # inches
 
 
 class Spec(stage.Spec):
@@ -75,7 +76,10 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     """For each pooling a row of panels for accuracy and one for log perplexity, a column for each model."""
     rows = [(pooling, measure) for pooling in spec.poolings for measure in MEASURES]
     width = max(PANEL_WIDTH * len(spec.models), figures.COLUMN_WIDTH)
-    figure = Figure(figsize=(width, PANEL_HEIGHT * len(rows) + figures.LEGEND_HEIGHT), layout="constrained")
+    handles = legend_handles(spec)
+    columns = legend_columns([handle.get_label() for handle in handles], width)
+    legend_height = figures.LEGEND_HEIGHT + LEGEND_ROW_HEIGHT * (math.ceil(len(handles) / columns) - 1)
+    figure = Figure(figsize=(width, PANEL_HEIGHT * len(rows) + legend_height), layout="constrained")
     axes = figure.subplots(len(rows), len(spec.models), squeeze=False, sharex=True)
     by_panel = dict(iter(drawn.groupby(["model", "pooling", "measure"])))
     for row, (pooling, measure) in zip(axes, rows, strict=True):
@@ -89,15 +93,14 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
         share_limits(column[1::2])
         column[-1].set_xlabel("Number of experts")
     figure.align_ylabels(axes[:, 0])
-    add_legend(figure, spec)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
     return figure
 
 
 def draw_panel(axis: Axes, points: pd.DataFrame, model: Model, spec: Spec) -> None:
     """A line with a band for each target; numbers of experts are equally far apart."""
     positions = np.arange(len(spec.ks))
-    if model.name in spec.chosen:
-        chosen = np.interp(spec.chosen[model.name], spec.ks, positions, left=np.nan, right=np.nan)
+    if (chosen := chosen_position(model, spec)) is not None:
         axis.axvline(chosen, color=figures.MUTED_COLOUR, linewidth=0.7, zorder=1)
     for target, look in looks(spec.targets).items():
         line = points[points["target"] == target].set_index("k").loc[spec.ks]
@@ -106,6 +109,14 @@ def draw_panel(axis: Axes, points: pd.DataFrame, model: Model, spec: Spec) -> No
         axis.plot(positions, line["value"], **LINE, **look, **known, zorder=3)
     axis.set_xticks(positions, [str(k) for k in spec.ks])
     axis.grid(axis="y")
+
+
+def chosen_position(model: Model, spec: Spec) -> float | None:
+    """Where the model's chosen number of experts is on the axis; none if it is unknown or outside the sweep."""
+    chosen = spec.chosen.get(model.name)
+    if chosen is None or not spec.ks[0] <= chosen <= spec.ks[-1]:
+        return None
+    return float(np.interp(chosen, spec.ks, np.arange(len(spec.ks))))
 
 
 def looks(targets: list[str]) -> dict[str, dict[str, str]]:
@@ -143,8 +154,8 @@ def share_limits(axes: np.ndarray) -> None:
         axis.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
-def add_legend(figure: Figure, spec: Spec) -> None:
-    """A legend below the panels, in as many rows as it needs: targets, dashed lines and vertical lines if any."""
+def legend_handles(spec: Spec) -> list[Line2D]:
+    """What the legend explains: targets, and dashed and vertical lines if there are any."""
     handles = [
         Line2D([], [], **LINE, **look, **SEEN, label=spec.names.get(target, target))
         for target, look in looks(spec.targets).items()
@@ -152,28 +163,36 @@ def add_legend(figure: Figure, spec: Spec) -> None:
     muted = {"color": figures.MUTED_COLOUR}
     if any(unseen(model, spec) for model in spec.models):
         handles.append(Line2D([], [], **LINE, **muted, **UNSEEN, marker="o", label="not seen in pre-training"))
-    if any(model.name in spec.chosen for model in spec.models):
+    if any(chosen_position(model, spec) is not None for model in spec.models):
         vertical = {"linestyle": "none", "marker": "|", "markersize": 9, "markeredgewidth": 0.7}
         handles.append(Line2D([], [], **muted, **vertical, label="chosen number"))
-    inches = sum(0.5 + 0.05 * len(handle.get_label()) for handle in handles)  # side by side, about
-    rows = math.ceil(inches / figure.get_figwidth())
-    figure.legend(handles=handles, loc="outside lower center", ncols=math.ceil(len(handles) / rows))
+    return handles
+
+
+def legend_columns(labels: list[str], width: float) -> int:
+    """Columns of a legend of these labels that is about no wider than `width` inches and has the fewest rows."""
+    inches = np.array([0.5 + 0.055 * len(label) for label in labels])  # with the line before the label
+    for rows in range(1, len(labels)):
+        columns = math.ceil(len(labels) / rows)
+        if sum(column.max() for column in np.array_split(inches, columns)) <= width:
+            return columns
+    return 1
 
 
 def caption(spec: Spec) -> str:
     """What the figure shows and how it was computed."""
     text = (
-        f"Top: share of generated texts that {IDENTIFIERS[spec.identifier].title} takes for the target of the "
+        f"Upper panels: share of generated texts that {IDENTIFIERS[spec.identifier].title} takes for the target of the "
         f"intervention, by number of experts: mean and range over {len(spec.seeds)} random seeds of {spec.sentences} "
-        f"texts each. Bottom: log perplexity of {spec.dataset} in the target language and its standard error over "
+        f"texts each. Lower panels: log perplexity of {spec.dataset} in the target language and its standard error over "
         "windows. 0 is the unintervened model; numbers of experts are spaced equally."
     )
     if any(unseen(model, spec) for model in spec.models):
         text += (
-            " Lines of targets that the model has not seen in pre-training are dashed, and their codes above the "
+            " Lines of targets that the model has not seen in pre-training are dashed with hollow marks; their codes above the "
             "panel are red and have an asterisk."
         )
-    if any(model.name in spec.chosen for model in spec.models):
+    if any(chosen_position(model, spec) is not None for model in spec.models):
         text += " The vertical line is the number of experts in the rest of the study."
     return text
 
