@@ -9,22 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    AutoTokenizer,
-    PretrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from workflow_scripts.lib.batching import Batch
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.manifests import ModelManifest
+
+if TYPE_CHECKING:
+    # Importing these takes seconds, which a job that finds all in the cache need not spend.
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
 transformers_logging.disable_progress_bar()
@@ -34,9 +31,9 @@ transformers_logging.disable_progress_bar()
 class LanguageModel:
     """A loaded model: the whole of it, and its backbone (no LM head), which is what is measured."""
 
-    model: PreTrainedModel
+    model: "PreTrainedModel"
     backbone: torch.nn.Module
-    tokenizer: PreTrainedTokenizerBase
+    tokenizer: "PreTrainedTokenizerBase"
     manifest: ModelManifest
 
     def __post_init__(self) -> None:
@@ -164,18 +161,18 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
     return LanguageModel(model, backbone_of(model), load_tokenizer(directory, manifest.trust_remote_code), manifest)
 
 
-def backbone_of(model: PreTrainedModel) -> torch.nn.Module:
+def backbone_of(model: "PreTrainedModel") -> torch.nn.Module:
     """The transformer without its LM head; of an encoder-decoder, the encoder."""
     return model.get_encoder() if model.config.is_encoder_decoder else model.base_model
 
 
-def empty_model(config: PretrainedConfig, trust_remote_code: bool) -> PreTrainedModel:
+def empty_model(config: "PretrainedConfig", trust_remote_code: bool) -> "PreTrainedModel":
     """The model's modules without memory for weights, to look at its structure."""
     with torch.device("meta"):
         return _auto_class(config).from_config(config, trust_remote_code=trust_remote_code)
 
 
-def load_config(directory: Path, trust_remote_code: bool) -> PretrainedConfig:
+def load_config(directory: Path, trust_remote_code: bool) -> "PretrainedConfig":
     """The model's configuration.
 
     Raises:
@@ -194,7 +191,7 @@ def load_config(directory: Path, trust_remote_code: bool) -> PretrainedConfig:
     return config
 
 
-def load_tokenizer(directory: Path, trust_remote_code: bool) -> PreTrainedTokenizerBase:
+def load_tokenizer(directory: Path, trust_remote_code: bool) -> "PreTrainedTokenizerBase":
     """The model's tokenizer.
 
     Raises:
@@ -258,5 +255,5 @@ def refuse_new_weights(loading: dict, name: str) -> None:
         )
 
 
-def _auto_class(config: PretrainedConfig) -> type:
+def _auto_class(config: "PretrainedConfig") -> type:
     return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
