@@ -182,15 +182,15 @@ def legend_columns(labels: list[str], width: float) -> int:
 def caption(spec: Spec) -> str:
     """What the figure shows and how it was computed."""
     text = (
-        f"Upper panels: share of generated texts that {IDENTIFIERS[spec.identifier].title} takes for the target of the "
-        f"intervention, by number of experts: mean and range over {len(spec.seeds)} random seeds of {spec.sentences} "
-        f"texts each. Lower panels: log perplexity of {spec.dataset} in the target language and its standard error over "
-        "windows. 0 is the unintervened model; numbers of experts are spaced equally."
+        f"Upper panels: share of generated texts that {IDENTIFIERS[spec.identifier].title} takes for the target of "
+        f"the intervention, by number of experts: mean and range over {len(spec.seeds)} random seeds of "
+        f"{spec.sentences} texts each. Lower panels: log perplexity of {spec.dataset} in the target language and its "
+        "standard error over windows. 0 is the unintervened model; numbers of experts are spaced equally."
     )
     if any(unseen(model, spec) for model in spec.models):
         text += (
-            " Lines of targets that the model has not seen in pre-training are dashed with hollow marks; their codes above the "
-            "panel are red and have an asterisk."
+            " Lines of targets that the model has not seen in pre-training are dashed with hollow marks; their codes "
+            "above the panel are red and have an asterisk."
         )
     if any(chosen_position(model, spec) is not None for model in spec.models):
         text += " The vertical line is the number of experts in the rest of the study."
