@@ -18,9 +18,6 @@ pathvars:
     benchmarks=f"{CONFIG.results}/benchmarks",
 
 
-report: "report/workflow.rst"
-
-
 localrules:
     all,
     tables,
@@ -44,8 +41,10 @@ include: "rules/experts.smk"
 include: "rules/conditions.smk"
 include: "rules/embeddings.smk"
 include: "rules/metrics.smk"
+include: "rules/sweeps.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
+include: "rules/report.smk"
 
 
 rule all:
@@ -53,6 +52,7 @@ rule all:
     input:
         rules.tables.input,
         rules.figures.input,
+        rules.results_page.output,
         expand("<results>/models/{model}/evaluation.csv", model=PLAN.models_from("train")),
 
 

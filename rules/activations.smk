@@ -8,7 +8,8 @@ rule activations:
     output:
         activations="<results>/activations/{model}.h5",
     log:
-        "<logs>/activations/{model}.log",
+        text="<logs>/activations/{model}.log",
+        usage="<logs>/activations/{model}.usage.json",
     benchmark:
         "<benchmarks>/activations/{model}.tsv"
     conda:
@@ -24,5 +25,5 @@ rule activations:
         code=code("activations"),
     shell:
         "python -m workflow_scripts.activations --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
-        " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch}"
-        " --model {input.model:q} --texts {input.texts:q} --activations {output.activations:q} 2> {log:q}"
+        " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch} --usage {log.usage:q}"
+        " --model {input.model:q} --texts {input.texts:q} --activations {output.activations:q} 2> {log.text:q}"

@@ -23,6 +23,7 @@ PLAN = Plan(CONFIG)
 PACKAGE = Path(workflow.basedir, "workflow_scripts")
 ALIGNMENT = CONFIG.study.alignment.dataset
 PARAPHRASE = CONFIG.study.paraphrase.dataset
+PERPLEXITY = CONFIG.study.perplexity.dataset if CONFIG.study.perplexity else "none"
 
 ENVIRONMENT = f"{workflow.basedir}/envs/environment.yaml"
 
@@ -83,55 +84,120 @@ def metric(name, dataset, condition="{condition}"):
     return f"<results>/metrics/{{model}}/{condition}/{dataset}/{name}.csv"
 
 
-def shown_metrics(name, dataset, targets=None, base=True):
-    """Metric CSVs of all models under their expert conditions, and unintervened."""
+def metrics(name, dataset, conditions_of, base=True):
+    """Metric CSVs of all models, under the conditions that a function of the model gives, and unintervened."""
     return [
         metric(name, dataset, condition).format(model=model)
         for model in CONFIG.study.models
-        for condition in [*([BASE] if base else []), *PLAN.experts_of(model, targets)]
+        for condition in [*([BASE] if base else []), *conditions_of(model)]
     ]
 
 
-def table(number):
-    """Output files of a table; the HTML page is what the report shows."""
-    path = f"<results>/table{number}"
-    return {
-        "csv": f"{path}.csv",
-        "markdown": f"{path}.md",
-        "latex": f"{path}.tex",
-        "html": report(
-            f"{path}.html",
-            caption=f"{workflow.basedir}/report/table{number}.rst",
-            category="Tables",
-            labels={"table": f"Table {number}"},
-        ),
-    }
+def paraphrases(conditions_of, targets):
+    """Metric CSVs of paraphrase retrieval, of all models and some targets."""
+    return metrics("paraphrase", PARAPHRASE, lambda model: conditions_of(model, targets), base=False)
 
 
-def figure_files(kind):
-    """Files of the shown target's figure of a kind."""
-    return {
-        suffix: f"<results>/figures/{kind}/{CONFIG.study.shown_target}.{suffix}" for suffix in ("pdf", "png", "csv")
-    }
+def translations():
+    """Metric CSVs of the retrieval of translations, of all models and data sets, unintervened too."""
+    return [
+        path
+        for dataset, targets in PLAN.translated.items()
+        for path in metrics("translation", dataset, lambda model: PLAN.experts_of(model, targets))
+    ]
 
 
-def figure_output(number):
-    """Output files of a figure by the paper's number; the PNG is what the report shows."""
-    path = f"<results>/figure{number}"
-    shown = report(
-        f"{path}.png",
-        caption=f"{workflow.basedir}/report/figure{number}.rst",
-        category="Figures",
-        labels={"figure": f"Figure {number}"},
+def experts_and_randoms(model, targets=None):
+    """Conditions on experts and their random controls."""
+    return [*PLAN.experts_of(model, targets), *PLAN.randoms_of(model, targets)]
+
+
+def figure_conditions(figure, first=False):
+    """The models and changed conditions that a figure shows; of the random control all draws or the first."""
+    contents = PLAN.contents(figure)
+    for model in contents.models:
+        if contents.units == "random":
+            yield model, PLAN.randoms_of(model, contents.targets, first)
+        else:
+            yield model, PLAN.experts_of(model, contents.targets)
+
+
+def figure_metrics(name, figure, base=True):
+    """Metric CSVs that a figure shows."""
+    return [
+        metric(name, ALIGNMENT, condition).format(model=model)
+        for model, conditions in figure_conditions(figure)
+        for condition in [*([BASE] if base else []), *conditions]
+    ]
+
+
+def figure_projections(wildcards):
+    """Projections that a figure shows."""
+    return [
+        f"<results>/projections/{model}/{condition}.parquet"
+        for model, conditions in figure_conditions(wildcards.figure, first=True)
+        for condition in conditions
+    ]
+
+
+def swept(wildcards):
+    """Conditions of a sweep over the number of experts."""
+    slugs = PLAN.sweep(wildcards.target, wildcards.pooling)
+    return [f"<results>/conditions/{wildcards.model}/{slug}.json" for slug in slugs]
+
+
+def sweeps(name):
+    """A file of every sweep of the study."""
+    return expand(
+        f"<results>/sweeps/{{model}}/{{target}}-{{pooling}}/{name}",
+        model=CONFIG.study.models,
+        target=PLAN.sweep_targets,
+        pooling=PLAN.poolings,
     )
-    return {"pdf": f"{path}.pdf", "png": shown, "csv": f"{path}.csv"}
 
 
-def by_target(kind, name):
-    """The PNG of a kind of figure for any target, as the report shows it."""
-    return report(
-        f"<results>/figures/{kind}/{{target}}.png",
-        caption=f"{workflow.basedir}/report/{kind}.rst",
-        category="Figures by target",
-        labels={"figure": name, "target": "{target}"},
-    )
+FORMATS = ["pdf", "png", "csv"]  # of figures
+MODEL_STAGES = ["train_model", "activations", "embeddings", "generation", "perplexity"]
+
+
+def measured():
+    """The measured jobs of the study by stage, each as its path among benchmarks and logs."""
+    models = CONFIG.study.models
+    changed = [(model, condition) for model in models for condition in experts_and_randoms(model)]
+    embedded = [(model, BASE, dataset) for model in models for dataset in PLAN.embedded_datasets]
+    for model, condition in changed:
+        embedded += [(model, condition, dataset) for dataset in PLAN.datasets_under(condition)]
+    swept = [
+        (model, f"{target}-{pooling}") for model in models for target in PLAN.sweep_targets for pooling in PLAN.poolings
+    ]
+    jobs = {
+        "train_model": [(model,) for model in PLAN.models_from("train")],
+        "activations": [(model,) for model in models],
+        "experts": [(model, pooling) for model in models for pooling in PLAN.poolings],
+        "embeddings": embedded,
+        "retrieval": [(model, BASE) for model in models] + changed,
+        "generation": swept,
+        "perplexity": swept,
+        "projection": [
+            (model, condition)
+            for model in models
+            for condition in [*PLAN.experts_of(model), *PLAN.randoms_of(model, first=True)]
+        ],
+    }
+    return {stage: ["/".join([stage, *job]) for job in of_stage] for stage, of_stage in jobs.items() if of_stage}
+
+
+def measured_jobs(stages=None):
+    """The same of some stages, or of all, in one list."""
+    return [job for stage, jobs in measured().items() if stages is None or stage in stages for job in jobs]
+
+
+def table(name):
+    """Output files of a table."""
+    suffixes = {"csv": "csv", "markdown": "md", "latex": "tex", "json": "json"}
+    return {option: f"<results>/{name}.{suffix}" for option, suffix in suffixes.items()}
+
+
+def figure(path):
+    """Output files of a figure."""
+    return {suffix: f"<results>/figures/{path}.{suffix}" for suffix in ("pdf", "png", "csv", "json")}

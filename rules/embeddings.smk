@@ -9,7 +9,8 @@ rule embeddings:
     output:
         embeddings="<results>/embeddings/{model}/{condition}/{dataset}.h5",
     log:
-        "<logs>/embeddings/{model}/{condition}/{dataset}.log",
+        text="<logs>/embeddings/{model}/{condition}/{dataset}.log",
+        usage="<logs>/embeddings/{model}/{condition}/{dataset}.usage.json",
     benchmark:
         "<benchmarks>/embeddings/{model}/{condition}/{dataset}.tsv"
     conda:
@@ -25,6 +26,6 @@ rule embeddings:
         code=code("embeddings"),
     shell:
         "python -m workflow_scripts.embeddings --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
-        " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch}"
+        " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch} --usage {log.usage:q}"
         " --model {input.model:q} --condition {input.condition:q} --texts {input.texts:q}"
-        " --embeddings {output.embeddings:q} 2> {log:q}"
+        " --embeddings {output.embeddings:q} 2> {log.text:q}"

@@ -1,72 +1,125 @@
-# The paper's figures: PDF, PNG and the CSV that is drawn.
+# The paper's figures: PDF, PNG, the CSV that is drawn, and title and caption for the report. Files are named by what they
+# show; figure1, figure2, … are the paper's numbers for them.
+
+
+rule figure_overview:
+    input:
+        medoid=lambda wildcards: figure_metrics("medoid", wildcards.figure),
+        examples=lambda wildcards: figure_metrics("examples", wildcards.figure, base=False),
+    output:
+        **figure("{figure}"),
+    log:
+        "<logs>/figures/{figure}.log",
+    wildcard_constraints:
+        figure=PLAN.figure_pattern("overview"),
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.overview_figure(wildcards.figure),
+        code=code("figure_overview"),
+    shell:
+        "python -m workflow_scripts.figure_overview --spec {params.spec:q} --medoid {input.medoid:q}"
+        " --examples {input.examples:q} --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q}"
+        " --json {output.json:q} 2> {log:q}"
+
+
+rule figure_sweep:
+    input:
+        language_id=sweeps("language_id.csv"),
+        perplexity=sweeps("perplexity.csv"),
+    output:
+        **figure("sweep"),
+    log:
+        "<logs>/figures/sweep.log",
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.sweep_figure(),
+        code=code("figure_sweep"),
+    shell:
+        "python -m workflow_scripts.figure_sweep --spec {params.spec:q} --language-id {input.language_id:q}"
+        " --perplexity {input.perplexity:q} --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q}"
+        " --json {output.json:q} 2> {log:q}"
+
+
+rule figure_projection:
+    input:
+        projections=figure_projections,
+    output:
+        **figure("{figure}"),
+    log:
+        "<logs>/figures/{figure}.log",
+    wildcard_constraints:
+        figure=PLAN.figure_pattern("projection", "projection_random"),
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.projection_figure(wildcards.figure),
+        code=code("figure_projection"),
+    shell:
+        "python -m workflow_scripts.figure_projection --spec {params.spec:q} --projections {input.projections:q}"
+        " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
 rule figure_retrieval:
     input:
-        retrieval=lambda wildcards: shown_metrics("retrieval", ALIGNMENT, [wildcards.target]),
+        retrieval=lambda wildcards: figure_metrics("retrieval", wildcards.figure),
     output:
-        pdf="<results>/figures/retrieval/{target}.pdf",
-        png=by_target("retrieval", "Retrieval accuracy"),
-        csv="<results>/figures/retrieval/{target}.csv",
+        **figure("{figure}"),
     log:
-        "<logs>/figure_retrieval/{target}.log",
+        "<logs>/figures/{figure}.log",
+    wildcard_constraints:
+        figure=PLAN.figure_pattern("retrieval", "retrieval_other_targets", "retrieval_random"),
     conda:
         ENVIRONMENT
     params:
-        spec=lambda wildcards: PLAN.retrieval_figure(wildcards.target),
+        spec=lambda wildcards: PLAN.retrieval_figure(wildcards.figure),
         code=code("figure_retrieval"),
     shell:
         "python -m workflow_scripts.figure_retrieval --spec {params.spec:q} --retrieval {input.retrieval:q}"
-        " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} 2> {log:q}"
+        " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
 rule figure_retrieval_change:
     input:
-        retrieval=lambda wildcards: shown_metrics("retrieval", ALIGNMENT, [wildcards.target]),
+        retrieval=lambda wildcards: figure_metrics("retrieval", wildcards.figure),
     output:
-        pdf="<results>/figures/retrieval_change/{target}.pdf",
-        png=by_target("retrieval_change", "Change of retrieval accuracy"),
-        csv="<results>/figures/retrieval_change/{target}.csv",
+        **figure("{figure}"),
     log:
-        "<logs>/figure_retrieval_change/{target}.log",
+        "<logs>/figures/{figure}.log",
+    wildcard_constraints:
+        figure=PLAN.figure_pattern("retrieval_change", "retrieval_change_other_targets"),
     conda:
         ENVIRONMENT
     params:
-        spec=lambda wildcards: PLAN.retrieval_figure(wildcards.target),
+        spec=lambda wildcards: PLAN.retrieval_change_figure(wildcards.figure),
         code=code("figure_retrieval_change"),
     shell:
         "python -m workflow_scripts.figure_retrieval_change --spec {params.spec:q} --retrieval {input.retrieval:q}"
-        " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} 2> {log:q}"
+        " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
-# The paper's numbers for the shown target's figures; the other targets' stay under figures/.
-rule figure4:
+# The paper's numbers: figure4.pdf is the figure of retrieval for the shown target, and so on.
+rule numbered_figure:
     input:
-        **figure_files("retrieval"),
+        lambda wildcards: [f"<results>/figures/{PLAN.figure(int(wildcards.number))}.{format}" for format in FORMATS],
     output:
-        **figure_output(4),
+        [f"<results>/figure{{number}}.{format}" for format in FORMATS],
     log:
-        "<logs>/figure4.log",
+        "<logs>/figures/figure{number}.log",
+    wildcard_constraints:
+        number=alternatives(str(figure.number) for figure in PLAN.figures if figure.number),
     conda:
         ENVIRONMENT
     shell:
-        "cp {input.pdf:q} {output.pdf:q} && cp {input.png:q} {output.png:q} && cp {input.csv:q} {output.csv:q} 2> {log:q}"
-
-
-use rule figure4 as figure5 with:
-    input:
-        **figure_files("retrieval_change"),
-    output:
-        **figure_output(5),
-    log:
-        "<logs>/figure5.log",
+        "(cp {input[0]:q} {output[0]:q} && cp {input[1]:q} {output[1]:q} && cp {input[2]:q} {output[2]:q}) 2> {log:q}"
 
 
 rule figures:
     input:
-        expand("<results>/figure{number}.{format}", number=[4, 5], format=["pdf", "png", "csv"]),
+        expand("<results>/figures/{figure}.pdf", figure=[figure.path for figure in PLAN.figures]),
         expand(
-            "<results>/figures/{kind}/{target}.pdf",
-            kind=["retrieval", "retrieval_change"],
-            target=CONFIG.study.targets,
+            "<results>/figure{number}.{format}",
+            number=[figure.number for figure in PLAN.figures if figure.number],
+            format=FORMATS,
         ),

@@ -1,4 +1,4 @@
-# Tidy CSVs of what the embeddings show, one observation a row.
+# Tidy CSVs of what the embeddings show, one observation a row; and UMAP of the space.
 
 
 rule distances:
@@ -85,3 +85,68 @@ rule correlations:
         " --base-distances {input.base_distances:q} --base-retrieval {input.base_retrieval:q}"
         " --distances {input.distances:q} --retrieval {input.retrieval:q} --condition {input.condition:q}"
         " --correlations {output.correlations:q} 2> {log:q}"
+
+
+rule translation:
+    input:
+        embeddings="<results>/embeddings/{model}/{condition}/{dataset}.h5",
+        condition="<results>/conditions/{model}/{condition}.json",
+    output:
+        translation=metric("translation", "{dataset}"),
+    log:
+        "<logs>/translation/{model}/{condition}/{dataset}.log",
+    wildcard_constraints:
+        dataset=alternatives(PLAN.translated),
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.translation(wildcards.condition, wildcards.dataset),
+        code=code("translation"),
+    shell:
+        "python -m workflow_scripts.translation --spec {params.spec:q} --embeddings {input.embeddings:q}"
+        " --condition {input.condition:q} --translation {output.translation:q} 2> {log:q}"
+
+
+rule examples:
+    input:
+        base=f"<results>/embeddings/{{model}}/{BASE}/{ALIGNMENT}.h5",
+        intervened=f"<results>/embeddings/{{model}}/{{condition}}/{ALIGNMENT}.h5",
+        texts=f"<results>/texts/{ALIGNMENT}.parquet",
+        condition="<results>/conditions/{model}/{condition}.json",
+    output:
+        examples=metric("examples", ALIGNMENT),
+    log:
+        "<logs>/examples/{model}/{condition}.log",
+    wildcard_constraints:
+        condition=PLAN.changed_pattern,
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.examples(wildcards.condition),
+        code=code("examples"),
+    shell:
+        "python -m workflow_scripts.examples --spec {params.spec:q} --base {input.base:q} --intervened {input.intervened:q}"
+        " --texts {input.texts:q} --condition {input.condition:q} --examples {output.examples:q} 2> {log:q}"
+
+
+rule projection:
+    input:
+        base=f"<results>/embeddings/{{model}}/{BASE}/{ALIGNMENT}.h5",
+        intervened=f"<results>/embeddings/{{model}}/{{condition}}/{ALIGNMENT}.h5",
+        condition="<results>/conditions/{model}/{condition}.json",
+    output:
+        projection="<results>/projections/{model}/{condition}.parquet",
+    log:
+        "<logs>/projection/{model}/{condition}.log",
+    benchmark:
+        "<benchmarks>/projection/{model}/{condition}.tsv"
+    wildcard_constraints:
+        condition=PLAN.changed_pattern,
+    conda:
+        ENVIRONMENT
+    params:
+        spec=PLAN.projection(),
+        code=code("projection"),
+    shell:
+        "python -m workflow_scripts.projection --spec {params.spec:q} --base {input.base:q}"
+        " --intervened {input.intervened:q} --condition {input.condition:q} --projection {output.projection:q} 2> {log:q}"

@@ -14,7 +14,8 @@ rule train_model:
             "tokenizer_config.json",
         ),
     log:
-        "<logs>/train_model/{model}.log",
+        text="<logs>/train_model/{model}.log",
+        usage="<logs>/train_model/{model}.usage.json",
     benchmark:
         "<benchmarks>/train_model/{model}.tsv"
     wildcard_constraints:
@@ -27,7 +28,7 @@ rule train_model:
         code=code("train_model"),
     shell:
         "python -m workflow_scripts.train_model --spec {params.spec:q} --texts {input.texts:q}"
-        " --weights {output.weights:q} 2> {log:q}"
+        " --weights {output.weights:q} --usage {log.usage:q} 2> {log.text:q}"
 
 
 rule evaluate_model:

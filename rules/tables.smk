@@ -1,12 +1,12 @@
-# The paper's tables: CSV in full precision, and Markdown, LaTeX and HTML in the paper's shape.
+# The paper's tables: CSV in full precision, Markdown and LaTeX in the paper's shape, and JSON for the report.
 
 
 rule table1:
     input:
-        distances=shown_metrics("distances", ALIGNMENT),
-        medoid=shown_metrics("medoid", ALIGNMENT),
+        distances=metrics("distances", ALIGNMENT, PLAN.experts_of),
+        medoid=metrics("medoid", ALIGNMENT, PLAN.experts_of),
     output:
-        **table(1),
+        **table("table1"),
     log:
         "<logs>/table1.log",
     conda:
@@ -17,14 +17,14 @@ rule table1:
     shell:
         "python -m workflow_scripts.table_distances --spec {params.spec:q} --distances {input.distances:q}"
         " --medoid {input.medoid:q} --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
-        " --html {output.html:q} 2> {log:q}"
+        " --json {output.json:q} 2> {log:q}"
 
 
 rule table2:
     input:
-        correlations=shown_metrics("correlations", ALIGNMENT, base=False),
+        correlations=metrics("correlations", ALIGNMENT, PLAN.experts_of, base=False),
     output:
-        **table(2),
+        **table("table2"),
     log:
         "<logs>/table2.log",
     conda:
@@ -34,14 +34,15 @@ rule table2:
         code=code("table_correlations"),
     shell:
         "python -m workflow_scripts.table_correlations --spec {params.spec:q} --correlations {input.correlations:q}"
-        " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q} --html {output.html:q} 2> {log:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
+        " --json {output.json:q} 2> {log:q}"
 
 
 rule table3:
     input:
-        paraphrase=shown_metrics("paraphrase", PARAPHRASE, PLAN.paraphrase_targets(shown=True), base=False),
+        paraphrase=paraphrases(PLAN.experts_of, PLAN.paraphrase_targets(shown=True)),
     output:
-        **table(3),
+        **table("table3"),
     log:
         "<logs>/table3.log",
     conda:
@@ -51,14 +52,30 @@ rule table3:
         code=code("table_paraphrase"),
     shell:
         "python -m workflow_scripts.table_paraphrase --spec {params.spec:q} --paraphrase {input.paraphrase:q}"
-        " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q} --html {output.html:q} 2> {log:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
+        " --json {output.json:q} 2> {log:q}"
+
+
+rule table4:
+    output:
+        **table("table4"),
+    log:
+        "<logs>/table4.log",
+    conda:
+        ENVIRONMENT
+    params:
+        spec=PLAN.table4(),
+        code=code("table_languages"),
+    shell:
+        "python -m workflow_scripts.table_languages --spec {params.spec:q} --csv {output.csv:q}"
+        " --markdown {output.markdown:q} --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
 
 rule table5:
     input:
-        paraphrase=shown_metrics("paraphrase", PARAPHRASE, PLAN.paraphrase_targets(shown=False), base=False),
+        paraphrase=paraphrases(PLAN.experts_of, PLAN.paraphrase_targets(shown=False)),
     output:
-        **table(5),
+        **table("table5"),
     log:
         "<logs>/table5.log",
     conda:
@@ -68,9 +85,95 @@ rule table5:
         code=code("table_paraphrase"),
     shell:
         "python -m workflow_scripts.table_paraphrase --spec {params.spec:q} --paraphrase {input.paraphrase:q}"
-        " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q} --html {output.html:q} 2> {log:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
+        " --json {output.json:q} 2> {log:q}"
+
+
+rule table6:
+    input:
+        paraphrase=paraphrases(PLAN.randoms_of, PLAN.paraphrase_targets()),
+    output:
+        **table("table6"),
+    log:
+        "<logs>/table6.log",
+    conda:
+        ENVIRONMENT
+    params:
+        spec=PLAN.table6(),
+        code=code("table_paraphrase"),
+    shell:
+        "python -m workflow_scripts.table_paraphrase --spec {params.spec:q} --paraphrase {input.paraphrase:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
+        " --json {output.json:q} 2> {log:q}"
+
+
+rule table7:
+    input:
+        translation=translations(),
+    output:
+        **table("table7"),
+    log:
+        "<logs>/table7.log",
+    conda:
+        ENVIRONMENT
+    params:
+        spec=PLAN.table7(),
+        code=code("table_translation"),
+    shell:
+        "python -m workflow_scripts.table_translation --spec {params.spec:q} --translation {input.translation:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
+        " --json {output.json:q} 2> {log:q}"
+
+
+rule claims:
+    input:
+        distances=metrics("distances", ALIGNMENT, PLAN.experts_of),
+        medoid=metrics("medoid", ALIGNMENT, PLAN.experts_of),
+        retrieval=metrics("retrieval", ALIGNMENT, experts_and_randoms),
+        paraphrase=paraphrases(experts_and_randoms, PLAN.paraphrase_targets()),
+        correlations=metrics("correlations", ALIGNMENT, PLAN.experts_of, base=False),
+        language_id=sweeps("language_id.csv"),
+        perplexity=sweeps("perplexity.csv"),
+    output:
+        **table("claims"),
+    log:
+        "<logs>/claims.log",
+    conda:
+        ENVIRONMENT
+    params:
+        spec=PLAN.claims(),
+        code=code("claims"),
+    shell:
+        "python -m workflow_scripts.claims --spec {params.spec:q} --distances {input.distances:q}"
+        " --medoid {input.medoid:q} --retrieval {input.retrieval:q} --paraphrase {input.paraphrase:q}"
+        " --correlations {input.correlations:q} --language-id {input.language_id:q}"
+        " --perplexity {input.perplexity:q} --csv {output.csv:q} --markdown {output.markdown:q}"
+        " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
+
+
+rule replication:
+    input:
+        tables=expand("<results>/table{number}.csv", number=[number for number in PLAN.tables if number != 4]),
+        published=expand(f"{workflow.basedir}/published/table{{number}}.csv", number=[1, 2, 3, 5, 6, 7]),
+    output:
+        **table("replication"),
+    log:
+        "<logs>/replication.log",
+    conda:
+        ENVIRONMENT
+    params:
+        spec=PLAN.replication(),
+        code=code("replication"),
+    shell:
+        "python -m workflow_scripts.replication --spec {params.spec:q} --tables {input.tables:q}"
+        " --published {input.published:q} --csv {output.csv:q} --markdown {output.markdown:q}"
+        " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
 
 rule tables:
     input:
-        expand("<results>/table{number}.{format}", number=PLAN.tables, format=["csv", "md", "tex", "html"]),
+        expand(
+            "<results>/{table}.{format}",
+            table=[f"table{number}" for number in PLAN.tables] + ["claims", "replication"],
+            format=["csv", "md", "tex", "json"],
+        ),

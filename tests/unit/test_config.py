@@ -47,7 +47,7 @@ REFUSED = [
     ("study/targets", "en", r"study\.targets: .*valid list \(given: 'en'\)"),
     ("study/shown_target", "zh", r"study\.shown_target: zh is not among study\.targets"),
     ("study/probing/languages", ["en", "de", "fr", "es"], r"study\.targets: add ja to study\.probing\.languages"),
-    ("study/alignment/languages", ["en", "de"], r"study\.targets: add fr, es, ja to study\.alignment\.languages"),
+    ("study/alignment/languages", ["en", "de"], r"study\.targets: add es, fr, ja to study\.alignment\.languages"),
     ("study/alignment/languages", ["en", "de", "fr", "es", "ja", "sv"], r"alignment\.languages: sv unknown; define"),
     ("study/alignment/dataset", "flores", r"study\.alignment\.dataset: flores is not defined under datasets \(cldr-"),
     ("study/alignment/dataset", "cldr-paws-x", r"cldr-paws-x is a paraphrase data set; this role needs parallel"),
@@ -84,6 +84,13 @@ REFUSED = [
     ("compute", {"device": "gpu"}, r"compute\.device: .*\(given: 'gpu'\)"),
     ("correlations", {"resamples": 10}, r"correlations\.resamples: .*100 \(given: 10\)"),
     ("study", None, r"study: is required"),
+    ("study/translation/dataset", "cldr-dev", r"study\.translation\.dataset: .* parallel .* role needs translation"),
+    ("study/mining/languages", ["en", "de"], r"study\.mining\.languages: leave out en"),
+    ("study/perplexity/dataset", "cldr-paws-x", r"this role needs paragraphs or parallel"),
+    ("study/perplexity/languages", ["qq"], r"study\.perplexity\.languages: qq unknown"),
+    ("sweep", {"ks": [0, 9999]}, r"sweep\.ks: 9999 is more than the 2,560 neurons of models\.demo"),
+    ("perplexity", {"context": 64, "stride": 64}, r"perplexity\.stride: must be below perplexity\.context"),
+    ("generation", {"top_p": 0}, r"generation\.top_p: .*greater than 0"),
 ]
 
 

@@ -27,7 +27,12 @@ def plan(**changes) -> Plan:
 
 
 def slices(plan: Plan) -> dict[str, str]:
-    """Every kind of job's spec."""
+    """Every kind of job's spec; those of data sets that a changed study leaves out are left out, too."""
+    translation = {"translation": plan.translation("es-expert-max-k100", "cldr-tatoeba")}
+    return {**(translation if "cldr-tatoeba" in plan.translated else {}), **_slices(plan)}
+
+
+def _slices(plan: Plan) -> dict[str, str]:
     es, base = plan.expert("demo", "es", "max"), "base"
     return {
         "texts of dev": plan.texts("cldr-dev"),
@@ -45,47 +50,81 @@ def slices(plan: Plan) -> dict[str, str]:
         "retrieval": plan.retrieval(),
         "paraphrase": plan.paraphrase(es),
         "correlations": plan.correlations("demo", es),
+        "examples": plan.examples(es),
+        "projection": plan.projection(),
+        "generation": plan.generation("es", "max"),
+        "identification": plan.identification("es"),
+        "perplexity": plan.perplexity("es", "max"),
         "table 1": plan.table1(),
         "table 2": plan.table2(),
         "table 3": plan.paraphrase_table(["es"]),
-        "figure 4": plan.retrieval_figure("es"),
+        "table 4": plan.table4(),
+        "table 6": plan.table6(),
+        "table 7": plan.table7(),
+        "figure 1": plan.overview_figure("overview/es"),
+        "figure 2": plan.sweep_figure(),
+        "figure 3": plan.projection_figure("projection/es"),
+        "figure 4": plan.retrieval_figure("retrieval/es"),
+        "figure 5": plan.retrieval_change_figure("retrieval_change/es"),
+        "figure 27": plan.projection_figure("projection_random/demo"),
+        "figure 30": plan.retrieval_figure("retrieval_random/demo"),
+        "claims": plan.claims(),
+        "replication": plan.replication(),
     }
 
 
-TABLES = {"table 1", "table 2"}
 LANGUAGES = RAW["study"]["alignment"]["languages"]
+FIGURES_OF_LANGUAGES = {"figure 1", "figure 3", "figure 4", "figure 5", "figure 27", "figure 30"}
+TABLES = {"table 1", "table 2", "table 3", "table 6", "table 7"}
+SHOWN = {*TABLES, "table 4", *FIGURES_OF_LANGUAGES, "figure 2", "claims", "replication"}  # all but table 4 name models
+EMBEDDINGS = {"base embeddings", "embeddings", "paraphrase embeddings"}
 CHANGED = [
     ({}, set()),
     ({"compute__tokens_per_batch": 77, "compute__threads": 3, "compute__device": "cpu"}, set()),
     ({"results": "elsewhere", "cache": "/tmp/cache", "data_root": "/data"}, set()),
-    ({"random_control__seeds": [7]}, set()),
+    ({"random_control__seeds": [7]}, {"table 6", "figure 27", "figure 30", "claims"}),
     ({"models__other": {"label": "Other", "path": "x", "k": 3}}, set()),
-    ({"models__demo__k": 7}, {"condition"}),
-    ({"models__demo__label": "New"}, {"table 1", "table 2", "table 3", "figure 4"}),
-    ({"models__demo__seen": ["en"]}, {"correlations", "figure 4"}),
-    ({"study__targets": ["en", "es"]}, TABLES),
+    ({"models__demo__k": 7}, {"condition", "figure 2", "claims"}),
+    ({"models__demo__label": "New"}, SHOWN),
+    ({"models__demo__published": "bloom-7b"}, {"claims", "replication"}),
+    (
+        {"models__demo__seen": ["en"]},
+        {"correlations", "table 4", *FIGURES_OF_LANGUAGES, "figure 2", "claims", "replication"},
+    ),
+    (
+        {"study__targets": ["en", "es"]},
+        {"table 1", "table 2", "table 4", "table 6", "table 7", "figure 2", "figure 27", "figure 30", "claims"},
+    ),
     (
         {"study__alignment__languages": LANGUAGES[::-1]},
         {
-            "texts of devtest",
-            "base embeddings",
-            "embeddings",
-            "distances",
-            "retrieval",
-            "correlations",
-            "table 1",
-            "figure 4",
+            *("texts of devtest", "base embeddings", "embeddings", "distances", "retrieval", "correlations"),
+            *("examples", "projection", "table 1", "table 4", "claims", "replication", "figure 2"),
+            *FIGURES_OF_LANGUAGES,
         },
     ),
+    ({"study__translation": None}, {"table 7"}),
     ({"experts__max_tokens": 64}, {"activations"}),
     ({"experts__expertise": "average_precision"}, {"experts"}),
     ({"experts__selection": "bottom"}, {"condition"}),
     ({"intervention__forced_value": "median"}, {"condition"}),
     ({"intervention__forced_value": "token_mean"}, {"activations", "experts", "condition"}),
-    ({"embeddings__max_tokens": 64}, {"base embeddings", "embeddings", "paraphrase embeddings"}),
+    ({"embeddings__max_tokens": 64}, EMBEDDINGS),
     ({"correlations__resamples": 500}, {"correlations"}),
     ({"correlations__seed": 1}, {"correlations"}),
-    ({"metrics__shown_similarity": "centred_cosine"}, {"table 2", "table 3", "figure 4"}),
+    (
+        {"metrics__shown_similarity": "centred_cosine"},
+        {
+            *("examples", "table 2", "table 3", "table 6", "table 7", "claims", "replication"),
+            *("figure 1", "figure 4", "figure 5", "figure 30"),
+        },
+    ),
+    ({"generation__temperature": 0.7}, {"generation"}),
+    ({"generation__identifier": "fasttext"}, {"identification", "figure 2"}),
+    ({"sweep__ks": [0, 10]}, {"figure 2", "claims"}),
+    ({"perplexity__stride": 64}, {"perplexity"}),
+    ({"projection__neighbours": 5}, {"projection", "figure 3", "figure 27"}),
+    ({"projection__seed": 5}, {"projection"}),
     ({"neurons__sites": "linear"}, {"model"}),
     ({"models__demo__train__steps": 3}, {"model", "training"}),
 ]
@@ -96,7 +135,7 @@ CHANGED = [
 )
 def test_an_edit_changes_exactly_the_specs_that_depend_on_it(changes, expected):
     before, after = slices(plan()), slices(plan(**changes))
-    assert {name for name in before if before[name] != after[name]} == expected
+    assert {name for name in after if before[name] != after[name]} == expected
 
 
 def test_the_order_of_keys_changes_no_spec():
@@ -107,7 +146,7 @@ def test_the_order_of_keys_changes_no_spec():
 
 def test_conditions_are_named_by_what_they_do():
     assert plan().expert("demo", "es", "max") == "es-expert-max-k100"
-    assert plan().random("demo", "es", "max")[3] == "es-random-max-k100-s3"
+    assert plan(random_control__seeds=[0, 3]).random("demo", "es", "max")[1] == "es-random-max-k100-s3"
     for slug in ("es-expert-max-k100", "ja-random-mean-k2000-s4"):
         assert str(ConditionName.parse(slug)) == slug
     for slug in ("base", "es-expert-max", "es-expert-max-k1-s2", "es-random-max-k1", "../es-expert-max-k1"):
@@ -127,6 +166,58 @@ def test_paraphrases_are_embedded_in_the_target_alone_under_a_condition():
     assert plan().embedded_languages("base", "cldr-paws-x") == ["en", "de", "fr", "es", "ja"]
     assert plan().embedded_languages("es-expert-max-k100", "cldr-paws-x") == ["es"]
     assert plan().embedded_languages("es-expert-max-k100", "cldr-devtest") == LANGUAGES
+    assert plan().datasets_under("es-expert-max-k100") == ["cldr-devtest", "cldr-paws-x", "cldr-tatoeba"]
+    assert plan().datasets_under("de-expert-max-k100") == ["cldr-devtest", "cldr-paws-x", "cldr-tatoeba", "cldr-bucc18"]
+    assert plan().datasets_under("de-random-max-k100-s0") == ["cldr-devtest", "cldr-paws-x"]
+
+
+def numbers(plan: Plan) -> dict[int, str]:
+    return {figure.number: figure.path for figure in plan.figures if figure.number is not None}
+
+
+def test_figures_of_the_papers_study_have_the_papers_numbers():
+    paper = yaml.safe_load((ROOT / "studies/paper.yaml").read_text())
+    found = numbers(Plan(read_config({**RAW, **paper}, [])))
+    assert sorted(found) == list(range(1, 33))
+    assert found[3] == "projection/es"
+    # Paper, appendix C: the models one after the other, each with English, Spanish, German, French, Japanese.
+    assert [found[number] for number in (6, 7, 8, 9, 10, 11, 20)] == [
+        *(f"projection/bloom-7b1/{target}" for target in ("en", "es", "de", "fr", "ja")),
+        "projection/aya-23-8b/en",
+        "projection/polylm-chat-13b/ja",
+    ]
+    assert found[22] == "retrieval_other_targets/aya-23-8b"
+    assert found[26] == "retrieval_change_other_targets/polylm-chat-13b"
+    assert (found[27], found[32]) == ("projection_random/bloom-7b1", "retrieval_random/polylm-chat-13b")
+
+
+def test_numbers_keep_their_meaning_in_another_study():
+    one = numbers(plan())
+    assert sorted(one) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 21, 24, 27, 30]
+    assert one[30] == "retrieval_random/demo"
+    targets = ["en", "es", "de", "fr", "ja", "it", "pt"]
+    probing = {"dataset": "cldr-dev", "languages": [*targets, "zh"]}
+    seven = plan(study__targets=targets, study__probing=probing)
+    assert [numbers(seven)[number] for number in (6, 12)] == ["projection/demo/en", "projection/demo/pt"]
+    assert numbers(seven)[21] == "retrieval_other_targets/demo"
+    # What the paper has no number for is there by name.
+    copies = {f"demo{copy}": RAW["models"]["demo"] for copy in range(4)}
+    four = plan(models=copies, study__models=list(copies))
+    assert {figure.number for figure in four.figures if figure.kind == "projection"} == {3, *range(6, 21), None}
+    assert "retrieval_random/demo3" in {figure.path for figure in four.figures if figure.number is None}
+
+
+def test_every_figure_says_what_it_shows():
+    there = plan()
+    for figure in there.figures:
+        if figure.kind != "sweep":
+            assert re.fullmatch(there.figure_pattern(figure.kind), figure.path)
+            assert there.contents(figure.path).units == ("random" if "random" in figure.kind else "expert")
+    assert there.contents("projection/demo/de").targets == ["de"]
+    assert there.contents("retrieval_other_targets/demo").targets == ["en", "de", "fr", "ja"]
+    assert not re.fullmatch(there.figure_pattern("projection", "retrieval"), "projection/other/de")
+    assert [panel["title"] for panel in there.panels(["demo"], ["de", "fr"])] == ["German", "French"]
+    assert [panel["title"] for panel in there.panels(["demo"], ["de"])] == ["Demo BLOOM"]
 
 
 def test_local_files_are_known_so_that_an_edited_one_is_read_again():

@@ -19,7 +19,8 @@ def explain_failures(snakemake_logs: Sequence[Path]) -> str:
         if match := re.match(r"^Error in rule (\w+)", line):
             rule = match[1]
         elif rule and (match := LOG_LINE.match(line)):
-            path = Path(match["paths"])
+            # Beside its text, a job may log what it used, as JSON.
+            path = next(Path(name) for name in match["paths"].split(", ") if not name.endswith(".json"))
             paragraph = f"{rule} failed: {cause(path)}\n  (log: {path})"
             if paragraph not in paragraphs:
                 paragraphs.append(paragraph)

@@ -62,6 +62,15 @@ class ConditionName:
         return cls(match[1], match[2], match[3], int(match[4]), None if match[5] is None else int(match[5]))
 
 
+@dataclass(frozen=True)
+class FigureContents:
+    """What a figure shows: these models, each under the intervention on these targets, on experts or random units."""
+
+    models: list[str]
+    targets: list[str]
+    units: str = "expert"
+
+
 def _spec(method: Callable[..., dict[str, Any]]) -> Callable[..., str]:
     """Make a method that builds a slice of the config return its canonical JSON."""
 
@@ -156,7 +165,7 @@ class Plan:
         ]
         return [
             FigureName(f"overview/{shown}", "overview", 1),
-            *([FigureName("sweep", "sweep", 2)] if self.study.perplexity else []),
+            *([FigureName("sweep", "sweep", 2)] if self.sweep_targets else []),
             FigureName(f"projection/{shown}", "projection", 3),
             FigureName(f"retrieval/{shown}", "retrieval", 4),
             FigureName(f"retrieval_change/{shown}", "retrieval_change", 5),
@@ -171,6 +180,23 @@ class Plan:
     def figure(self, number: int) -> str:
         """Path of the figure of a number."""
         return next(figure.path for figure in self.figures if figure.number == number)
+
+    def figure_pattern(self, *kinds: str) -> str:
+        """Regular expression of the paths of all figures of some kinds that can be asked for."""
+        models, targets = ("|".join(map(re.escape, names)) for names in (self.study.models, self.study.targets))
+        of_kind = {"projection": rf"(({models})/)?({targets})"}
+        by_model = dict.fromkeys(NUMBERS, f"({models})")
+        return "|".join(f"{kind}/{({**by_model, **of_kind}).get(kind, f'({targets})')}" for kind in kinds)
+
+    def contents(self, figure: str) -> FigureContents:
+        """What the figure of a path shows."""
+        kind, _, name = figure.partition("/")
+        if kind.endswith("_random"):
+            return FigureContents([name], self.study.targets, "random")
+        if kind.endswith("_other_targets"):
+            return FigureContents([name], self.other_targets)
+        model, _, target = name.rpartition("/")
+        return FigureContents([model] if model else self.study.models, [target])
 
     def panels(self, models: list[str], targets: list[str]) -> list[dict[str, Any]]:
         """The columns of a figure: every model with every target, titled by what differs between them."""
@@ -322,6 +348,20 @@ class Plan:
                 codes += [changed] if only else corpus.languages
         return list(dict.fromkeys(codes))
 
+    @property
+    def embedded_datasets(self) -> list[str]:
+        """Data sets that the unintervened model embeds."""
+        roles = ("alignment", "paraphrase", "translation", "mining")
+        corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None and corpus.languages]
+        return list(dict.fromkeys(corpus.dataset for corpus in corpora))
+
+    def datasets_under(self, condition: str) -> list[str]:
+        """Data sets that are embedded under a condition; the control has no retrieval of translations."""
+        name = ConditionName.parse(condition)
+        roles = ["alignment", "paraphrase", *(["translation", "mining"] if name.units == "expert" else [])]
+        corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None]
+        return list(dict.fromkeys(corpus.dataset for corpus in corpora if name.target in corpus.languages))
+
     @_spec
     def distances(self):
         """What distances depend on, beside embeddings."""
@@ -434,6 +474,9 @@ class Plan:
     @_spec
     def paraphrase_table(self, targets: list[str]):
         """What Tables 3 and 5 show."""
+        return self._shown_paraphrases(targets)
+
+    def _shown_paraphrases(self, targets: list[str]) -> dict[str, Any]:
         return {
             **self._shown_models(seen=False),
             "targets": targets,
@@ -442,44 +485,202 @@ class Plan:
         }
 
     @_spec
-    def retrieval_figure(self, models: list[str], targets: list[str], units: str = "expert"):
-        """What the figures of retrieval accuracy show."""
-        seeds = self.config.random_control.seeds if units == "random" else []
-        return {**self._retrieval_panels(models, targets), "units": units, "seeds": seeds}
+    def retrieval_figure(self, figure: str):
+        """What a figure of retrieval accuracy shows."""
+        contents = self.contents(figure)
+        seeds = self.config.random_control.seeds if contents.units == "random" else []
+        return {**self._shown_retrieval(contents), "units": contents.units, "seeds": seeds}
 
     @_spec
-    def retrieval_change_figure(self, models: list[str], targets: list[str]):
-        """What the figures of the change of retrieval accuracy show."""
-        return self._retrieval_panels(models, targets)
+    def retrieval_change_figure(self, figure: str):
+        """What a figure of the change of retrieval accuracy shows."""
+        return self._shown_retrieval(self.contents(figure))
 
-    def _retrieval_panels(self, models: list[str], targets: list[str]) -> dict[str, Any]:
+    @_spec
+    def overview_figure(self, figure: str):
+        """What Figure 1 shows."""
+        return {**self._shown_retrieval(self.contents(figure)), "medoid": self.config.metrics.shown_medoid}
+
+    @_spec
+    def projection_figure(self, figure: str):
+        """What a figure of projected spaces shows."""
+        contents = self.contents(figure)
+        seed = self.config.random_control.seeds[0] if contents.units == "random" else None
+        settings = self.config.projection.model_dump(exclude={"seed"})
+        return {**self._shown_space(contents), "units": contents.units, "seed": seed, **settings}
+
+    @_spec
+    def sweep_figure(self):
+        """What Figure 2 shows."""
+        generation = self.config.generation
+        return {
+            **self._shown_models(seen=True),
+            "targets": self.sweep_targets,
+            "ks": sorted(self.config.sweep.ks),
+            "chosen": {name: self.config.models[name].k for name in self.study.models},
+            "names": self._names(self.sweep_targets),
+            "identifier": generation.identifier,
+            "sentences": generation.sentences,
+            "seeds": generation.seeds,
+            "dataset": self.study.perplexity.dataset,
+        }
+
+    def _shown_space(self, contents: FigureContents) -> dict[str, Any]:
         languages = self.study.alignment.languages
         return {
-            "panels": self.panels(models, targets),
+            "panels": self.panels(contents.models, contents.targets),
             "poolings": self.poolings,
             "languages": languages,
-            "similarity": self.config.metrics.shown_similarity,
             "dataset": self.study.alignment.dataset,
-            "names": self._names([*languages, *targets]),
+            "names": self._names(languages),
         }
+
+    def _shown_retrieval(self, contents: FigureContents) -> dict[str, Any]:
+        return {**self._shown_space(contents), "similarity": self.config.metrics.shown_similarity}
+
+    @_spec
+    def table4(self):
+        """What Table 4 shows."""
+        roles = {
+            "target": self.study.targets,
+            "probing": self.study.probing.languages,
+            "candidate": self.study.alignment.languages,
+        }
+        table = self.config.language_table
+        return {
+            "models": self._shown_models(seen=True)["models"],
+            "languages": [
+                {
+                    "code": code,
+                    **table[code].model_dump(exclude={"cldr"}),
+                    "roles": [role for role, codes in roles.items() if code in codes],
+                }
+                for code in dict.fromkeys([*self.study.alignment.languages, *self.study.probing.languages])
+            ],
+        }
+
+    @_spec
+    def table6(self):
+        """What Table 6 shows."""
+        targets = self.paraphrase_targets()
+        seeds = self.config.random_control.seeds
+        return {**self._shown_paraphrases(targets), "units": "random", "seeds": seeds}
+
+    @_spec
+    def table7(self):
+        """What Table 7 shows."""
+        roles = {"tatoeba": self._corpus("translation"), "bucc18": self._corpus("mining")}
+        return {
+            **self._shown_models(seen=False),
+            "similarity": self.config.metrics.shown_similarity,
+            "datasets": {
+                corpus.dataset: {"benchmark": benchmark, "targets": corpus.languages}
+                for benchmark, corpus in roles.items()
+                if corpus is not None and corpus.languages
+            },
+            "names": self._names(self.study.targets),
+        }
+
+    @_spec
+    def replication(self):
+        """What is compared with the published numbers."""
+        metrics = self.config.metrics
+        return {
+            **self._published_models(),
+            "similarity": metrics.shown_similarity,
+            "measure": metrics.shown_distance,
+            "candidates_set": metrics.shown_candidates,
+        }
+
+    @_spec
+    def claims(self):
+        """What the paper's claims are decided on."""
+        metrics = self.config.metrics
+        return {
+            **self._published_models(),
+            "targets": self.study.targets,
+            "shown_target": self.study.shown_target,
+            "languages": self.study.alignment.languages,
+            "similarity": metrics.shown_similarity,
+            "distance": metrics.shown_distance,
+            "medoid": metrics.shown_medoid,
+            "seeds": self.config.random_control.seeds,
+            "ks": sorted(self.config.sweep.ks),
+            "chosen": {name: self.config.models[name].k for name in self.study.models},
+        }
+
+    def _published_models(self) -> dict[str, Any]:
+        models = [
+            {**self._shown_model(name), "published": self.config.models[name].published} for name in self.study.models
+        ]
+        return {"models": models, "poolings": self.poolings}
+
+    @_spec
+    def compute(self, stages: list[str]):
+        """What the table of computation shows."""
+        results = self.config.results
+        folders = {"benchmarks": f"{results}/benchmarks", "logs": f"{results}/logs"}
+        return {"models": self._shown_models(seen=False)["models"], "stages": stages, **folders}
+
+    @_spec
+    def report(self):
+        """What each figure of the report is."""
+        return {
+            "figures": [
+                {"kind": figure.kind, "number": figure.number, "subtitle": self._subtitle(figure)}
+                for figure in self.figures
+            ]
+        }
+
+    def _subtitle(self, figure: FigureName) -> str:
+        """What tells a figure apart from others of its kind: its models and targets."""
+        if figure.kind == "sweep":
+            return ""
+        contents = self.contents(figure.path)
+        models = ", ".join(self.config.models[model].label for model in contents.models)
+        targets = ", ".join(self.config.language_table[target].name for target in contents.targets)
+        return f"{models} · {targets}"
+
+    @_spec
+    def whole(self):
+        """The whole config, as provenance records it."""
+        return {"config": self.config.model_dump(mode="json")}
+
+    @property
+    def sweep_targets(self) -> list[str]:
+        """Targets of the sweep over the number of experts: those that there is text of."""
+        corpus = self._corpus("perplexity")
+        return [] if corpus is None else [target for target in self.study.targets if target in corpus.languages]
 
     @property
     def tables(self) -> list[int]:
         """The paper's numbers of the tables that the study has content for."""
-        with_content = {3: self.paraphrase_targets(shown=True), 5: self.paraphrase_targets(shown=False)}
-        return [number for number in (1, 2, 3, 5) if with_content.get(number, True)]
+        with_content = {
+            3: self.paraphrase_targets(shown=True),
+            5: self.paraphrase_targets(shown=False),
+            6: self.paraphrase_targets() and self.config.random_control.seeds,
+            7: self.translated,
+        }
+        return [number for number in range(1, 8) if with_content.get(number, True)]
 
-    def paraphrase_targets(self, shown: bool) -> list[str]:
-        """Targets of Table 3 (the shown one) or of Table 5 (the others), where there are paraphrases of them."""
+    @property
+    def translated(self) -> dict[str, list[str]]:
+        """Data sets of Table 7, with the targets among their languages."""
+        corpora = [self._corpus("translation"), self._corpus("mining")]
+        return {corpus.dataset: corpus.languages for corpus in corpora if corpus is not None and corpus.languages}
+
+    def paraphrase_targets(self, shown: bool | None = None) -> list[str]:
+        """Targets that there are paraphrases of: of Table 3 (the shown one), of Table 5 (the others), or all."""
         codes = self.study.paraphrase.languages
-        return [code for code in self.study.targets if code in codes and (code == self.study.shown_target) == shown]
+        there = [code for code in self.study.targets if code in codes]
+        return [code for code in there if shown is None or (code == self.study.shown_target) == shown]
 
     def _corpus(self, role: str) -> Corpus | None:
         """A role's data set with the languages used of it; where targets alone are used, those among its languages."""
         corpus = getattr(self.study, role)
         if corpus is None or role in ("probing", "alignment"):
             return corpus
-        targets = [code for code in self.study.targets if code in corpus.languages]
+        targets = [code for code in corpus.languages if code in self.study.targets]
         return corpus.model_copy(update={"languages": targets})
 
     def _corpora(self) -> list[Corpus]:

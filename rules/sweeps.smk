@@ -1,0 +1,78 @@
+# Sweeps over the number of experts, one job a model, target and pooling: generated text, its language, perplexity.
+
+
+rule generation:
+    input:
+        model="<results>/models/{model}/model.json",
+        conditions=swept,
+    output:
+        generations="<results>/sweeps/{model}/{target}-{pooling}/generations.parquet",
+    log:
+        text="<logs>/generation/{model}/{target}-{pooling}.log",
+        usage="<logs>/generation/{model}/{target}-{pooling}.usage.json",
+    benchmark:
+        "<benchmarks>/generation/{model}/{target}-{pooling}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: CONFIG.compute.threads
+    resources:
+        gpu=1,
+        tokens_per_batch=tokens_per_batch,
+        device=CONFIG.compute.device,
+        cache=CONFIG.cache,
+    params:
+        spec=lambda wildcards: PLAN.generation(wildcards.target, wildcards.pooling),
+        code=code("generation"),
+    shell:
+        "python -m workflow_scripts.generation --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
+        " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch} --usage {log.usage:q}"
+        " --model {input.model:q} --conditions {input.conditions:q} --generations {output.generations:q} 2> {log.text:q}"
+
+
+rule identify:
+    input:
+        generations="<results>/sweeps/{model}/{target}-{pooling}/generations.parquet",
+    output:
+        identified="<results>/sweeps/{model}/{target}-{pooling}/identified.parquet",
+        language_id="<results>/sweeps/{model}/{target}-{pooling}/language_id.csv",
+    log:
+        "<logs>/identify/{model}/{target}-{pooling}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.identification(wildcards.target),
+        code=code("identify"),
+    shell:
+        "python -m workflow_scripts.identify --spec {params.spec:q} --generations {input.generations:q}"
+        " --identified {output.identified:q} --language-id {output.language_id:q} 2> {log:q}"
+
+
+rule perplexity:
+    input:
+        model="<results>/models/{model}/model.json",
+        conditions=swept,
+        texts=f"<results>/texts/{PERPLEXITY}.parquet",
+    output:
+        perplexity="<results>/sweeps/{model}/{target}-{pooling}/perplexity.csv",
+        selection="<results>/sweeps/{model}/{target}-{pooling}/selection.csv",
+    log:
+        text="<logs>/perplexity/{model}/{target}-{pooling}.log",
+        usage="<logs>/perplexity/{model}/{target}-{pooling}.usage.json",
+    benchmark:
+        "<benchmarks>/perplexity/{model}/{target}-{pooling}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: CONFIG.compute.threads
+    resources:
+        gpu=1,
+        tokens_per_batch=tokens_per_batch,
+        device=CONFIG.compute.device,
+        cache=CONFIG.cache,
+    params:
+        spec=lambda wildcards: PLAN.perplexity(wildcards.target, wildcards.pooling),
+        code=code("perplexity"),
+    shell:
+        "python -m workflow_scripts.perplexity --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
+        " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch} --usage {log.usage:q}"
+        " --model {input.model:q} --conditions {input.conditions:q} --texts {input.texts:q}"
+        " --perplexity {output.perplexity:q} --selection {output.selection:q} 2> {log.text:q}"
