@@ -1,0 +1,221 @@
+"""The report's page, from tables, figures, what was computed where, and the provenance."""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+import yaml
+from markupsafe import Markup
+from pydantic import BaseModel, ConfigDict, Field
+
+from workflow_scripts.lib import tables
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.provenance import read_provenance
+from workflow_scripts.lib.report.compute import read_compute
+from workflow_scripts.lib.report.images import EmbeddedImage, embed
+from workflow_scripts.lib.report.sections import SECTIONS, require_place
+
+FINGERPRINT_FILES = ["lib/report/page.html", "lib/report/table.html", "lib/report/style.css", "lib/report/script.js"]
+
+FOLDER = Path(__file__).parent
+# What lies beside a table's JSON and a figure's PNG, and what links to it say.
+TABLE_FILES = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
+FIGURE_FILES = {"png": "PNG", "pdf": "PDF", "csv": "CSV"}
+PARTS = {
+    "probing": "Experts found on",
+    "alignment": "Distances and retrieval on",
+    "paraphrase": "Paraphrases from",
+    "translation": "Translations to English from",
+    "mining": "Sentences among many from",
+    "perplexity": "Perplexity on",
+}
+
+
+class FigureEntry(BaseModel):
+    """What the caller knows of a figure."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str = Field(description="Kind, which decides on the section, like retrieval_change.")
+    number: int | None = Field(None, description="Its number in the paper, if it has one.")
+    subtitle: str = Field("", description="What tells it apart from others of its kind, like Bloom-7B · German.")
+
+
+@dataclass(frozen=True)
+class ShownFigure:
+    """A figure on the page."""
+
+    anchor: str
+    label: str  # Figure 7, or nothing
+    title: str
+    subtitle: str
+    caption: str
+    image: EmbeddedImage
+    links: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class FigureBlock:
+    """A figure alone, or those of a kind that are told apart by their subtitles."""
+
+    figures: list[ShownFigure]
+
+    @property
+    def anchor(self) -> str:
+        """Where links lead to."""
+        return self.figures[0].anchor
+
+    @property
+    def several(self) -> bool:
+        """Whether they are shown side by side."""
+        return len(self.figures) > 1
+
+    @property
+    def width(self) -> int:
+        """Width of the widest, in CSS pixels."""
+        return max(figure.image.width for figure in self.figures)
+
+    @property
+    def heading(self) -> str:
+        """How the table of contents calls them."""
+        first, last = self.figures[0], self.figures[-1]
+        if not self.several:
+            return _joined(first.label, _joined(first.title, first.subtitle, ", "))
+        numbers = [figure.label.removeprefix("Figure ") for figure in (first, last)]
+        return _joined(f"Figures {'–'.join(numbers)}" if all(numbers) else "", first.title)
+
+
+@dataclass(frozen=True)
+class TableBlock:
+    """A table on the page."""
+
+    anchor: str
+    label: str  # Table 1, or nothing
+    table: tables.Table
+    links: list[tuple[str, str]]
+
+    @property
+    def heading(self) -> str:
+        """How the table of contents calls it."""
+        return _joined(self.label, self.table.title)
+
+
+def _joined(first: str, second: str, by: str = ". ") -> str:
+    return by.join(part for part in (first, second) if part)
+
+
+def render(
+    title: str,
+    table_files: list[Path],
+    figure_files: list[tuple[FigureEntry, Path]],
+    compute_file: Path,
+    provenance_file: Path,
+    page: Path,
+) -> str:
+    """The page as HTML that needs nothing else, but for links to the files that lie where they do now.
+
+    Args:
+        title: Of the page.
+        table_files: JSON of tables, named table1.json and so on, claims.json or replication.json.
+        figure_files: PNG of each figure; title and caption lie beside it.
+        compute_file: CSV of what the computation took; without rows, it is left out.
+        provenance_file: JSON of what made the results.
+        page: Where the page will be, for its links.
+
+    Raises:
+        StudyError: a file is not what it should be, or there is no place for it.
+    """
+    named_tables = {path.stem: path for path in table_files}
+    require_place([*named_tables, *(entry.kind for entry, _ in figure_files)])
+    blocks = {
+        section: [
+            block
+            for what in section.shows
+            for block in (
+                [_table_block(named_tables[what], page)]
+                if what in named_tables
+                else _figure_blocks([(entry, path) for entry, path in figure_files if entry.kind == what], page)
+            )
+        ]
+        for section in SECTIONS
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals |= {"spans": tables.spans, "sentences": tables.sentences}
+    provenance, compute = read_provenance(provenance_file), read_compute(compute_file)
+    config = provenance.study_config
+    return environment.get_template("page.html").render(
+        title=title,
+        sections=[(section, shown) for section, shown in blocks.items() if shown],
+        compute=compute and TableBlock("computation", "", compute, _links(compute_file, {"csv": "CSV"}, page)),
+        provenance=provenance,
+        provenance_links=_links(provenance_file, {"json": "JSON"}, page),
+        config=config,
+        language=lambda code: config.language_table[code].name,
+        parts={part: corpus for part in PARTS if (corpus := getattr(config.study, part)) is not None},
+        part_titles=PARTS,
+        config_text=yaml.safe_dump(provenance.config, sort_keys=False, allow_unicode=True, width=100),
+        style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
+        script=Markup((FOLDER / "script.js").read_text(encoding="utf-8")),
+    )
+
+
+def _table_block(path: Path, page: Path) -> TableBlock:
+    numbered = re.fullmatch(r"table(\d+)", path.stem)
+    return TableBlock(
+        anchor=f"table-{numbered[1]}" if numbered else path.stem,
+        label=f"Table {numbered[1]}" if numbered else "",
+        table=tables.read(path),
+        links=_links(path, TABLE_FILES, page),
+    )
+
+
+def _figure_blocks(figures: Sequence[tuple[FigureEntry, Path]], page: Path) -> list[FigureBlock]:
+    """Those without a subtitle alone, runs of those with one together."""
+    shown = [_shown_figure(entry, path, page) for entry, path in figures]
+    blocks = []
+    for together, run in groupby(shown, lambda figure: bool(figure.subtitle)):
+        run = list(run)
+        blocks += [FigureBlock(run)] if together else [FigureBlock([figure]) for figure in run]
+    return blocks
+
+
+def _shown_figure(entry: FigureEntry, path: Path, page: Path) -> ShownFigure:
+    beside = path.with_suffix(".json")
+    try:
+        said = json.loads(beside.read_text(encoding="utf-8"))
+        title, caption = said["title"], said["caption"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(
+            f"{beside} does not hold the title and caption of {path}; delete both and run again."
+        ) from error
+    return ShownFigure(
+        anchor=f"figure-{entry.number}" if entry.number else f"figure-{entry.kind}-{path.parent.name}-{path.stem}",
+        label=f"Figure {entry.number}" if entry.number else "",
+        title=title,
+        subtitle=entry.subtitle,
+        caption=caption,
+        image=embed(path),
+        links=_links(path, FIGURE_FILES, page),
+    )
+
+
+def _links(path: Path, files: dict[str, str], page: Path) -> list[tuple[str, str]]:
+    """What a link says and where it leads, for each file that is there."""
+    beside = {text: path.with_suffix(f".{suffix}") for suffix, text in files.items()}
+    return [
+        (text, quote(os.path.relpath(file, page.parent).replace(os.sep, "/")))
+        for text, file in beside.items()
+        if file.is_file()
+    ]

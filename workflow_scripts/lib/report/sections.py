@@ -1,0 +1,81 @@
+"""The sections of the report in the order of the paper, and which tables and figures each has."""
+
+from dataclasses import dataclass
+
+from workflow_scripts.lib.errors import StudyError
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section; it is in the report if there is something in it to show."""
+
+    name: str
+    title: str
+    introduction: str
+    shows: tuple[str, ...]  # names of tables and kinds of figures, in their order
+
+
+SECTIONS = [
+    Section(
+        "intervention",
+        "Intervention",
+        "How many experts are enough? With too few, the model does not write in the target language; with too many, "
+        "it writes badly. Text is generated from the beginning-of-sentence token alone, its language identified, and "
+        "the perplexity of text in the target language measured (paper, section 3 and appendix B).",
+        ("sweep",),
+    ),
+    Section(
+        "space",
+        "The embedding space",
+        "Sentences with the same meaning in many languages are embedded by the original and by the intervened model. "
+        "If the intervention aligns languages, they come closer to each other, to the target and to the medoid of the "
+        "space (paper, section 4).",
+        ("overview", "table1", "projection"),
+    ),
+    Section(
+        "retrieval",
+        "Cross-lingual retrieval",
+        "For every sentence of a query language, its translation is looked for among all sentences of a candidate "
+        "language. Top-1 accuracy is the share of queries whose translation is the most similar candidate (paper, "
+        "section 5 and appendices E and G).",
+        (
+            "retrieval",
+            "retrieval_change",
+            "table2",
+            "retrieval_other_targets",
+            "retrieval_change_other_targets",
+            "table7",
+        ),
+    ),
+    Section(
+        "paraphrases",
+        "Paraphrase retrieval",
+        "Is the space inside a language preserved? Paraphrases of the target language are looked for among all of its "
+        "sentences, before, after, and from one space to the other (paper, section 6 and appendix D).",
+        ("table3", "table5"),
+    ),
+    Section(
+        "random",
+        "Random control",
+        "Is it the experts that matter? As many other neurons, drawn at random, are given the experts' values (paper, "
+        "section 7 and appendix F).",
+        ("table6", "projection_random", "retrieval_random"),
+    ),
+    Section(
+        "published",
+        "Beside the published numbers",
+        "What the paper says, tested on this study's numbers.",
+        ("claims", "replication"),
+    ),
+    Section("languages", "Languages", "", ("table4",)),
+]
+
+
+def require_place(what: list[str]) -> None:
+    """Raise StudyError if a table or a kind of figure is in no section."""
+    places = [name for section in SECTIONS for name in section.shows]
+    if unknown := sorted(set(what) - set(places)):
+        raise StudyError(
+            f"The report has no place for {', '.join(unknown)}; it knows {', '.join(places)}. Add it to a section in "
+            "workflow_scripts/lib/report/sections.py."
+        )
