@@ -14,11 +14,11 @@ rule activations:
         "<benchmarks>/activations/{model}.tsv"
     conda:
         ENVIRONMENT
-    threads: CONFIG.compute.threads
+    threads: setting("threads")
     resources:
-        gpu=1,
-        tokens_per_batch=tokens_per_batch,
-        device=CONFIG.compute.device,
+        gpu=gpus,
+        tokens_per_batch=setting("tokens_per_batch"),
+        device=setting("device"),
         cache=CONFIG.cache,
     params:
         spec=PLAN.activations(),

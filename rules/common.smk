@@ -56,9 +56,19 @@ def local_files(wildcards):
     return [file for file in PLAN.local_files(wildcards.dataset) if Path(file).is_file()]
 
 
-def tokens_per_batch(wildcards):
-    """Tokens that one forward pass of this model may hold."""
-    return CONFIG.models[wildcards.model].tokens_per_batch or CONFIG.compute.tokens_per_batch
+def setting(name):
+    """A setting of compute that a model may override, as a function of the wildcards."""
+
+    def of_model(wildcards):
+        own = getattr(CONFIG.models[wildcards.model], name)
+        return getattr(CONFIG.compute, name) if own is None else own
+
+    return of_model
+
+
+def gpus(wildcards):
+    """GPUs that a job takes which runs this model."""
+    return 0 if setting("device")(wildcards) == "cpu" else 1
 
 
 def model_weights(wildcards):

@@ -15,11 +15,11 @@ rule embeddings:
         "<benchmarks>/embeddings/{model}/{condition}/{dataset}.tsv"
     conda:
         ENVIRONMENT
-    threads: CONFIG.compute.threads
+    threads: setting("threads")
     resources:
-        gpu=1,
-        tokens_per_batch=tokens_per_batch,
-        device=CONFIG.compute.device,
+        gpu=gpus,
+        tokens_per_batch=setting("tokens_per_batch"),
+        device=setting("device"),
         cache=CONFIG.cache,
     params:
         spec=lambda wildcards: PLAN.embeddings(wildcards.condition, wildcards.dataset),

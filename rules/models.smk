@@ -22,7 +22,7 @@ rule train_model:
         model=alternatives(PLAN.models_from("train")),
     conda:
         ENVIRONMENT
-    threads: CONFIG.compute.threads
+    threads: 2  # a model this small gains nothing from more
     params:
         spec=lambda wildcards: PLAN.training(wildcards.model),
         code=code("train_model"),
@@ -44,7 +44,7 @@ rule evaluate_model:
         model=alternatives(PLAN.models_from("train")),
     conda:
         ENVIRONMENT
-    threads: CONFIG.compute.threads
+    threads: setting("threads")
     params:
         spec=lambda wildcards: PLAN.evaluation(wildcards.model),
         code=code("evaluate_model"),

@@ -14,11 +14,11 @@ rule generation:
         "<benchmarks>/generation/{model}/{target}-{pooling}.tsv"
     conda:
         ENVIRONMENT
-    threads: CONFIG.compute.threads
+    threads: setting("threads")
     resources:
-        gpu=1,
-        tokens_per_batch=tokens_per_batch,
-        device=CONFIG.compute.device,
+        gpu=gpus,
+        tokens_per_batch=setting("tokens_per_batch"),
+        device=setting("device"),
         cache=CONFIG.cache,
     params:
         spec=lambda wildcards: PLAN.generation(wildcards.target, wildcards.pooling),
@@ -62,11 +62,11 @@ rule perplexity:
         "<benchmarks>/perplexity/{model}/{target}-{pooling}.tsv"
     conda:
         ENVIRONMENT
-    threads: CONFIG.compute.threads
+    threads: setting("threads")
     resources:
-        gpu=1,
-        tokens_per_batch=tokens_per_batch,
-        device=CONFIG.compute.device,
+        gpu=gpus,
+        tokens_per_batch=setting("tokens_per_batch"),
+        device=setting("device"),
         cache=CONFIG.cache,
     params:
         spec=lambda wildcards: PLAN.perplexity(wildcards.target, wildcards.pooling),

@@ -21,6 +21,12 @@ TEXT_COLUMNS = (
     "query",
     "candidate",
     "language",
+    "medoid_id",
+    "id",
+    "pre_id",
+    "query_text",
+    "pre_text",
+    "right_text",
 )
 
 

@@ -259,7 +259,8 @@ class Plan:
     @_spec
     def model(self, model: str, directory: str | None):
         """What a model's manifest depends on."""
-        blank = {"k": 0, "label": "", "seen": "all", "published": None}
+        blank = {"k": 0, "label": "", "seen": "all"}
+        blank |= dict.fromkeys(["published", "tokens_per_batch", "device", "threads"])
         settings = self.config.models[model]
         return {
             "name": model,

@@ -73,6 +73,7 @@ def _parser(description: str, inputs: dict[str, str], outputs: dict[str, str]) -
 def run(main: Callable[[], None]) -> None:
     """Run a stage's `main`; end with the cause on the last line of the log and exit status 1 if it fails."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # which tells of every table of every font in a PDF
     try:
         main()
     except StudyError as error:

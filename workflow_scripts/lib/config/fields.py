@@ -45,3 +45,5 @@ Slug = Annotated[
         description="A name that becomes part of file names: lower-case letters, digits, and . _ - between them.",
     ),
 ]
+
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:\d+)$", description="Where a model runs.")]

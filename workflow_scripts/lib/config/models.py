@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from workflow_scripts.lib.config.fields import LanguageCode, Section, Slug
+from workflow_scripts.lib.config.fields import Device, LanguageCode, Section, Slug
 
 SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in hexadecimal.")]
 SOURCES = ("hub", "path", "gguf", "train")
@@ -83,6 +83,8 @@ class ModelConfig(Section):
         None, description="auto spreads a model larger than a card over all cards."
     )
     tokens_per_batch: int | None = Field(None, ge=1, description="Overrides compute.tokens_per_batch for this model.")
+    device: Device | None = Field(None, description="Overrides compute.device for this model.")
+    threads: int | None = Field(None, ge=1, description="Overrides compute.threads for this model.")
     trust_remote_code: bool = Field(False, description="Run Python code from the model's repository.")
     pickle_weights: bool = Field(False, description="Allow .bin weights (read with weights_only, yet still pickles).")
 

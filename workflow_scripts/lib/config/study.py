@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from workflow_scripts.lib.config.datasets import DatasetConfig
-from workflow_scripts.lib.config.fields import LanguageCode, Section, Slug
+from workflow_scripts.lib.config.fields import Device, LanguageCode, Section, Slug
 from workflow_scripts.lib.config.models import ModelConfig
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.languages import LANGUAGES, Language
@@ -196,9 +196,7 @@ class CorrelationsSection(Section):
 class ComputeSection(Section):
     """Where and how jobs run; none of it changes a result beyond rounding."""
 
-    device: str = Field(
-        "auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$", description="auto takes a free GPU, else the CPU."
-    )
+    device: Device = Field("auto", description="auto takes a free GPU, else the CPU.")
     threads: int = Field(
         8, ge=1, description="CPU threads of a job that runs a model, at most those given to Snakemake."
     )

@@ -7,19 +7,22 @@
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow.parquet as parquet
 
 from workflow_scripts.lib.config.datasets import PARTS, Task
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import written_whole
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 log = logging.getLogger(__name__)
 COLUMNS = ["id", "lang", "part", "text"]
 
 
-def validate(texts: pd.DataFrame, task: Task, languages: list[str], where: str) -> None:
+def validate(texts: "pd.DataFrame", task: Task, languages: list[str], where: str) -> None:
     """Refuse a table that the measurements could not trust; log its counts.
 
     Raises:
@@ -45,7 +48,7 @@ def validate(texts: pd.DataFrame, task: Task, languages: list[str], where: str) 
                 raise StudyError(f"{where}, {language}: no candidate for the gold ids {', '.join(sorted(stray)[:5])}.")
 
 
-def _validate_part(rows: pd.DataFrame, where: str) -> None:
+def _validate_part(rows: "pd.DataFrame", where: str) -> None:
     if rows.empty:
         raise StudyError(f"{where}: there is no sentence.")
     if not rows["id"].is_unique:
@@ -68,7 +71,7 @@ def _require_same(ids: list[str], others: list[str], what: str) -> None:
         raise StudyError(f"{what}, but their ids differ, first {one} and {other}.")
 
 
-def write(path: Path, texts: pd.DataFrame) -> None:
+def write(path: Path, texts: "pd.DataFrame") -> None:
     """Write a table of texts as parquet."""
     with written_whole(path) as beside:
         texts.to_parquet(beside, index=False)
