@@ -25,10 +25,20 @@ class Spec(Study):
     """What the claims are decided about."""
 
 
-def given(command: list[str]) -> dict[str, str]:
-    """The inputs on the command line: a study may lack a kind of metric, and then leaves its option out."""
+def measured(command: list[str]) -> tuple[dict[str, str], list[str]]:
+    """The inputs that are given, and the command line with no others: a study may lack a kind of metric.
+
+    The option of such a kind is absent from the command line, or has no path.
+    """
+    options = {f"--{name}" for name in INPUTS}
+    ends = [*command[1:], "--"]
+    kept = [
+        word
+        for word, following in zip(command, ends, strict=True)
+        if word not in options or not following.startswith("--")
+    ]
     asked_for_help = {"-h", "--help"} & {*command}
-    return {f"{name}...": text for name, text in INPUTS.items() if f"--{name}" in command or asked_for_help}
+    return {f"{name}...": text for name, text in INPUTS.items() if f"--{name}" in kept or asked_for_help}, kept
 
 
 def paragraph(text: str, width: str) -> tables.Cell:
@@ -77,8 +87,8 @@ def caption(decided: pd.DataFrame, spec: Spec) -> str:
 
 
 def main(command: list[str] | None = None) -> None:
-    command = sys.argv[1:] if command is None else command
-    spec, files = stage.arguments(Spec, __doc__, inputs=given(command), outputs=tables.OUTPUTS, command=command)
+    inputs, command = measured(sys.argv[1:] if command is None else command)
+    spec, files = stage.arguments(Spec, __doc__, inputs=inputs, outputs=tables.OUTPUTS, command=command)
     paths: dict[str, list[Path]] = {kind: getattr(files, kind, []) for kind in KINDS}
     metrics = {kind: read_metrics(paths[kind], columns) for kind, columns in KINDS.items() if paths[kind]}
     decided = decide(metrics, spec)

@@ -21,16 +21,10 @@ KINDS = {
 }
 
 
-class StudiedModel(Model):
-    """A model of the study."""
-
-    k: int = Field(ge=1, description="Number of experts intervened on in all but the sweep.")
-
-
 class Study(stage.Spec):
     """What the claims are decided about."""
 
-    models: list[StudiedModel] = Field(min_length=1, description="Models in the order of the rows.")
+    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
     poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
     targets: list[str] = Field(min_length=1, description="Intervention targets.")
     shown_target: str = Field(description="Target of the main text, the paper's Spanish.")
@@ -40,6 +34,7 @@ class Study(stage.Spec):
     medoid: str = Field("sentence", description="Kind of medoid.")
     seeds: list[int] = Field(default_factory=list, description="Seeds of the random control; none: there is none.")
     ks: list[int] = Field(default_factory=list, description="Numbers of experts in the sweep, 0 being none.")
+    chosen: dict[str, int] = Field(description="Number of experts in all but the sweep, by model.")
 
 
 class Undefined(Exception):
@@ -64,7 +59,8 @@ LACKING = {
 class Evidence:
     """Measurements of one model under experts found by one pooling; a frame has no rows where nothing was measured."""
 
-    model: StudiedModel
+    model: Model
+    k: int  # experts in all but the sweep
     shown_target: str
     distances: pd.DataFrame  # target, query, candidate, pre, post
     medoid: pd.DataFrame  # target, language, pre, post
@@ -106,7 +102,7 @@ class Evidence:
         return languages.map(self.model.has_seen)
 
 
-def gather(metrics: dict[str, pd.DataFrame], study: Study, model: StudiedModel, pooling: str) -> Evidence:
+def gather(metrics: dict[str, pd.DataFrame], study: Study, model: Model, pooling: str) -> Evidence:
     """The evidence of one model and pooling.
 
     Args:
@@ -122,6 +118,7 @@ def gather(metrics: dict[str, pd.DataFrame], study: Study, model: StudiedModel, 
     keys = {"model": [model.name], "pooling": [pooling], "target": study.targets}
     return Evidence(
         model=model,
+        k=study.chosen[model.name],
         shown_target=study.shown_target,
         **{
             **_between(own.get("distances"), keys, study, "distances"),

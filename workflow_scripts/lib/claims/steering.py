@@ -13,9 +13,9 @@ def before_and_after(evidence: Evidence, name: str) -> pd.DataFrame:
     """The value without experts and with as many as the study takes, in columns pre and post, by target."""
     by_k = evidence.have(name).pivot(index="target", columns="k", values="value")
     by_k = by_k.loc[evidence.have(name)["target"].unique()]
-    if missing := [k for k in (0, evidence.model.k) if k not in by_k]:
+    if missing := [k for k in (0, evidence.k) if k not in by_k]:
         raise Undefined(f"k = {' and '.join(map(str, missing))} is not in the sweep")
-    return by_k.rename(columns={0: "pre", evidence.model.k: "post"})[["pre", "post"]]
+    return by_k.rename(columns={0: "pre", evidence.k: "post"})[["pre", "post"]]
 
 
 def language_id_rises(evidence: Evidence) -> tuple[bool, str]:
