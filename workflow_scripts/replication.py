@@ -42,7 +42,8 @@ def comparison(ours: dict[str, pd.DataFrame], papers: dict[str, pd.DataFrame], s
     """One row a number, in the order of tables, models and poolings; columns as `lib.replication.COLUMNS`.
 
     Raises:
-        StudyError: a table is not laid out as its name says, or has no published counterpart.
+        StudyError: a table is not laid out as its name says or has no published counterpart, or a model is said to be
+            one that the paper has not.
     """
     readings = {
         "similarity": spec.similarity,
@@ -55,6 +56,13 @@ def comparison(ours: dict[str, pd.DataFrame], papers: dict[str, pd.DataFrame], s
         raise StudyError(f"The published {', '.join(absent)} is not among the files of --published; add it.")
     measured = {name: laid_out(name, rows, f"{name}.csv", readings) for name, rows in ours.items()}
     published = {name: laid_out(name, rows, f"The published {name}.csv") for name, rows in papers.items()}
+    known = sorted({model for rows in published.values() for model in rows["model"]})
+    for model in spec.models:
+        if model.published not in (None, *known):
+            raise StudyError(
+                f"models.{model.name}.published: the paper has no {model.published}; give one of {', '.join(known)}, or "
+                "null."
+            )
     compared = compare(measured, published, spec.models)
     compared = compared[compared["pooling"].isin(spec.poolings)]
     order = {model.name: place for place, model in enumerate(spec.models)}

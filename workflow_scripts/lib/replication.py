@@ -138,40 +138,44 @@ COLUMNS = [
 
 
 def laid_out(table: str, rows: pd.DataFrame, where: str, shown_readings: dict[str, str] | None = None) -> pd.DataFrame:
-    """A table with one row for each model (and pooling, if it has that) and key, and its numbers in columns.
+    """A table with one row for each model (and pooling) and key, and its numbers in columns, means over seeds.
 
     Args:
         table: Name in `LAYOUTS`.
         rows: The CSV as it was read.
         where: The file, for messages.
-        shown_readings: The reading to take of each column in `readings`; None for a published table, which has one.
+        shown_readings: The reading to take of each column in `Layout.readings`; None for a published table, which has
+            one reading, and one pooling.
 
     Raises:
         StudyError: the table lacks a column or the reading, or has two rows for one key.
     """
     layout = LAYOUTS[table]
-    spaces = table == "table1"  # in rows, unlike the other tables'
-    needed = ["space", "mean", "sem"] if spaces else [*layout.numbers]
     readings = {name: shown_readings[name] for name in layout.readings} if shown_readings else {}
-    _need(rows, ["model", *layout.keys, *needed, *readings], where)
+    key = ["model", *([] if shown_readings is None else ["pooling"]), *layout.keys]
+    _need(rows, [*key, *readings], where)
     for name, reading in readings.items():
         if len(rows) and reading not in set(rows[name]):
             raise StudyError(f"{where} holds no {name} {reading}, which is the one compared with the paper's.")
         rows = rows[rows[name] == reading]
-    key = ["model", *([] if shown_readings is None else ["pooling"]), *layout.keys]
-    if spaces:
-        rows = rows.pivot(index=key, columns="space", values=["mean", "sem"]).reindex(
-            pd.MultiIndex.from_frame(rows[key].drop_duplicates())
-        )
-        columns = {"pre": ("mean", "pre"), "post": ("mean", "post"), "pre_sem": ("sem", "pre")}
-        columns["post_sem"] = ("sem", "post")
-        rows = pd.DataFrame({name: rows[column] for name, column in columns.items()}).reset_index()
-    if "seed" in rows:
-        rows = rows.groupby(key, sort=False, as_index=False)[[*layout.numbers]].mean()
-    if rows.duplicated(key).any():
-        twice = rows[rows.duplicated(key)].iloc[0][key]
+    if table == "table1":
+        _need(rows, ["space", "mean", "sem"], where)
+        rows = _spaces_in_columns(rows, key)
+    _need(rows, [*layout.numbers], where)
+    one = [*key, *(["seed"] if "seed" in rows else [])]
+    if rows.duplicated(one).any():
+        twice = rows[rows.duplicated(one)].iloc[0][one]
         raise StudyError(f"{where} has two rows for {', '.join(map(str, twice))}, where one can be compared.")
-    return rows[[*key, *layout.numbers]].astype(dict.fromkeys(layout.numbers, float))
+    return rows.groupby(key, sort=False, as_index=False)[[*layout.numbers]].mean()
+
+
+def _spaces_in_columns(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Table 1, which unlike the others has the spaces in rows, laid out like them."""
+    pre, post = (
+        rows.loc[rows["space"] == space, [*key, "mean", "sem"]].rename(columns={"mean": space, "sem": f"{space}_sem"})
+        for space in ("pre", "post")
+    )
+    return pre.merge(post, how="outer", on=key, sort=False)
 
 
 def _need(rows: pd.DataFrame, columns: list[str], where: str) -> None:
