@@ -12,7 +12,7 @@ from urllib.parse import quote
 import jinja2
 import yaml
 from markupsafe import Markup
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workflow_scripts.lib import tables
 from workflow_scripts.lib.errors import StudyError
@@ -145,6 +145,30 @@ def render(
         ]
         for section in SECTIONS
     }
+    provenance, compute = read_provenance(provenance_file), read_compute(compute_file)
+    config = provenance.study_config
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            title=title,
+            sections=[(section, shown) for section, shown in blocks.items() if shown],
+            compute=compute and TableBlock("computation", "", compute, _links(compute_file, {"csv": "CSV"}, page)),
+            provenance=provenance,
+            provenance_links=_links(provenance_file, {"json": "JSON"}, page),
+            config=config,
+            language=lambda code: config.language_table[code].name,
+            parts={part: corpus for part in PARTS if (corpus := getattr(config.study, part)) is not None},
+            part_titles=PARTS,
+            config_text=yaml.safe_dump(provenance.config, sort_keys=False, allow_unicode=True, width=100),
+            style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
+            script=Markup((FOLDER / "script.js").read_text(encoding="utf-8")),
+        )
+    )
+
+
+def environment() -> jinja2.Environment:
+    """Where the templates of this folder are rendered; text is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
@@ -153,30 +177,19 @@ def render(
         undefined=jinja2.StrictUndefined,
     )
     environment.globals |= {"spans": tables.spans, "sentences": tables.sentences}
-    provenance, compute = read_provenance(provenance_file), read_compute(compute_file)
-    config = provenance.study_config
-    return environment.get_template("page.html").render(
-        title=title,
-        sections=[(section, shown) for section, shown in blocks.items() if shown],
-        compute=compute and TableBlock("computation", "", compute, _links(compute_file, {"csv": "CSV"}, page)),
-        provenance=provenance,
-        provenance_links=_links(provenance_file, {"json": "JSON"}, page),
-        config=config,
-        language=lambda code: config.language_table[code].name,
-        parts={part: corpus for part in PARTS if (corpus := getattr(config.study, part)) is not None},
-        part_titles=PARTS,
-        config_text=yaml.safe_dump(provenance.config, sort_keys=False, allow_unicode=True, width=100),
-        style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
-        script=Markup((FOLDER / "script.js").read_text(encoding="utf-8")),
-    )
+    return environment
 
 
 def _table_block(path: Path, page: Path) -> TableBlock:
     numbered = re.fullmatch(r"table(\d+)", path.stem)
+    try:
+        table = tables.read(path)
+    except ValidationError as error:
+        raise StudyError(f"{path} is not a table ({error}); delete it and run again.") from error
     return TableBlock(
         anchor=f"table-{numbered[1]}" if numbered else path.stem,
         label=f"Table {numbered[1]}" if numbered else "",
-        table=tables.read(path),
+        table=table,
         links=_links(path, TABLE_FILES, page),
     )
 
