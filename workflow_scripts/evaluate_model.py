@@ -8,7 +8,6 @@ sampled from the beginning-of-sentence token alone, as langid classifies them am
 import math
 from collections import Counter
 
-import langid
 import numpy as np
 import pandas as pd
 import torch
@@ -16,12 +15,17 @@ from pydantic import Field
 
 from workflow_scripts.lib import stage
 from workflow_scripts.lib.batching import batches, encode
+from workflow_scripts.lib.conditions import Condition
 from workflow_scripts.lib.files import written_whole
+from workflow_scripts.lib.generation import Sampling, generate
+from workflow_scripts.lib.identification import Langid
 from workflow_scripts.lib.manifests import read_manifest
 from workflow_scripts.lib.models import LanguageModel, load_model
+from workflow_scripts.lib.perplexity import token_losses
 from workflow_scripts.lib.texts.schema import read_part
 
-SAMPLES, SAMPLES_PER_BATCH, SAMPLE_TOKENS = 1840, 460, 20
+SAMPLES = 1840
+SAMPLING = Sampling(max_tokens=20, temperature=1.0, top_p=0.9, top_k=50)  # the paper's, appendix B
 HELD_OUT = 100  # sentences a language
 TOKENS_PER_BATCH = 8192
 
@@ -48,7 +52,9 @@ def main(command: list[str] | None = None) -> None:
         command=command,
     )
     model = load_model(read_manifest(files.model), "cpu")
-    written = Counter(identify(sample(model, SAMPLES), spec.languages))
+    draws = [(0, 0, number) for number in range(SAMPLES)]
+    sampled = generate(model, [Condition(name="base", model=spec.model)], draws, SAMPLING, TOKENS_PER_BATCH, "sampling")
+    written = Counter(identify([sentence.text for sentence in sampled], spec.languages))
     rows = []
     for language in spec.languages:
         _, held_out = read_part(files.texts, language, spec.part)
@@ -72,11 +78,8 @@ def perplexity(model: LanguageModel, token_ids: list[list[int]]) -> float:
     """exp of the mean negative log likelihood of every token but the first, each given those before it."""
     total, count = 0.0, 0
     for batch in batches(token_ids, TOKENS_PER_BATCH, model.pad_id):
-        labels = batch.token_ids[:, 1:].masked_fill(~batch.mask[:, 1:], -100)
-        with torch.inference_mode():
-            logits = model.model(input_ids=batch.token_ids, attention_mask=batch.mask.long()).logits[:, :-1]
-            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), reduction="sum")
-        total, count = total + loss.item(), count + int((labels != -100).sum())
+        losses = torch.cat(token_losses(model, batch, torch.ones_like(batch.lengths)))
+        total, count = total + losses.sum(dtype=torch.float64).item(), count + len(losses)
     return math.exp(total / count)
 
 
@@ -88,30 +91,11 @@ def unigram_perplexity(token_ids: list[list[int]], training: list[list[int]], vo
     return math.exp(-log_likelihood[[token for ids in token_ids for token in ids[1:]]].mean())
 
 
-def sample(model: LanguageModel, count: int) -> list[str]:
-    """Texts sampled from the beginning-of-sentence token alone, with the settings of the paper's appendix B."""
-    torch.manual_seed(0)
-    texts = []
-    for start in range(0, count, SAMPLES_PER_BATCH):
-        prompt = torch.full((min(SAMPLES_PER_BATCH, count - start), 1), model.tokenizer.bos_token_id)
-        tokens = model.model.generate(
-            prompt,
-            attention_mask=torch.ones_like(prompt),
-            do_sample=True,
-            temperature=1.0,
-            top_p=0.9,
-            top_k=50,
-            max_new_tokens=SAMPLE_TOKENS,
-        )
-        texts += model.tokenizer.batch_decode(tokens, skip_special_tokens=True)
-    return texts
-
-
 def identify(texts: list[str], languages: list[str]) -> list[str]:
     """The language of each text by langid, among these."""
-    identifier = langid.langid.LanguageIdentifier.from_modelstring(langid.langid.model, norm_probs=True)
-    identifier.set_languages(languages)
-    return [identifier.classify(text)[0] for text in texts]
+    identifier = Langid()
+    columns = [identifier.languages.index(language) for language in languages]
+    return [languages[place] for place in identifier.probabilities(texts)[:, columns].argmax(axis=1)]
 
 
 if __name__ == "__main__":
