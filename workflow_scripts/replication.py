@@ -60,8 +60,8 @@ def comparison(ours: dict[str, pd.DataFrame], papers: dict[str, pd.DataFrame], s
     for model in spec.models:
         if model.published not in (None, *known):
             raise StudyError(
-                f"models.{model.name}.published: the paper has no {model.published}; give one of {', '.join(known)}, or "
-                "null."
+                f"models.{model.name}.published: the paper has no {model.published}; give one of {', '.join(known)}, "
+                "or null."
             )
     compared = compare(measured, published, spec.models)
     compared = compared[compared["pooling"].isin(spec.poolings)]

@@ -19,6 +19,7 @@ KINDS = {
     "language_id": ["k", "accuracy"],
     "perplexity": ["k", "log_perplexity"],
 }
+CORRELATIONS = ["acc_post~d_post", "acc_pre~d_pre", "d_post~d_pre", "delta_acc~delta_d"]
 
 
 class Study(stage.Spec):
@@ -120,15 +121,16 @@ def gather(metrics: dict[str, pd.DataFrame], study: Study, model: Model, pooling
         model=model,
         k=study.chosen[model.name],
         shown_target=study.shown_target,
-        **{
-            **_between(own.get("distances"), keys, study, "distances"),
-            **_between(own.get("retrieval"), keys, study, "retrieval"),
-            "medoid": _medoid(own.get("medoid"), keys, study),
-            **_paraphrase(own.get("paraphrase"), keys, study),
-            "correlations": _correlations(own.get("correlations"), keys, study),
-            "language_id": _sweep(own.get("language_id"), keys, study, "accuracy"),
-            "perplexity": _sweep(own.get("perplexity"), keys, study, "log_perplexity"),
-        },
+        distances=_between_languages(own, "distances", "expert", keys, study),
+        medoid=_to_medoid(own, keys, study),
+        retrieval=_between_languages(own, "retrieval", "expert", keys, study),
+        paraphrase=_paraphrase(own, "expert", keys, study),
+        correlations=_correlations(own, keys, study),
+        language_id=_sweep(own, "language_id", "accuracy", study),
+        perplexity=_sweep(own, "perplexity", "log_perplexity", study),
+        random_distances=_between_languages(own, "distances", "random", keys, study),
+        random_retrieval=_between_languages(own, "retrieval", "random", keys, study),
+        random_paraphrase=_paraphrase(own, "random", keys, study),
     )
 
 
@@ -137,79 +139,71 @@ def _own(metrics: pd.DataFrame, model: str, pooling: str) -> pd.DataFrame:
     return metrics[(metrics["model"] == model) & ours]
 
 
-def _between(metrics: pd.DataFrame | None, keys: dict, study: Study, kind: str) -> dict[str, pd.DataFrame]:
-    """Pre and post of every ordered pair of languages, under experts and under the random control."""
-    frames = {}
-    for name, units in ((kind, "expert"), (f"random_{kind}", "random")):
-        seeds = study.seeds if units == "random" else []
-        if metrics is None or not (metrics["units"] == units).any() or (units == "random" and not seeds):
-            frames[name] = pd.DataFrame(columns=["target", "query", "candidate", "pre", "post", "gain"])
-            continue
-        pairs = grid(**keys, query=study.languages, candidate=study.languages)
-        pairs = pairs[pairs["query"] != pairs["candidate"]].reset_index(drop=True)
-        reading = {"measure": study.distance} if kind == "distances" else {"similarity": study.similarity}
-        value = "value" if kind == "distances" else "accuracy"
-        wanted = pairs.assign(**reading)
-        found = (
-            pre_and_random(metrics, wanted, value, seeds, kind)
-            if units == "random"
-            else pre_and_post(metrics, wanted, value, kind)
-        )
-        frames[name] = found.assign(gain=found["post"] - found["pre"])
-    return frames
+def _measured(metrics: dict[str, pd.DataFrame], kind: str, units: str, study: Study) -> bool:
+    """Whether there is such a kind of metric under experts or the random control, and the latter is asked for."""
+    asked = units == "expert" or study.seeds
+    return bool(asked and kind in metrics and (metrics[kind]["units"] == units).any())
 
 
-def _medoid(metrics: pd.DataFrame | None, keys: dict, study: Study) -> pd.DataFrame:
-    if metrics is None or not (metrics["units"] == "expert").any():
+def _between_languages(
+    metrics: dict[str, pd.DataFrame], kind: str, units: str, keys: dict[str, list[str]], study: Study
+) -> pd.DataFrame:
+    """Distances, or accuracies of retrieval, of every ordered pair of languages."""
+    if not _measured(metrics, kind, units, study):
+        return pd.DataFrame(columns=["target", "query", "candidate", "pre", "post", "gain"])
+    pairs = grid(**keys, query=study.languages, candidate=study.languages)
+    pairs = pairs[pairs["query"] != pairs["candidate"]].reset_index(drop=True)
+    if kind == "distances":
+        wanted, value, what = pairs.assign(measure=study.distance), "value", "distances"
+    else:
+        wanted, value, what = pairs.assign(similarity=study.similarity), "accuracy", "retrieval accuracies"
+    if units == "random":
+        found = pre_and_random(metrics[kind], wanted, value, study.seeds, what)
+    else:
+        found = pre_and_post(metrics[kind], wanted, value, what)
+    return found.assign(gain=found["post"] - found["pre"])
+
+
+def _to_medoid(metrics: dict[str, pd.DataFrame], keys: dict[str, list[str]], study: Study) -> pd.DataFrame:
+    if not _measured(metrics, "medoid", "expert", study):
         return pd.DataFrame(columns=["target", "language", "pre", "post"])
     wanted = grid(**keys, language=study.languages).assign(medoid=study.medoid)
-    return pre_and_post(metrics, wanted, "value", "distances to the medoid")
+    return pre_and_post(metrics["medoid"], wanted, "value", "distances to the medoid")
 
 
-def _paraphrase(metrics: pd.DataFrame | None, keys: dict, study: Study) -> dict[str, pd.DataFrame]:
-    """Of the targets that have paraphrases: pre, post and mixed, under experts and under the random control."""
-    frames = {}
-    for name, units in (("paraphrase", "expert"), ("random_paraphrase", "random")):
-        frames[name] = pd.DataFrame(columns=["target", "pre", "post", "mixed"])
-        if metrics is None:
-            continue
-        here = metrics[metrics["units"] == units]
-        targets = [target for target in study.targets if target in set(here["target"])]
-        seeds: list[dict] = [{"seed": float(seed)} for seed in study.seeds] if units == "random" else [{}]
-        if not targets or not seeds:
-            continue
-        wanted = grid(**{**keys, "target": targets}).assign(units=units, similarity=study.similarity)
-        wanted["language"] = wanted["target"]
-        scores = {
+def _paraphrase(metrics: dict[str, pd.DataFrame], units: str, keys: dict[str, list[str]], study: Study) -> pd.DataFrame:
+    """Accuracies of the targets that have paraphrases."""
+    if not _measured(metrics, "paraphrase", units, study):
+        return pd.DataFrame(columns=["target", "pre", "post", "mixed"])
+    here = metrics["paraphrase"][metrics["paraphrase"]["units"] == units]
+    targets = [target for target in study.targets if target in set(here["target"])]
+    wanted = grid(**{**keys, "target": targets}).assign(similarity=study.similarity)
+    wanted["language"] = wanted["target"]
+    draws = [wanted.assign(seed=float(seed)) for seed in study.seeds] if units == "random" else [wanted]
+    return wanted.assign(
+        **{
             space: sum(
-                select(here, wanted.assign(space=space, **seed), "paraphrase accuracies")["accuracy"] for seed in seeds
+                select(here, draw.assign(space=space), "paraphrase accuracies")["accuracy"] / len(draws)
+                for draw in draws
             )
-            / len(seeds)
             for space in ("pre", "post", "mixed")
         }
-        frames[name] = wanted[["target"]].assign(**scores)
-    return frames
+    )
 
 
-def _correlations(metrics: pd.DataFrame | None, keys: dict, study: Study) -> pd.DataFrame:
-    columns = ["target", "candidates_set", "correlation", "r", "p_value"]
-    if metrics is None or not (metrics["units"] == "expert").any():
-        return pd.DataFrame(columns=columns)
-    names = ["acc_post~d_post", "acc_pre~d_pre", "d_post~d_pre", "delta_acc~delta_d"]
-    wanted = grid(**keys, candidates_set=["seen", "all"], correlation=names)
+def _correlations(metrics: dict[str, pd.DataFrame], keys: dict[str, list[str]], study: Study) -> pd.DataFrame:
+    if not _measured(metrics, "correlations", "expert", study):
+        return pd.DataFrame(columns=["target", "candidates_set", "correlation", "r", "p_value"])
+    wanted = grid(**keys, candidates_set=["seen", "all"], correlation=CORRELATIONS)
     wanted = wanted.assign(query=wanted["target"], units="expert", similarity=study.similarity, measure=study.distance)
-    return select(metrics, wanted, "correlations")[columns]
+    return select(metrics["correlations"], wanted, "correlations")
 
 
-def _sweep(metrics: pd.DataFrame | None, keys: dict, study: Study, value: str) -> pd.DataFrame:
+def _sweep(metrics: dict[str, pd.DataFrame], kind: str, value: str, study: Study) -> pd.DataFrame:
     """The value by target and k, the mean over seeds of sampling, of the targets that have any."""
-    empty = pd.DataFrame(columns=["target", "k", "value"])
-    if metrics is None:
-        return empty
-    there = metrics[metrics["units"].isin(["none", "expert"])]
-    targets = [target for target in study.targets if target in set(there["target"])]
-    if not targets or not study.ks:
-        return empty
-    means = there.groupby(["target", "k"], as_index=False)[value].mean()
-    wanted = grid(target=targets, k=sorted(set(study.ks)))
-    return select(means, wanted, value.replace("_", " ") + " values of the sweep").rename(columns={value: "value"})
+    if not study.ks or not _measured(metrics, kind, "expert", study):
+        return pd.DataFrame(columns=["target", "k", "value"])
+    means = metrics[kind].groupby(["target", "k"], as_index=False)[value].mean()
+    targets = [target for target in study.targets if target in set(means["target"])]
+    found = select(means, grid(target=targets, k=sorted({*study.ks})), f"values of {kind.replace('_', ' ')}")
+    return found.rename(columns={value: "value"})
