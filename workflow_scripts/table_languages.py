@@ -13,6 +13,7 @@ ROLES = {
     "probing": "positive or negative sentences when experts are sought",
     "candidate": "compared in distances and retrieval",
 }
+SEEN = {True: "yes", False: "no", None: "–"}
 
 
 class Language(BaseModel):
@@ -44,8 +45,15 @@ class Spec(stage.Spec):
     models: list[Model] = Field(min_length=1, description="Models in the order of the columns.")
 
 
+def has_seen(model: Model, language: Language) -> bool | None:
+    """Whether a model has seen a language; None where that is not known, as only candidates are listed as seen."""
+    if model.seen is None or "candidate" in language.roles:
+        return model.has_seen(language.code)
+    return None
+
+
 def as_frame(spec: Spec) -> pd.DataFrame:
-    """One row a language; for each model a column `seen_{model}`, true or false."""
+    """One row a language; for each model a column `seen_{model}`: true, false or, where not known, empty."""
     return pd.DataFrame(
         {
             "number": number,
@@ -54,7 +62,7 @@ def as_frame(spec: Spec) -> pd.DataFrame:
             "iso639_3": language.iso639_3,
             "flores200": language.flores,
             "role": language.role,
-            **{f"seen_{model.name}": model.has_seen(language.code) for model in spec.models},
+            **{f"seen_{model.name}": has_seen(model, language) for model in spec.models},
         }
         for number, language in enumerate(spec.languages, start=1)
     )
@@ -70,7 +78,7 @@ def as_table(spec: Spec) -> tables.Table:
             tables.Cell(language.iso639_3),
             tables.Cell(language.flores),
             tables.Cell(language.role),
-            *(tables.Cell("yes" if model.has_seen(language.code) else "no") for model in spec.models),
+            *(tables.Cell(SEEN[has_seen(model, language)]) for model in spec.models),
         ]
         for number, language in enumerate(spec.languages, start=1)
     ]
