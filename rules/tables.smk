@@ -127,8 +127,8 @@ rule table7:
 
 rule claims:
     input:
-        distances=metrics("distances", ALIGNMENT, PLAN.experts_of),
-        medoid=metrics("medoid", ALIGNMENT, PLAN.experts_of),
+        distances=metrics("distances", ALIGNMENT, experts_and_randoms),
+        medoid=metrics("medoid", ALIGNMENT, experts_and_randoms),
         retrieval=metrics("retrieval", ALIGNMENT, experts_and_randoms),
         paraphrase=paraphrases(experts_and_randoms, PLAN.paraphrase_targets()),
         correlations=metrics("correlations", ALIGNMENT, PLAN.experts_of, base=False),

@@ -21,9 +21,8 @@ def main(command: list[str] | None = None) -> None:
         Spec,
         __doc__,
         inputs={
-            "tables...": "tables (JSON), named table1.json and so on, claims.json and replication.json",
+            "tables...": "tables (JSON), named table1.json and so on, claims.json, replication.json, compute.json",
             "figures...": "figures (PNG), each with its title and caption in a JSON beside it",
-            "compute": "what the computation took (CSV), one row a stage and model; without rows, it is left out",
             "provenance": "what made the results (JSON)",
         },
         outputs={"report": "the page (HTML)"},
@@ -38,7 +37,6 @@ def main(command: list[str] | None = None) -> None:
         spec.title,
         files.tables,
         list(zip(spec.figures, files.figures, strict=True)),
-        files.compute,
         files.provenance,
         files.report,
     )

@@ -77,18 +77,10 @@ def mean_over_targets(by_target: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     return order.merge(summary.reset_index(), on=key)
 
 
-def mean_cell(mean: float, error: float) -> tables.Cell:
-    """A mean ± its standard error, or the mean alone where the error is undefined."""
-    if math.isnan(error):
-        return tables.number_cell(mean)
-    shown, shown_error = tables.number(mean), tables.number(error)
-    return tables.Cell(f"{shown} ± {shown_error}", latex=rf"${shown}_{{\pm {shown_error}}}$", value=mean)
-
-
 def as_table(summary: pd.DataFrame, spec: Spec) -> tables.Table:
     """The layout of the paper's Table 1: a row for each model and role, a column for each metric and space."""
     cells = {
-        (row.model, row.pooling, row.role, row.metric, row.space): mean_cell(row.mean, row.sem)
+        (row.model, row.pooling, row.role, row.metric, row.space): tables.mean_cell(row.mean, row.sem)
         for row in summary.itertuples()
     }
     undefined = tables.Cell("–", value=math.nan)

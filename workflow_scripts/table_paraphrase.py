@@ -13,7 +13,6 @@ from pydantic import Field, model_validator
 from workflow_scripts.lib import stage, tables
 from workflow_scripts.lib.metric_files import grid, read_metrics, select
 from workflow_scripts.lib.shown import Model
-from workflow_scripts.table_distances import mean_cell
 
 SPACES = {"pre": "Pre", "post": "Post", "mixed": "Mixed"}
 
@@ -93,7 +92,7 @@ def accuracy_cells(rows: pd.DataFrame) -> list[tables.Cell]:
 
     Pre has no spread, since the original model knows of no seed.
     """
-    return [mean_cell(rows[space].mean(), math.nan if space == "pre" else rows[space].std()) for space in SPACES]
+    return [tables.mean_cell(rows[space].mean(), math.nan if space == "pre" else rows[space].std()) for space in SPACES]
 
 
 def caption(spec: Spec) -> str:

@@ -117,7 +117,7 @@ def results(tmp_path_factory):
     for name, targets in (("table3", ["es"]), ("table5", ["de", "en", "fr", "ja"])):
         spec = {"models": [MODEL], "poolings": ["max"], "targets": targets, "similarity": "cosine", "names": NAMES}
         run_stage(table_paraphrase, spec, files_of(folder, name, tables.OUTPUTS), paraphrase=metric["paraphrase"])
-    for name in ("table1", "table4", "claims"):
+    for name in ("table1", "table4", "claims", "compute"):
         tidy = pd.DataFrame({"value": [1.0]})
         tables.write(
             tidy, made_up_table(f"Made up {name}", ROWS), SimpleNamespace(**files_of(folder, name, tables.OUTPUTS))
@@ -134,17 +134,11 @@ def results(tmp_path_factory):
         spec = {**common, **own, "panels": [panel[target] for target in targets]}
         run_stage(stage, spec, files, retrieval=metric["retrieval"])
         drawn.append(({"kind": kind, "number": number, "subtitle": subtitle}, files["png"]))
-    compute = folder / "compute.csv"
-    compute.write_text(
-        "stage,model,jobs,wall_hours,device_hours,tokens_per_second\n"
-        "activations,demo,1,0.012345,,123456.7\nmetrics,,22,1.5,,\n"
-    )
     write_provenance(folder / "provenance.json", collect(study_config(), [manifest()]))
     return SimpleNamespace(
         folder=folder,
-        tables=[folder / f"{name}.json" for name in ("claims", "table5", "table1", "table3", "table4")],
+        tables=[folder / f"{name}.json" for name in ("compute", "claims", "table5", "table1", "table3", "table4")],
         figures=drawn,
-        compute=compute,
         provenance=folder / "provenance.json",
     )
 
@@ -155,7 +149,7 @@ def make(results, page, **changed):
     entries, paths = zip(*given.figures, strict=True)
     spec = {"title": "A study & more", "figures": list(entries)}
     command = ["--spec", json.dumps(spec), "--tables", *map(str, given.tables), "--figures", *map(str, paths)]
-    command += ["--compute", str(given.compute), "--provenance", str(given.provenance), "--report", str(page)]
+    command += ["--provenance", str(given.provenance), "--report", str(page)]
     report.main(command)
     return page.read_text()
 
@@ -207,9 +201,9 @@ class Page(HTMLParser):
 
 
 def test_sections_come_in_the_order_of_the_paper_and_those_with_nothing_to_show_are_left_out(page):
-    there = ["space", "retrieval", "paraphrases", "published", "languages"]
+    there = ["space", "retrieval", "paraphrases", "published", "languages", "computation"]
     titles = [section.title for section in SECTIONS if section.name in there]
-    assert Page(page.text).headings == ["What was done", *titles, "Computation", "Provenance"]
+    assert Page(page.text).headings == ["What was done", *titles, "Provenance"]
     assert 'href="#random"' not in page.text and 'href="#retrieval"' in page.text
 
 
@@ -229,11 +223,11 @@ def test_every_link_to_a_file_leads_to_it_from_where_the_page_lies(results, page
         found = {(path.parent / unquote(href)).resolve() for href in links}
         expected = {file.with_suffix(f".{kind}") for file in results.tables for kind in ("csv", "md", "tex")}
         expected |= {file.with_suffix(f".{kind}") for _, file in results.figures for kind in ("png", "pdf", "csv")}
-        assert found == {file.resolve() for file in [*expected, results.compute, results.provenance]}
+        assert found == {file.resolve() for file in [*expected, results.provenance]}
 
 
 def test_a_file_that_is_not_there_is_not_linked_to(results, tmp_path):
-    (tmp_path / "table1.json").write_bytes(results.tables[2].read_bytes())
+    (tmp_path / "table1.json").write_bytes(results.tables[3].read_bytes())
     text = make(results, tmp_path / "report.html", tables=[tmp_path / "table1.json"])
     assert "table1.csv" not in text
 
@@ -267,6 +261,24 @@ def test_figures_told_apart_by_a_subtitle_are_side_by_side_and_others_alone(resu
     assert len(set(Page(alone).attributes("id"))) == len(Page(alone).attributes("id"))
 
 
+@pytest.mark.parametrize(
+    ("numbers", "headings"),
+    [
+        ([3, 6, 7], ["Figure 3. Change of retrieval accuracy, German", "Figures 6–7. Change of retrieval accuracy"]),
+        ([6, 7, None], ["Figures 6–7. Change of retrieval accuracy"]),
+        ([20, None, None], ["Figure 20. Change of retrieval accuracy"]),
+        ([None, None, None], ["Change of retrieval accuracy"]),
+    ],
+)
+def test_figures_are_together_as_long_as_their_numbers_follow_each_other(results, tmp_path, numbers, headings):
+    several = zip(numbers, results.figures[2:], strict=True)
+    text = make(
+        results, tmp_path / "report.html", figures=[({**e, "number": number}, path) for number, (e, path) in several]
+    )
+    contents = text.split("<nav")[1].split("</nav>")[0]
+    assert re.findall(r"<a href=.#figure-[^>]*>([^<]*)<", contents) == headings
+
+
 def test_every_figure_has_its_own_caption_even_among_others(results, page):
     captions = Page(page.text).attributes("data-caption")
     assert captions == [json.loads(path.with_suffix(".json").read_text())["caption"] for _, path in results.figures]
@@ -284,28 +296,6 @@ def test_it_says_what_was_studied_and_by_what(page):
 def test_equal_results_are_equal_bytes(results, page):
     again = page.path.with_name("again.html")
     assert make(results, again).encode() == page.path.read_bytes()
-
-
-# --- What the computation took ---
-
-
-def test_the_computation_is_a_table_with_numbers_a_reader_can_compare(results, page):
-    computed = Page(page.text).tables[-3]
-    assert [text for text, _ in computed[0]] == [
-        *("Stage", "Model", "Jobs", "Wall time (h)", "GPU time (h)", "Tokens / s")
-    ]
-    assert [[text for text, _ in row] for row in computed[1:]] == [
-        ["activations", "demo", "1", "0.0123", "–", "123,457"],
-        ["metrics", "", "22", "1.5", "–", "–"],
-    ]
-    assert computed[1][3][1]["data-value"] == "0.012345"
-
-
-@pytest.mark.parametrize("text", ["", "stage,model,jobs\n"])
-def test_without_rows_the_computation_is_left_out(results, tmp_path, text):
-    (tmp_path / "compute.csv").write_text(text)
-    written = make(results, tmp_path / "report.html", compute=tmp_path / "compute.csv")
-    assert "Computation" not in Page(written).headings and "#computation" not in written
 
 
 # --- Images ---
@@ -354,7 +344,7 @@ def test_figures_that_the_spec_does_not_describe_are_refused(results, tmp_path):
     paths = [str(path) for _, path in results.figures]
     spec = json.dumps({"figures": [results.figures[0][0]]})
     command = ["--spec", spec, "--tables", str(results.tables[0]), "--figures", *paths]
-    command += [f"--compute={results.compute}", f"--provenance={results.provenance}"]
+    command += [f"--provenance={results.provenance}"]
     with pytest.raises(StudyError, match="5 files of figures, but the spec describes 1"):
         report.main([*command, f"--report={tmp_path / 'report.html'}"])
 

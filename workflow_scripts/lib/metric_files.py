@@ -56,7 +56,6 @@ def read_metrics(paths: list[Path], columns: list[str]) -> pd.DataFrame:
                 dtype=dict.fromkeys(TEXT_COLUMNS, str),
                 keep_default_na=False,  # `nan` is a language code
                 na_values=["", "NA"],
-                float_precision="round_trip",
             )
         except pd.errors.EmptyDataError:
             frame = pd.DataFrame()

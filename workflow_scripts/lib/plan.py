@@ -705,7 +705,8 @@ class Plan:
 
     def _shown_model(self, name: str, seen: bool = True) -> dict[str, Any]:
         shown = {"name": name, "label": self.config.models[name].label}
-        return {**shown, "seen": self._seen(name)} if seen else shown
+        known = self.config.models[name].seen
+        return {**shown, "seen": None if known == "all" else known} if seen else shown
 
     def _names(self, codes: list[str]) -> dict[str, str]:
         return {code: self.config.language_table[code].name for code in codes}

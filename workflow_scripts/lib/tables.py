@@ -71,6 +71,14 @@ def number_cell(value: float) -> Cell:
     return Cell(text, latex=text if math.isnan(value) else f"${text}$", value=value)
 
 
+def mean_cell(mean: float, error: float) -> Cell:
+    """A mean ± its error or deviation, or the mean alone where that is undefined."""
+    if math.isnan(error):
+        return number_cell(mean)
+    shown, shown_error = number(mean), number(error)
+    return Cell(f"{shown} ± {shown_error}", latex=rf"${shown}_{{\pm {shown_error}}}$", value=mean)
+
+
 def pooling_columns(poolings: list[str]) -> list[Column]:
     """The Pooling column of a table: there only if there is more than one pooling to tell apart."""
     return [Column("Pooling")] if len(poolings) > 1 else []

@@ -1,11 +1,10 @@
-"""The report's page, from tables, figures, what was computed where, and the provenance."""
+"""The report's page, from tables, figures and the provenance."""
 
 import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from workflow_scripts.lib import tables
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.provenance import read_provenance
-from workflow_scripts.lib.report.compute import read_compute
 from workflow_scripts.lib.report.images import EmbeddedImage, embed
 from workflow_scripts.lib.report.sections import SECTIONS, require_place
 
@@ -62,7 +60,7 @@ class ShownFigure:
 
 @dataclass(frozen=True)
 class FigureBlock:
-    """A figure alone, or those of a kind that are told apart by their subtitles."""
+    """A figure alone, or some of a kind that follow each other and are told apart by their subtitles."""
 
     figures: list[ShownFigure]
 
@@ -84,11 +82,12 @@ class FigureBlock:
     @property
     def heading(self) -> str:
         """How the table of contents calls them."""
-        first, last = self.figures[0], self.figures[-1]
+        first = self.figures[0]
         if not self.several:
             return _joined(first.label, _joined(first.title, first.subtitle, ", "))
-        numbers = [figure.label.removeprefix("Figure ") for figure in (first, last)]
-        return _joined(f"Figures {'–'.join(numbers)}" if all(numbers) else "", first.title)
+        numbers = [figure.label.removeprefix("Figure ") for figure in self.figures if figure.label]
+        ends = dict.fromkeys([numbers[0], numbers[-1]]) if numbers else []
+        return _joined(f"Figure{'s' if len(ends) > 1 else ''} {'–'.join(ends)}" if ends else "", first.title)
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,6 @@ def render(
     title: str,
     table_files: list[Path],
     figure_files: list[tuple[FigureEntry, Path]],
-    compute_file: Path,
     provenance_file: Path,
     page: Path,
 ) -> str:
@@ -122,9 +120,8 @@ def render(
 
     Args:
         title: Of the page.
-        table_files: JSON of tables, named table1.json and so on, claims.json or replication.json.
+        table_files: JSON of tables, named table1.json and so on, claims.json, replication.json or compute.json.
         figure_files: PNG of each figure; title and caption lie beside it.
-        compute_file: CSV of what the computation took; without rows, it is left out.
         provenance_file: JSON of what made the results.
         page: Where the page will be, for its links.
 
@@ -145,7 +142,7 @@ def render(
         ]
         for section in SECTIONS
     }
-    provenance, compute = read_provenance(provenance_file), read_compute(compute_file)
+    provenance = read_provenance(provenance_file)
     config = provenance.study_config
     return (
         environment()
@@ -153,7 +150,6 @@ def render(
         .render(
             title=title,
             sections=[(section, shown) for section, shown in blocks.items() if shown],
-            compute=compute and TableBlock("computation", "", compute, _links(compute_file, {"csv": "CSV"}, page)),
             provenance=provenance,
             provenance_links=_links(provenance_file, {"json": "JSON"}, page),
             config=config,
@@ -195,13 +191,20 @@ def _table_block(path: Path, page: Path) -> TableBlock:
 
 
 def _figure_blocks(figures: Sequence[tuple[FigureEntry, Path]], page: Path) -> list[FigureBlock]:
-    """Those without a subtitle alone, runs of those with one together."""
-    shown = [_shown_figure(entry, path, page) for entry, path in figures]
-    blocks = []
-    for together, run in groupby(shown, lambda figure: bool(figure.subtitle)):
-        run = list(run)
-        blocks += [FigureBlock(run)] if together else [FigureBlock([figure]) for figure in run]
-    return blocks
+    """Figures of one kind, those together that follow each other in number and have a subtitle to be told apart by."""
+    runs: list[list[tuple[FigureEntry, Path]]] = []
+    for entry, path in figures:
+        if runs and _follows(entry, runs[-1][-1][0]):
+            runs[-1].append((entry, path))
+        else:
+            runs.append([(entry, path)])
+    return [FigureBlock([_shown_figure(entry, path, page) for entry, path in run]) for run in runs]
+
+
+def _follows(entry: FigureEntry, previous: FigureEntry) -> bool:
+    # Figure 3 is no neighbour of Figure 6; those beyond the paper's numbers follow the last that has one.
+    in_order = entry.number is None or entry.number - 1 == previous.number
+    return bool(entry.subtitle and previous.subtitle) and in_order
 
 
 def _shown_figure(entry: FigureEntry, path: Path, page: Path) -> ShownFigure:

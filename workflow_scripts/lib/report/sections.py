@@ -68,6 +68,7 @@ SECTIONS = [
         ("claims", "replication"),
     ),
     Section("languages", "Languages", "", ("table4",)),
+    Section("computation", "Computation", "", ("compute",)),
 ]
 
 
