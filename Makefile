@@ -8,8 +8,7 @@ CORES ?= all
 
 demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
-	$(BIN)/snakemake --report report.html
-	@echo; cat results/table2.md; echo; echo "The report with every table and figure: $(CURDIR)/report.html"
+	@echo; cat results/table2.md; echo; echo "Every table and figure on one page: $(CURDIR)/results/report.html"
 
 test: .venv/installed-dev lint
 	$(BIN)/python -m pytest

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PARTS = ["Snakefile", "config.yaml", "rules", "workflow_scripts", "profiles", "report", "studies", "envs"]
+PARTS = ["Snakefile", "config.yaml", "rules", "workflow_scripts", "profiles", "published", "studies", "envs"]
 TINY = Path(__file__).parent / "tiny.yaml"
 
 

@@ -17,18 +17,51 @@ def planned(output: str) -> dict[str, int]:
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)}
 
 
+TABLES = [*(f"table{number}" for number in range(1, 8)), "claims", "replication", "compute"]
+NUMBERS = [1, 2, 3, 4, 5, 6, 7, 21, 24, 27, 30]  # the paper's, for one model and two targets
+
+
 def test_every_table_and_figure_is_there(finished):
     results = finished / "results"
-    for name in ("table1", "table2", "table3", "table5"):
-        for suffix in ("csv", "md", "tex", "html"):
+    for name in TABLES:
+        for suffix in ("csv", "md", "tex"):
             assert (results / f"{name}.{suffix}").stat().st_size > 0
-    for name in ("figure4", "figure5", "figures/retrieval/en", "figures/retrieval_change/en"):
+    for number in NUMBERS:
         for suffix in ("pdf", "png", "csv"):
-            assert (results / f"{name}.{suffix}").stat().st_size > 0
+            assert (results / f"figure{number}.{suffix}").stat().st_size > 0
+    assert sorted(path.name for path in results.glob("figure*.pdf")) == sorted(f"figure{n}.pdf" for n in NUMBERS)
     table2 = pd.read_csv(results / "table2.csv")
     assert set(table2["query"]) == {"en", "es"}
     assert set(table2["correlation"]) == {"acc_post~d_post", "acc_pre~d_pre", "d_post~d_pre", "delta_acc~delta_d"}
+    table6 = pd.read_csv(results / "table6.csv")
+    assert set(table6["seed"]) == {0, 1}
+    table7 = pd.read_csv(results / "table7.csv")
+    assert set(zip(table7["dataset"], table7["direction"], strict=True)) == {
+        *(("tatoeba", "to_english"), ("tatoeba", "from_english"), ("bucc18", "to_english"))
+    }
     assert not list(results.rglob("*.partial*"))
+
+
+def test_a_number_is_another_name_for_what_a_figure_shows(finished):
+    results = finished / "results"
+    for number, path in {3: "projection/es", 7: "projection/tiny/es", 30: "retrieval_random/tiny"}.items():
+        assert (results / f"figure{number}.csv").read_bytes() == (results / f"figures/{path}.csv").read_bytes()
+
+
+def test_sentences_are_kept_with_language_probability_and_perplexity(finished):
+    rows = pd.read_parquet(finished / "results/sweeps/tiny/es-max/identified.parquet")
+    assert len(rows) == 3 * 2 * 4
+    assert set(rows["k"]) == {0, 3, 10}
+    assert rows[["language", "text"]].notna().all(axis=None)
+    assert (rows[["perplexity", "own_perplexity"]] >= 1).all(axis=None)
+    assert rows[["probability", "target_probability"]].stack().between(0, 1).all()
+
+
+def test_computation_is_tabulated(finished):
+    compute = pd.read_csv(finished / "results/compute.csv").set_index(["model", "stage"])
+    assert compute.loc[("tiny", "embeddings"), "jobs"] == 4 + 2 * 2 + 2 + 4 * 2
+    assert compute.loc[("tiny", "generation"), "tokens"] > 0
+    assert (compute["wall_hours"] > 0).all()
 
 
 def test_a_second_run_has_nothing_to_do(finished):
@@ -38,7 +71,8 @@ def test_a_second_run_has_nothing_to_do(finished):
 def test_a_deleted_table_alone_is_made_again(study):
     before = (study / "results/table2.csv").read_bytes()
     (study / "results/table2.csv").unlink()
-    assert planned(run_snakemake(study, "-n", *TINY).stdout) == {"table2": 1, "all": 1, "total": 2}
+    jobs = planned(run_snakemake(study, "-n", *TINY).stdout)
+    assert set(jobs) == {"table2", "replication", "provenance", "results_page", "all", "total"}
     run_snakemake(study, "--cores", "2", *TINY)
     assert (study / "results/table2.csv").read_bytes() == before
 
@@ -47,8 +81,8 @@ def test_another_k_needs_no_responses_and_no_ranking(study):
     config = (study / "tiny.yaml").read_text()
     (study / "tiny.yaml").write_text(config.replace("k: 5", "k: 6"))
     jobs = planned(run_snakemake(study, "-n", *TINY).stdout)
-    assert jobs["condition"] == 2
-    assert jobs["embeddings"] == 4
+    assert jobs["condition"] == 2 + 4
+    assert jobs["embeddings"] == 2 * 2 + 2 + 4 * 2
     assert not {"text", "train_model", "model", "activations", "experts"} & set(jobs)
 
 
@@ -69,11 +103,18 @@ def test_any_condition_can_be_asked_for_by_name(study):
     assert len(metric) == 3 * 4 * 3
 
 
-def test_the_report_holds_every_table_and_figure(study):
-    run_snakemake(study, *TINY, "--report", "report.html")
-    page = (study / "report.html").read_text()
-    for name in ("table1.html", "table2.html", "table3.html", "table5.html", "figure4.png", "figure5.png"):
-        assert name in page
+def test_the_report_holds_every_table_and_figure(finished):
+    page = (finished / "results/report.html").read_text()
+    for name in TABLES:
+        assert f'href="{name}.csv"' in page
+    for number in NUMBERS:
+        assert f"Figure {number}" in page
+    assert page.count("<img") >= len(NUMBERS)
+
+
+def test_snakemakes_own_report_holds_the_page(study):
+    run_snakemake(study, *TINY, "--report", "snakemake.html")
+    assert "report.html" in (study / "snakemake.html").read_text()
 
 
 def test_a_wrong_config_is_refused_before_any_job(tmp_path):
@@ -102,7 +143,21 @@ def test_every_study_resolves_without_network(tmp_path, study_file):
     folder = copy_repository(tmp_path / "study")
     jobs = planned(run_snakemake(folder, "-n", "--configfile", f"studies/{study_file}").stdout)
     assert jobs["table2"] == 1
+    assert jobs["results_page"] == 1
     assert jobs["embeddings"] >= 10
+
+
+def test_the_papers_study_plans_every_target(tmp_path):
+    folder = copy_repository(tmp_path / "study")
+    listed = run_snakemake(folder, "-n", "--configfile", "studies/paper.yaml").stdout
+    for number in range(1, 8):
+        for suffix in ("csv", "md", "tex"):
+            assert f"results-paper/table{number}.{suffix}" in listed
+    for number in range(1, 33):
+        for suffix in ("pdf", "png", "csv"):
+            assert f"results-paper/figure{number}.{suffix}" in listed
+    for name in ("claims", "replication", "compute"):
+        assert f"results-paper/{name}.csv" in listed
 
 
 def test_it_runs_from_another_working_directory(tmp_path):

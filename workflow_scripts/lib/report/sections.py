@@ -37,7 +37,7 @@ SECTIONS = [
         "Cross-lingual retrieval",
         "For every sentence of a query language, its translation is looked for among all sentences of a candidate "
         "language. Top-1 accuracy is the share of queries whose translation is the most similar candidate (paper, "
-        "section 5 and appendices E and G).",
+        "section 5 and appendices E, F and H).",
         (
             "retrieval",
             "retrieval_change",
@@ -58,7 +58,7 @@ SECTIONS = [
         "random",
         "Random control",
         "Is it the experts that matter? As many other neurons, drawn at random, are given the experts' values (paper, "
-        "section 7 and appendix F).",
+        "section 7 and appendix G).",
         ("table6", "projection_random", "retrieval_random"),
     ),
     Section(
