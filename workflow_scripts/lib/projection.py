@@ -16,7 +16,8 @@ def project(
         embeddings: Finite, [points, d].
         neighbours: Size of a point's neighbourhood, itself included.
         min_distance: Least distance of points in the plane that UMAP aims at.
-        seed: Of the layout; equal input and seed give equal coordinates on one machine.
+        seed: Of the layout; equal input and seed give equal coordinates on one machine (with `components`, at one
+            number of threads of its linear algebra).
         components: Reduce the embeddings to so many components (`principal_components`) first; None: do not.
 
     Returns:
