@@ -122,31 +122,14 @@ def experts_and_randoms(model, targets=None):
     return [*PLAN.experts_of(model, targets), *PLAN.randoms_of(model, targets)]
 
 
-def figure_conditions(figure, first=False):
-    """The models and changed conditions that a figure shows; of the random control all draws or the first."""
-    contents = PLAN.contents(figure)
-    for model in contents.models:
-        if contents.units == "random":
-            yield model, PLAN.randoms_of(model, contents.targets, first)
-        else:
-            yield model, PLAN.experts_of(model, contents.targets)
-
-
 def figure_metrics(name, figure, base=True):
     """Metric CSVs that a figure shows."""
+    contents = PLAN.contents(figure)
+    changed = PLAN.randoms_of if contents.units == "random" else PLAN.experts_of
     return [
         metric(name, ALIGNMENT, condition).format(model=model)
-        for model, conditions in figure_conditions(figure)
-        for condition in [*([BASE] if base else []), *conditions]
-    ]
-
-
-def figure_projections(wildcards):
-    """Projections that a figure shows."""
-    return [
-        f"<results>/projections/{model}/{condition}.parquet"
-        for model, conditions in figure_conditions(wildcards.figure, first=True)
-        for condition in conditions
+        for model in contents.models
+        for condition in [*([BASE] if base else []), *changed(model, contents.targets)]
     ]
 
 
@@ -188,11 +171,7 @@ def measured():
         "retrieval": [(model, BASE) for model in models] + changed,
         "generation": swept,
         "perplexity": swept,
-        "projection": [
-            (model, condition)
-            for model in models
-            for condition in [*PLAN.experts_of(model), *PLAN.randoms_of(model, first=True)]
-        ],
+        "projection": [(model,) for model in models],
     }
     return {stage: ["/".join([stage, *job]) for job in of_stage] for stage, of_stage in jobs.items() if of_stage}
 

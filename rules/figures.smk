@@ -44,7 +44,9 @@ rule figure_sweep:
 
 rule figure_projection:
     input:
-        projections=figure_projections,
+        projections=lambda wildcards: expand(
+            "<results>/projections/{model}.parquet", model=PLAN.contents(wildcards.figure).models
+        ),
     output:
         **figure("{figure}"),
     log:

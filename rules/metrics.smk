@@ -129,19 +129,22 @@ rule examples:
         " --texts {input.texts:q} --condition {input.condition:q} --examples {output.examples:q} 2> {log:q}"
 
 
-rule projection:
+rule projections:
     input:
         base=f"<results>/embeddings/{{model}}/{BASE}/{ALIGNMENT}.h5",
-        intervened=f"<results>/embeddings/{{model}}/{{condition}}/{ALIGNMENT}.h5",
-        condition="<results>/conditions/{model}/{condition}.json",
+        intervened=lambda wildcards: [
+            f"<results>/embeddings/{wildcards.model}/{condition}/{ALIGNMENT}.h5"
+            for condition in PLAN.projected(wildcards.model)
+        ],
+        conditions=lambda wildcards: [
+            f"<results>/conditions/{wildcards.model}/{condition}.json" for condition in PLAN.projected(wildcards.model)
+        ],
     output:
-        projection="<results>/projections/{model}/{condition}.parquet",
+        projections="<results>/projections/{model}.parquet",
     log:
-        "<logs>/projection/{model}/{condition}.log",
+        "<logs>/projection/{model}.log",
     benchmark:
-        "<benchmarks>/projection/{model}/{condition}.tsv"
-    wildcard_constraints:
-        condition=PLAN.changed_pattern,
+        "<benchmarks>/projection/{model}.tsv"
     conda:
         ENVIRONMENT
     params:
@@ -149,4 +152,5 @@ rule projection:
         code=code("projection"),
     shell:
         "python -m workflow_scripts.projection --spec {params.spec:q} --base {input.base:q}"
-        " --intervened {input.intervened:q} --condition {input.condition:q} --projection {output.projection:q} 2> {log:q}"
+        " --intervened {input.intervened:q} --conditions {input.conditions:q} --projections {output.projections:q}"
+        " 2> {log:q}"

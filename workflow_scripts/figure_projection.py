@@ -85,9 +85,11 @@ def positions(projections: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """
     wanted = pd.concat([panel_clouds(panel, spec) for panel in spec.panels], ignore_index=True)
     key = [column for column in wanted.columns if column != "seen"]
-    clouds = projections.drop_duplicates(["file", *key])
-    wanted = wanted.assign(file=select(clouds, wanted[key], "projections")["file"].to_numpy())
-    return wanted.merge(projections, how="left", on=["file", *key])[[*COLUMNS[:-3], "seen", *COLUMNS[-3:]]]
+    clouds = projections.drop_duplicates(["file", "condition", *key])
+    found = select(clouds, wanted[key], "projections")
+    wanted = wanted.assign(file=found["file"].to_numpy(), condition=found["condition"].to_numpy())
+    shown = wanted.merge(projections, how="left", on=["file", "condition", *key])
+    return shown[[*COLUMNS[:-3], "seen", *COLUMNS[-3:]]]
 
 
 def panel_clouds(panel: Panel, spec: Spec) -> pd.DataFrame:
@@ -275,7 +277,7 @@ def main(command: list[str] | None = None) -> None:
     spec, files = stage.arguments(
         Spec,
         __doc__,
-        inputs={"projections...": "UMAP of the spaces before and after an intervention, one parquet a condition"},
+        inputs={"projections...": "UMAP of the spaces before and after interventions, one parquet a model"},
         outputs=figures.OUTPUTS,
         command=command,
     )

@@ -1,4 +1,7 @@
-"""Project sentence embeddings before and after an intervention to the plane, both in one UMAP (paper, section 4)."""
+"""Project sentence embeddings before and after each intervention to the plane, both in one UMAP (paper, section 4).
+
+All interventions on a model in one job, since UMAP's code takes half a minute to compile before it projects anything.
+"""
 
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from workflow_scripts.lib.conditions import Condition, read_condition
 from workflow_scripts.lib.embedding_files import read_aligned, read_part
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import written_whole
+from workflow_scripts.lib.progress import Progress
 from workflow_scripts.lib.projection import project
 
 CONDITION_COLUMNS = ["model", "condition", "target", "pooling", "units", "k", "seed"]
@@ -38,16 +42,22 @@ def main(command: list[str] | None = None) -> None:
         __doc__,
         inputs={
             "base": "embeddings by the unintervened model (HDF5)",
-            "intervened": "embeddings under the condition (HDF5)",
-            "condition": "the condition (JSON)",
+            "intervened...": "embeddings under each condition (HDF5)",
+            "conditions...": "the conditions, in the same order (JSON)",
         },
-        outputs={"projection": "coordinates of every sentence before and after the intervention (parquet)"},
+        outputs={"projections": "coordinates of every sentence before and after each intervention (parquet)"},
         command=command,
     )
-    ids, embeddings = read_both(files.base, files.intervened, spec.languages, spec.sentences)
-    points = embeddings.reshape(-1, embeddings.shape[-1])
-    plane = project(points, spec.neighbours, spec.min_distance, spec.seed, spec.components)
-    write_projection(files.projection, read_condition(files.condition), spec.languages, ids, plane)
+    frames = []
+    with Progress("projecting", total=len(files.conditions), unit="condition") as progress:
+        for intervened, condition in zip(files.intervened, map(read_condition, files.conditions), strict=True):
+            ids, embeddings = read_both(files.base, intervened, spec.languages, spec.sentences)
+            points = embeddings.reshape(-1, embeddings.shape[-1])
+            plane = project(points, spec.neighbours, spec.min_distance, spec.seed, spec.components)
+            frames.append(as_frame(condition, spec.languages, ids, plane))
+            progress.advance()
+    with written_whole(files.projections) as beside:
+        pd.concat(frames, ignore_index=True).to_parquet(beside, index=False)
 
 
 def read_both(
@@ -64,15 +74,13 @@ def read_both(
     return ids[:sentences], np.stack([read_aligned(path, languages)[:, :sentences] for path in (base, intervened)])
 
 
-def write_projection(path: Path, condition: Condition, languages: list[str], ids: list[str], plane: np.ndarray) -> None:
-    """Write coordinates [pre and post * languages * sentences, 2] as parquet, one sentence in one space a row."""
+def as_frame(condition: Condition, languages: list[str], ids: list[str], plane: np.ndarray) -> pd.DataFrame:
+    """Coordinates [pre and post * languages * sentences, 2] with what they are of, one sentence in one space a row."""
     points = pd.MultiIndex.from_product([["pre", "post"], languages, ids], names=["space", "language", "id"])
     frame = points.to_frame(index=False).assign(x=plane[:, 0], y=plane[:, 1])
     leading = {name: value for name, value in condition.columns().items() if name in CONDITION_COLUMNS}
     # Experts have no seed: the column is empty then, and still one of integers.
-    frame = frame.assign(**leading)[COLUMNS].astype({"seed": "Int64"})
-    with written_whole(path) as beside:
-        frame.to_parquet(beside, index=False)
+    return frame.assign(**leading)[COLUMNS].astype({"seed": "Int64"})
 
 
 if __name__ == "__main__":

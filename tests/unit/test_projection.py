@@ -47,11 +47,13 @@ def files(tmp_path):
     return tmp_path
 
 
-def run(files, condition="es", **changed):
+def run(files, *conditions, **changed):
     spec = {"dataset": "devtest", "languages": LANGUAGES, "neighbours": 5, "seed": 0, **changed}
-    inputs = {"base": "base.h5", "intervened": "es.h5", "condition": f"{condition}.json"}
-    options = [f"--{name}={files / path}" for name, path in {**inputs, "projection": "es.parquet"}.items()]
-    projection.main(["--spec", canonical_json(spec), *options])
+    conditions = conditions or ("es",)
+    options = ["--base", files / "base.h5", "--projections", files / "es.parquet"]
+    options += ["--intervened", *(files / "es.h5" for _ in conditions)]
+    options += ["--conditions", *(files / f"{condition}.json" for condition in conditions)]
+    projection.main(["--spec", canonical_json(spec), *map(str, options)])
     return files / "es.parquet"
 
 
@@ -65,6 +67,13 @@ def test_every_sentence_has_its_place_before_and_after(files):
     assert said == [["tiny", "es-k1", "es", "max", "expert", 1]]
     assert table["seed"].isna().all() and table["seed"].dtype == "Int64"
     assert set(pd.read_parquet(run(files, "random"))["seed"]) == {2}
+
+
+def test_every_condition_is_projected_as_if_alone(files):
+    both = pd.read_parquet(run(files, "es", "random"))
+    for condition, units in (("es", "expert"), ("random", "random")):
+        alone = pd.read_parquet(run(files, condition))
+        pd.testing.assert_frame_equal(both[both["units"] == units].reset_index(drop=True), alone)
 
 
 def test_places_are_those_of_one_fit_to_both_spaces(files):

@@ -139,6 +139,10 @@ class Plan:
             for slug in self.random(model, target, pooling)[: 1 if first else None]
         ]
 
+    def projected(self, model: str) -> list[str]:
+        """Slugs of the conditions whose space is projected: experts, and one draw of each random control."""
+        return [*self.experts_of(model), *self.randoms_of(model, first=True)]
+
     def sweep(self, target: str, pooling: str) -> list[str]:
         """Slugs of the conditions of a sweep over the number of experts; none is the unintervened model."""
         ks = self.config.sweep.ks
