@@ -53,17 +53,17 @@ def as_table(decided: pd.DataFrame, spec: Spec) -> tables.Table:
         [
             tables.Cell(row.section),
             paragraph(row.statement, "5cm"),
+            tables.Cell(row.holds, gray=row.holds == "undefined"),
             tables.Cell(labels.get(row.model, row.model)),
             *tables.pooling_cells(row.pooling, spec.poolings),
             paragraph(row.measured, "4cm"),
             paragraph(row.paper, "3cm"),
-            tables.Cell(row.holds, gray=row.holds == "undefined"),
         ]
         for row in decided.itertuples()
     ]
-    columns = ["Section", "Claim", "Model", "Measured", "The paper", "Holds"]
+    columns = ["Section", "Claim", "Holds", "Model", "Measured", "The paper"]
     headers = [tables.Column(text) for text in columns]
-    headers[3:3] = tables.pooling_columns(spec.poolings)
+    headers[4:4] = tables.pooling_columns(spec.poolings)
     return tables.Table(
         title="The paper's claims",
         caption=caption(decided, spec),

@@ -1,6 +1,8 @@
 """Put every number of the study's tables beside the paper's, and say whether the paper's claim about it holds."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from pydantic import Field
@@ -9,6 +11,7 @@ from workflow_scripts.lib import stage, tables
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.replication import LAYOUTS, MAIN_STATISTICS, PUBLISHED_IN, Model, compare, laid_out
 
+DECIMALS = {"table7": 3}  # as published; two elsewhere
 TRANSLATED = "to_english"  # the paper's direction in Table 7
 
 
@@ -77,36 +80,50 @@ def comparison(ours: dict[str, pd.DataFrame], papers: dict[str, pd.DataFrame], s
 
 
 def as_table(compared: pd.DataFrame, spec: Spec) -> tables.Table:
-    """A row for each table, model and pooling: how near its cells are, and how many claims hold."""
+    """A row for each cell of the paper's tables: measured, published, and whether what the paper says of it holds."""
     labels = {model.name: model.label for model in spec.models}
-    rows = []
-    for (name, model, pooling), cells in compared.groupby(["table", "model", "pooling"], sort=False):
-        main = cells[cells["statistic"].isin(MAIN_STATISTICS)]
-        rows.append(
-            [
-                tables.Cell(f"{name.removeprefix('table')}: {LAYOUTS[name].title}"),
-                tables.Cell(labels[model]),
-                *tables.pooling_cells(pooling, spec.poolings),
-                tables.Cell(str(len(main)), value=len(main)),
-                tables.number_cell(main["difference"].abs().mean()),
-                _share(*_held(main)),
-                _share(*_held_in_the_paper(main)),
-            ]
-        )
-    headers = [tables.Column("Table"), tables.Column("Model"), *tables.pooling_columns(spec.poolings)]
+    cells = compared[compared["statistic"].isin(MAIN_STATISTICS)]
+    rows = [
+        [
+            tables.Cell(row.table.removeprefix("table")),
+            tables.Cell(labels[row.model]),
+            *tables.pooling_cells(row.pooling, spec.poolings),
+            tables.Cell(row.cell.split(", ", 1)[1].removesuffix(f", {row.statistic}")),
+            _number(row.measured, row.table),
+            _published(row),
+            _number(row.difference, row.table),
+            tables.Cell(row.claim, gray=row.holds == "undefined"),
+            tables.Cell(row.holds, gray=row.holds == "undefined"),
+            tables.Cell(row.holds_published),
+        ]
+        for row in cells.fillna({"claim": "", "holds": "", "holds_published": ""}).itertuples()
+    ]
+    headers = ["Table", "Model", *(column.text for column in tables.pooling_columns(spec.poolings)), "Cell"]
     return tables.Table(
-        title="The paper's tables replicated",
-        caption=caption(spec),
+        title="Every cell beside the paper's",
+        caption=caption(cells, spec),
         columns=[
-            *headers,
-            tables.Column("Cells"),
-            tables.Column("Mean distance to the paper"),
-            tables.Column("here", group="Claims that hold"),
-            tables.Column("in the paper", group="Claims that hold"),
+            *map(tables.Column, headers),
+            *(tables.Column(text) for text in ("Measured", "Published", "Difference", "Claim")),
+            *(tables.Column(text, group="Holds") for text in ("here", "in the paper")),
         ],
         rows=rows,
         labels=len(headers),
+        gray_means="the measurement leaves the claim undefined",
     )
+
+
+def _number(value: float, table: str) -> tables.Cell:
+    text = "–" if math.isnan(value) else tables.number(value, DECIMALS.get(table, 2))
+    return tables.Cell(text, value=value)
+
+
+def _published(row: Any) -> tables.Cell:
+    """The paper's number for the same model; else the range over its models, which sorts by its middle."""
+    if not math.isnan(row.published):
+        return _number(row.published, row.table)
+    low, high = (_number(value, row.table).text for value in (row.published_low, row.published_high))
+    return tables.Cell(low if low == high else f"{low} to {high}", value=(row.published_low + row.published_high) / 2)
 
 
 def _held(cells: pd.DataFrame) -> tuple[int, int]:
@@ -120,28 +137,25 @@ def _held_in_the_paper(cells: pd.DataFrame) -> tuple[int, int]:
     for verdict in cells["holds_published"]:
         if verdict in ("yes", "no"):
             held, of = held + (verdict == "yes"), of + 1
-        elif " of " in verdict:
+        elif " of " in str(verdict):
             yes, decided = map(int, verdict.split(" of "))
             held, of = held + yes, of + decided
     return held, of
 
 
-def _share(held: int, of: int) -> tables.Cell:
-    return tables.Cell(f"{held} of {of}" if of else "–", value=held / of if of else None)
-
-
-def caption(spec: Spec) -> str:
+def caption(cells: pd.DataFrame, spec: Spec) -> str:
     """What the table shows and how it was computed."""
-    own = any(model.published for model in spec.models)
     others = any(model.published is None for model in spec.models)
-    missing = "NA where the model is none of the paper's" if others else ""
-    summed = "summed over the paper's models where the model is none of them" if others else ""
+    beside = ", where the model is none of the paper's as the range over those" if others else ""
+    summed = ", counted over the paper's models" if others else ""
+    (here, of_here), (there, of_there) = _held(cells), _held_in_the_paper(cells)
+    away = cells["difference"].abs().mean()
+    distance = "" if math.isnan(away) else f" Mean absolute difference: {tables.number(away)}."
     return (
-        f"Cells of the paper's tables measured again (retrieval by {spec.similarity.replace('_', ' ')}): the mean of "
-        f"the absolute differences from the published numbers{f' ({missing})' if missing else ''}, and in how many "
-        "cells the paper's claim about it holds (the sign of a correlation, a change, or that there is none), here and "
-        f"in the published numbers{' of the same model' if own else ''}{f' ({summed})' if summed else ''}. The CSV has "
-        "every cell, its claim, and notes where the paper contradicts itself."
+        f"Every number of the study's tables (retrieval by {spec.similarity.replace('_', ' ')}) beside the published "
+        f"one{beside}, and whether what the paper says of it (a sign, an order or a ratio) holds, here and in the "
+        f"published numbers{summed}: {here} of {of_here} here, {there} of {of_there} there.{distance} The CSV has "
+        "standard errors and intervals too, and notes where the paper contradicts itself."
     )
 
 

@@ -268,39 +268,37 @@ def test_rows_are_in_the_order_of_tables_models_and_poolings_and_each_pooling_is
     rows, outputs = run(tmp_path, study_tables(["mean", "max", "last"]), poolings=["max", "mean"])
     order = list(dict.fromkeys((row["table"], row["model"], row["pooling"]) for row in rows))
     assert order == [(table, model, pooling) for table in PAPER for model in NAMES for pooling in ("max", "mean")]
-    shown = tables.read(outputs["json"]).rows
-    assert [row[2].text for row in shown] == ["max", "mean"] * (len(PAPER) * len(NAMES))
+    shown = [row[2].text for row in tables.read(outputs["json"]).rows]
+    assert set(shown) == {"max", "mean"}
 
 
-def test_the_table_sums_up_the_csv(tmp_path):
+def test_the_table_shows_every_cell_beside_the_papers(tmp_path):
     made = study_tables()
     made["table1"] = shifted(made["table1"], "table1", 0.25)
     made["table7"] = made["table7"].assign(post=0.0)
     rows, outputs = run(tmp_path, made)
     shown = tables.read(outputs["json"])
-    expected = []
-    for table in PAPER:
-        for model in NAMES:
-            main = [
-                row
-                for row in rows
-                if (row["table"], row["model"]) == (table, model) and row["statistic"] in ("mean", "accuracy", "r")
-            ]
-            away = [abs(float(row["difference"])) for row in main if row["difference"]]
-            decided = [row for row in main if row["holds"] in ("yes", "no")]
-            published = [row for row in main if row["holds_published"] in ("yes", "no")]
-            expected.append(
-                [
-                    model.title(),
-                    str(len(main)),
-                    f"{mean(away):.2f}",
-                    f"{sum(row['holds'] == 'yes' for row in decided)} of {len(decided)}",
-                    f"{sum(row['holds_published'] == 'yes' for row in published)} of {len(published)}",
-                ]
-            )
-    assert [[cell.text for cell in row][1:] for row in shown.rows] == expected
-    assert expected[0] == ["Bloom", "8", "0.25", "4 of 4", "4 of 4"]
-    assert len(outputs["markdown"].read_text().splitlines()) == len(expected) + 4
+    main = [row for row in rows if row["statistic"] in ("mean", "accuracy", "r")]
+    assert len(shown.rows) == len(main)
+    for row, cells in zip(main, shown.rows, strict=True):
+        decimals = 3 if row["table"] == "table7" else 2
+        numbers = [f"{float(row[name]):z.{decimals}f}" if row[name] else "–" for name in ("measured", "difference")]
+        assert [cells[0].text, cells[1].text] == [row["table"].removeprefix("table"), row["model"].title()]
+        assert cells[2].text in row["cell"]
+        assert [cells[3].text, cells[5].text] == numbers
+        assert [cell.text for cell in cells[6:]] == [row["claim"], row["holds"], row["holds_published"]]
+    held = sum(row["holds"] == "yes" for row in main)
+    decided = sum(row["holds"] in ("yes", "no") for row in main)
+    assert held < decided
+    assert f"{held} of {decided} here" in shown.caption
+    assert len(outputs["markdown"].read_text().splitlines()) > len(main)
+
+
+def test_the_range_over_the_papers_models_is_shown_where_the_model_is_none_of_them(tmp_path):
+    _, outputs = run(tmp_path, study_tables(), models=[{"name": "bloom", "label": "Small BLOOM"}])
+    shown = {(row[0].text, row[2].text): row for row in tables.read(outputs["json"]).rows}
+    mixed = next(row for (table, cell), row in shown.items() if table == "3" and "mixed" in cell)
+    assert (mixed[3].text, mixed[4].text, mixed[5].text) == ("0.33", "0.33 to 0.64", "–")
 
 
 def test_equal_tables_give_equal_bytes(tmp_path):

@@ -453,6 +453,15 @@ def test_any_label_leaves_the_latex_with_as_many_columns_and_closed_groups(label
     assert all(mark not in plain.replace(r"\#", "").replace(r"\%", "").replace(r"\_", "") for mark in "#%_~^")
 
 
+def test_a_table_longer_than_a_page_is_broken_over_pages_in_latex():
+    short, long = (made_up_table("a"), made_up_table("a"))
+    long = tables.Table(**{**vars(long), "rows": long.rows * tables.PAGE_ROWS})
+    assert r"\begin{table*}" in tables.as_latex(short, "tab:x")
+    text = tables.as_latex(long, "tab:x")
+    assert r"\begin{longtable}" in text and r"\end{longtable}" in text and "tabular" not in text
+    assert text.index(r"\endhead") < text.index(r"\bottomrule") < text.index(r"\caption")
+
+
 def test_latex_shows_repeated_labels_once_and_groups_with_a_rule():
     lines = tables.as_latex(made_up_table("A_b"), "tab:x").splitlines()
     assert r"\multicolumn{2}{c}{} & \multicolumn{1}{c}{Accuracy} \\" in lines

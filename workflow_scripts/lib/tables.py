@@ -118,6 +118,7 @@ def _markdown(text: str) -> str:
     return "".join("\\" + character if character in "\\|*`<" else character for character in text)
 
 
+PAGE_ROWS = 45  # of LaTeX; a longer table is broken over pages
 LATEX = str.maketrans(
     {character: "\\" + character for character in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"}
@@ -132,25 +133,32 @@ def _latex(shown: Column | Cell) -> str:
 
 
 def as_latex(table: Table, label: str) -> str:
-    """The table as a LaTeX float in the manner of booktabs; a label repeated below itself is shown once."""
+    """The table in the manner of booktabs, a float or, if longer than a page, a longtable.
+
+    A label repeated below itself is shown once.
+    """
     alignment = "l" * table.labels + "c" * (len(table.columns) - table.labels)
     caption = " ".join(sentences(table, "Gray")).translate(LATEX)
-    lines = [
-        r"% Needs \usepackage{booktabs} and \usepackage{xcolor}.",
-        r"\begin{table*}[t]",
-        r"\centering",
-        rf"\begin{{tabular}}{{{alignment}}}",
-        r"\toprule",
-        *_latex_groups(table.columns),
-        _latex_row([_latex(column) for column in table.columns]),
-        r"\midrule",
-        *_latex_body(table),
-        r"\bottomrule",
-        r"\end{tabular}",
-        rf"\caption{{{caption}}}",
-        rf"\label{{{label}}}",
-        r"\end{table*}",
-    ]
+    head = [*_latex_groups(table.columns), _latex_row([_latex(column) for column in table.columns])]
+    named = [rf"\caption{{{caption}}}", rf"\label{{{label}}}"]
+    needs = r"% Needs \usepackage{booktabs} and \usepackage{xcolor}"
+    if len(table.rows) > PAGE_ROWS:
+        lines = [
+            rf"{needs} and \usepackage{{longtable}}.",
+            rf"\begin{{longtable}}{{{alignment}}}",
+            *(r"\toprule", *head, r"\midrule", r"\endhead"),
+            *_latex_body(table),
+            *(r"\bottomrule", *named),
+            r"\end{longtable}",
+        ]
+    else:
+        lines = [
+            f"{needs}.",
+            *(r"\begin{table*}[t]", r"\centering", rf"\begin{{tabular}}{{{alignment}}}"),
+            *(r"\toprule", *head, r"\midrule"),
+            *_latex_body(table),
+            *(r"\bottomrule", r"\end{tabular}", *named, r"\end{table*}"),
+        ]
     return "\n".join(lines) + "\n"
 
 
