@@ -517,7 +517,7 @@ def test_the_stage_writes_a_row_for_each_claim_model_and_pooling(tmp_path):
     assert [[row[place].text for place in (2, 5, 6)] for row in table.rows] == [
         [row["holds"], row["measured"], row["paper"]] for row in rows
     ]
-    assert [row[2].text for row in table.rows[:1]] == ["Aya-8B"]
+    assert [row[3].text for row in table.rows[:1]] == ["Aya-8B"]
     held = sum(row["holds"] == "yes" for row in rows)
     assert f"{held} hold," in outputs["markdown"].read_text()
 
