@@ -10,7 +10,7 @@ demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
 	@echo; cat results/table2.md; echo; echo "Every table and figure on one page: $(CURDIR)/results/report.html"
 
-test: .venv/installed-dev lint
+test: .venv/installed-dev .venv/browser lint
 	$(BIN)/python -m pytest
 
 lint: .venv/installed-dev
@@ -36,6 +36,13 @@ format: .venv/installed-dev
 
 .venv/installed-dev: envs/requirements-dev.txt .venv/installed
 	$(BIN)/python -m pip install --quiet -r envs/requirements-dev.txt
+	touch $@
+
+# The report is opened in a browser by the tests: Debian's Chromium, if there is none yet and this is root's machine. Without
+# one those tests are skipped.
+.venv/browser: | .venv/bin/python
+	@command -v chromium chromium-browser google-chrome > /dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null || \
+		{ apt-get update --quiet=2; DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends chromium; } > /dev/null 2>&1 || true
 	touch $@
 
 # Generated from the config's models: docs/config.md and docs/config.schema.json.

@@ -406,31 +406,10 @@ def test_groups_of_columns_have_a_header_over_them_and_labels_are_headers_of_row
 
 # --- In a browser ---
 
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("needs chromium or google-chrome on PATH")
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    with playwright.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=CHROMIUM)
-        yield running
-        running.close()
-
 
 @pytest.fixture
-def opened(browser, page):
-    """The page in a window, and what the browser said and asked for."""
-    window = browser.new_page(viewport={"width": 1280, "height": 900})
-    said, asked = [], []
-    window.on("console", lambda message: said.append(message.text))
-    window.on("pageerror", lambda error: said.append(str(error)))
-    window.on("request", lambda request: asked.append(request.url))
-    window.goto(page.path.as_uri())
-    yield SimpleNamespace(window=window, said=said, asked=asked)
-    window.close()
+def opened(open_page, page):
+    return open_page(page.path)
 
 
 def test_the_page_opens_from_a_file_shows_every_image_and_asks_for_nothing(opened, results, page):

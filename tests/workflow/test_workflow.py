@@ -112,6 +112,15 @@ def test_the_report_holds_every_table_and_figure(finished):
     assert page.count("<img") >= len(NUMBERS)
 
 
+def test_the_report_opens_in_a_browser_with_every_image_and_no_error(finished, open_page):
+    opened = open_page(finished / "results/report.html")
+    widths = opened.window.evaluate("Array.from(document.querySelectorAll('main img'), image => image.naturalWidth)")
+    assert len(widths) == len(NUMBERS)
+    assert min(widths) > 100
+    assert opened.said == []
+    assert len([url for url in opened.asked if not url.startswith("data:")]) == 1
+
+
 def test_snakemakes_own_report_holds_the_page(study):
     run_snakemake(study, *TINY, "--report", "snakemake.html")
     assert "report.html" in (study / "snakemake.html").read_text()
