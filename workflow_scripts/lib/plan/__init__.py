@@ -1,0 +1,14 @@
+"""The plan of a study: which conditions and files its config asks for, and which slice of it each job depends on.
+
+The rules ask the plan; it knows nothing of Snakemake.
+"""
+
+from workflow_scripts.lib.plan.names import BASE, ConditionName
+from workflow_scripts.lib.plan.shown import ShownSlices
+from workflow_scripts.lib.plan.stages import StageSlices
+
+__all__ = ["BASE", "ConditionName", "Plan"]
+
+
+class Plan(StageSlices, ShownSlices):
+    """The cells of a study's grid and the slices of config they depend on."""

@@ -1,0 +1,230 @@
+"""The grid of a study: the models, conditions, data sets, tables and figures that its config asks for."""
+
+import re
+
+from workflow_scripts.lib.config.study import ROLES, Config, Corpus
+from workflow_scripts.lib.plan.names import (
+    BASE,
+    NUMBERS,
+    ConditionName,
+    FigureContents,
+    FigureName,
+    numbered,
+)
+
+
+class Grid:
+    """What there is in a study."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.study = config.study
+
+    @property
+    def poolings(self) -> list[str]:
+        """Poolings by which experts are found."""
+        return self.config.experts.poolings
+
+    @property
+    def recorded_poolings(self) -> list[str]:
+        """Poolings that are recorded: those of the experts, and the mean if a forced value needs it."""
+        needed = ["mean"] if self.config.intervention.forced_value == "token_mean" else []
+        return list(dict.fromkeys([*self.poolings, *needed]))
+
+    @property
+    def datasets(self) -> list[str]:
+        """Data sets that the study uses, in its roles or to train a model."""
+        roles = [corpus.dataset for corpus in self._corpora()]
+        trained = [self.config.models[name].train for name in self.study.models]
+        used = [name for train in trained if train for name in (train.dataset, train.held_out)]
+        return list(dict.fromkeys([*roles, *used]))
+
+    def models_from(self, source: str) -> list[str]:
+        """Models of the study that come from `hub`, `path`, `gguf` or `train`."""
+        return [name for name in self.study.models if self.config.models[name].source == source]
+
+    def expert(self, model: str, target: str, pooling: str) -> str:
+        """Slug of the condition on a target's experts, with the model's k."""
+        return str(ConditionName(target, "expert", pooling, self.config.models[model].k))
+
+    def random(self, model: str, target: str, pooling: str) -> list[str]:
+        """Slugs of the random control of that condition, one a seed."""
+        k, seeds = self.config.models[model].k, self.config.random_control.seeds
+        return [str(ConditionName(target, "random", pooling, k, seed)) for seed in seeds]
+
+    def experts_of(self, model: str, targets: list[str] | None = None) -> list[str]:
+        """Slugs of all expert conditions of a model."""
+        return [
+            self.expert(model, target, pooling)
+            for pooling in self.poolings
+            for target in (self.study.targets if targets is None else targets)
+        ]
+
+    def randoms_of(self, model: str, targets: list[str] | None = None, first: bool = False) -> list[str]:
+        """Slugs of the random controls of a model's expert conditions: of all seeds, or of the first alone."""
+        return [
+            slug
+            for pooling in self.poolings
+            for target in (self.study.targets if targets is None else targets)
+            for slug in self.random(model, target, pooling)[: 1 if first else None]
+        ]
+
+    def projected(self, model: str) -> list[str]:
+        """Slugs of the conditions whose space is projected: experts, and one draw of each random control."""
+        return [*self.experts_of(model), *self.randoms_of(model, first=True)]
+
+    def sweep(self, target: str, pooling: str) -> list[str]:
+        """Slugs of the conditions of a sweep over the number of experts; none is the unintervened model."""
+        ks = self.config.sweep.ks
+        return [str(ConditionName(target, "expert", pooling, k)) if k else BASE for k in ks]
+
+    @property
+    def sweep_targets(self) -> list[str]:
+        """Targets of the sweep over the number of experts: those that there is text of."""
+        corpus = self._corpus("perplexity")
+        return [] if corpus is None else [target for target in self.study.targets if target in corpus.languages]
+
+    @property
+    def translated(self) -> dict[str, list[str]]:
+        """Data sets of Table 7, with the targets among their languages."""
+        corpora = [self._corpus("translation"), self._corpus("mining")]
+        return {corpus.dataset: corpus.languages for corpus in corpora if corpus is not None and corpus.languages}
+
+    def paraphrase_targets(self, shown: bool | None = None) -> list[str]:
+        """Targets that there are paraphrases of: of Table 3 (the shown one), of Table 5 (the others), or all."""
+        codes = self.study.paraphrase.languages
+        there = [code for code in self.study.targets if code in codes]
+        return [code for code in there if shown is None or (code == self.study.shown_target) == shown]
+
+    @property
+    def tables(self) -> list[int]:
+        """The paper's numbers of the tables that the study has content for."""
+        with_content = {
+            3: self.paraphrase_targets(shown=True),
+            5: self.paraphrase_targets(shown=False),
+            6: self.paraphrase_targets() and self.config.random_control.seeds,
+            7: self.translated,
+        }
+        return [number for number in range(1, 8) if with_content.get(number, True)]
+
+    @property
+    def figures(self) -> list[FigureName]:
+        """The paper's figures for this study, in the paper's order; those beyond its numbers have none."""
+        shown = self.study.shown_target
+        several = [
+            *(FigureName(f"projection/{model}/{target}", "projection") for model, target in self._models_and_targets()),
+            *(
+                FigureName(f"{kind}/{model}", kind)
+                for kind in ("retrieval_other_targets", "retrieval_change_other_targets")
+                for model in (self.study.models if self.other_targets else [])
+            ),
+            *(
+                FigureName(f"{kind}/{model}", kind)
+                for kind in ("projection_random", "retrieval_random")
+                for model in (self.study.models if self.config.random_control.seeds else [])
+            ),
+        ]
+        return [
+            FigureName(f"overview/{shown}", "overview", 1),
+            *([FigureName("sweep", "sweep", 2)] if self.sweep_targets else []),
+            FigureName(f"projection/{shown}", "projection", 3),
+            FigureName(f"retrieval/{shown}", "retrieval", 4),
+            FigureName(f"retrieval_change/{shown}", "retrieval_change", 5),
+            *numbered(several),
+        ]
+
+    @property
+    def other_targets(self) -> list[str]:
+        """Targets but the shown one."""
+        return [target for target in self.study.targets if target != self.study.shown_target]
+
+    def figure(self, number: int) -> str:
+        """Path of the figure of a number."""
+        return next(figure.path for figure in self.figures if figure.number == number)
+
+    def contents(self, figure: str) -> FigureContents:
+        """What the figure of a path shows."""
+        kind, _, name = figure.partition("/")
+        if kind.endswith("_random"):
+            return FigureContents([name], self.study.targets, "random")
+        if kind.endswith("_other_targets"):
+            return FigureContents([name], self.other_targets)
+        model, _, target = name.rpartition("/")
+        return FigureContents([model] if model else self.study.models, [target])
+
+    def embedded_languages(self, condition: str, dataset: str) -> list[str]:
+        """Languages embedded under a condition: of all but the parallel corpus the target alone is compared."""
+        changed = None if condition == BASE else ConditionName.parse(condition).target
+        codes: list[str] = []
+        for role in ("alignment", "paraphrase", "translation", "mining"):
+            if (corpus := self._corpus(role)) is not None and corpus.dataset == dataset:
+                only = role != "alignment" and changed in corpus.languages
+                codes += [changed] if only else corpus.languages
+        return list(dict.fromkeys(codes))
+
+    @property
+    def embedded_datasets(self) -> list[str]:
+        """Data sets that the unintervened model embeds."""
+        roles = ("alignment", "paraphrase", "translation", "mining")
+        corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None and corpus.languages]
+        return list(dict.fromkeys(corpus.dataset for corpus in corpora))
+
+    def datasets_under(self, condition: str) -> list[str]:
+        """Data sets that are embedded under a condition; the control has no retrieval of translations."""
+        name = ConditionName.parse(condition)
+        roles = ["alignment", "paraphrase", *(["translation", "mining"] if name.units == "expert" else [])]
+        corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None]
+        return list(dict.fromkeys(corpus.dataset for corpus in corpora if name.target in corpus.languages))
+
+    def local_files(self, dataset: str) -> list[str]:
+        """Local files that a data set is read from, whether or not they are there."""
+        settings, table = self.config.datasets[dataset], self.config.language_table
+        if settings.source != "local" or self.config.data_root is None:
+            return []
+        codes = dict.fromkeys(code for codes in self._uses(dataset) for code in codes)
+        files = [file for code in codes for file in settings.local_files(code, table[code])]
+        return [f"{self.config.data_root}/{file}" for file in dict.fromkeys(files)]
+
+    # Patterns of wildcards
+
+    @property
+    def changed_pattern(self) -> str:
+        """Regular expression of every condition but the base, at any k and seed."""
+        targets, poolings = "|".join(self.study.targets), "|".join(self.poolings)
+        return rf"({targets})-(expert-({poolings})-k\d+|random-({poolings})-k\d+-s\d+)"
+
+    @property
+    def condition_pattern(self) -> str:
+        """Regular expression of every condition that can be asked for."""
+        return f"{BASE}|{self.changed_pattern}"
+
+    def figure_pattern(self, *kinds: str) -> str:
+        """Regular expression of the paths of all figures of some kinds that can be asked for."""
+        models, targets = ("|".join(map(re.escape, names)) for names in (self.study.models, self.study.targets))
+        of_kind = {"projection": rf"(({models})/)?({targets})"}
+        by_model = dict.fromkeys(NUMBERS, f"({models})")
+        return "|".join(f"{kind}/{({**by_model, **of_kind}).get(kind, f'({targets})')}" for kind in kinds)
+
+    # Data sets in their roles
+
+    def _models_and_targets(self) -> list[tuple[str, str]]:
+        return [(model, target) for model in self.study.models for target in self.study.targets]
+
+    def _corpus(self, role: str) -> Corpus | None:
+        """A role's data set with the languages used of it; where targets alone are used, those among its languages."""
+        corpus = getattr(self.study, role)
+        if corpus is None or role in ("probing", "alignment"):
+            return corpus
+        targets = [code for code in corpus.languages if code in self.study.targets]
+        return corpus.model_copy(update={"languages": targets})
+
+    def _corpora(self) -> list[Corpus]:
+        return [corpus for role in ROLES if (corpus := self._corpus(role)) is not None and corpus.languages]
+
+    def _uses(self, dataset: str) -> list[list[str]]:
+        uses = [corpus.languages for corpus in self._corpora() if corpus.dataset == dataset]
+        for name in self.study.models:
+            train = self.config.models[name].train
+            if train is not None and dataset in (train.dataset, train.held_out):
+                uses.append(train.languages)
+        return uses

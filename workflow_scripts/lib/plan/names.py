@@ -1,0 +1,75 @@
+"""Names: of conditions, which are slugs in file names, and of figures, which have the paper's numbers."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from workflow_scripts.lib.errors import StudyError
+
+BASE = "base"  # the condition that changes nothing
+
+# The paper's numbers of the figures of which there are several: the first number and how many the paper has.
+NUMBERS = {
+    "projection": (6, 15),
+    "retrieval_other_targets": (21, 3),
+    "retrieval_change_other_targets": (24, 3),
+    "projection_random": (27, 3),
+    "retrieval_random": (30, 3),
+}
+
+
+@dataclass(frozen=True)
+class ConditionName:
+    """What the slug of a condition says: `es-expert-max-k100`, `es-random-max-k100-s3`."""
+
+    target: str
+    units: str
+    pooling: str
+    k: int
+    seed: int | None = None
+
+    def __str__(self) -> str:
+        seed = "" if self.seed is None else f"-s{self.seed}"
+        return f"{self.target}-{self.units}-{self.pooling}-k{self.k}{seed}"
+
+    @classmethod
+    def parse(cls, slug: str) -> "ConditionName":
+        """The parts of a slug.
+
+        Raises:
+            StudyError: it is not of that form.
+        """
+        match = re.fullmatch(r"([a-z]+)-(expert|random)-([a-z_]+)-k(\d+)(?:-s(\d+))?", slug)
+        if match is None or (match[2] == "random") != (match[5] is not None):
+            raise StudyError(f"{slug} names no condition; es-expert-max-k100 and es-random-max-k100-s3 do.")
+        return cls(match[1], match[2], match[3], int(match[4]), None if match[5] is None else int(match[5]))
+
+
+@dataclass(frozen=True)
+class FigureName:
+    """A figure of the study: its path under `figures/`, its kind, and its number if the paper has one for it."""
+
+    path: str
+    kind: str
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class FigureContents:
+    """What a figure shows: these models, each under the intervention on these targets, on experts or random units."""
+
+    models: list[str]
+    targets: list[str]
+    units: str = "expert"
+
+
+def numbered(figures: list[FigureName]) -> list[FigureName]:
+    """Figures with the paper's numbers, counted from the first of their kind; those past the last have none."""
+    counted: Counter[str] = Counter()
+    numbered = []
+    for figure in figures:
+        first, count = NUMBERS[figure.kind]
+        place = counted[figure.kind]
+        numbered.append(FigureName(figure.path, figure.kind, first + place if place < count else None))
+        counted[figure.kind] += 1
+    return numbered

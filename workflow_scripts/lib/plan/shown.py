@@ -1,0 +1,239 @@
+"""What each table, figure and the report depends on."""
+
+from typing import Any
+
+from workflow_scripts.lib.plan.grid import Grid
+from workflow_scripts.lib.plan.names import FigureContents, FigureName
+from workflow_scripts.lib.plan.slices import slice_of_config
+
+
+class ShownSlices(Grid):
+    """Slices of the config for the jobs that make what a reader sees."""
+
+    @slice_of_config
+    def table1(self):
+        """What Table 1 shows."""
+        return {
+            **self._shown_models(seen=False),
+            "targets": self.study.targets,
+            "languages": self.study.alignment.languages,
+            "measure": self.config.metrics.shown_distance,
+            "medoid": self.config.metrics.shown_medoid,
+        }
+
+    @slice_of_config
+    def table2(self):
+        """What Table 2 shows."""
+        metrics = self.config.metrics
+        return {
+            **self._shown_models(seen=False),
+            "targets": self.study.targets,
+            "similarity": metrics.shown_similarity,
+            "measure": metrics.shown_distance,
+            "candidates_set": metrics.shown_candidates,
+            "confidence": self.config.correlations.confidence,
+        }
+
+    @slice_of_config
+    def paraphrase_table(self, targets: list[str]):
+        """What Tables 3 and 5 show."""
+        return self._shown_paraphrases(targets)
+
+    @slice_of_config
+    def table4(self):
+        """What Table 4 shows."""
+        roles = {
+            "target": self.study.targets,
+            "probing": self.study.probing.languages,
+            "candidate": self.study.alignment.languages,
+        }
+        table = self.config.language_table
+        return {
+            "models": self._shown_models(seen=True)["models"],
+            "languages": [
+                {
+                    "code": code,
+                    **table[code].model_dump(exclude={"cldr"}),
+                    "roles": [role for role, codes in roles.items() if code in codes],
+                }
+                for code in dict.fromkeys([*self.study.alignment.languages, *self.study.probing.languages])
+            ],
+        }
+
+    @slice_of_config
+    def table6(self):
+        """What Table 6 shows."""
+        targets = self.paraphrase_targets()
+        seeds = self.config.random_control.seeds
+        return {**self._shown_paraphrases(targets), "units": "random", "seeds": seeds}
+
+    @slice_of_config
+    def table7(self):
+        """What Table 7 shows."""
+        roles = {"tatoeba": self._corpus("translation"), "bucc18": self._corpus("mining")}
+        return {
+            **self._shown_models(seen=False),
+            "similarity": self.config.metrics.shown_similarity,
+            "datasets": {
+                corpus.dataset: {"benchmark": benchmark, "targets": corpus.languages}
+                for benchmark, corpus in roles.items()
+                if corpus is not None and corpus.languages
+            },
+            "names": self._names(self.study.targets),
+        }
+
+    @slice_of_config
+    def overview_figure(self, figure: str):
+        """What Figure 1 shows."""
+        return {**self._shown_retrieval(self.contents(figure)), "medoid": self.config.metrics.shown_medoid}
+
+    @slice_of_config
+    def sweep_figure(self):
+        """What Figure 2 shows."""
+        generation = self.config.generation
+        return {
+            **self._shown_models(seen=True),
+            "targets": self.sweep_targets,
+            "ks": sorted(self.config.sweep.ks),
+            "chosen": {name: self.config.models[name].k for name in self.study.models},
+            "names": self._names(self.sweep_targets),
+            "identifier": generation.identifier,
+            "sentences": generation.sentences,
+            "seeds": generation.seeds,
+            "dataset": self.study.perplexity.dataset,
+        }
+
+    @slice_of_config
+    def projection_figure(self, figure: str):
+        """What a figure of projected spaces shows."""
+        contents = self.contents(figure)
+        seed = self.config.random_control.seeds[0] if contents.units == "random" else None
+        settings = self.config.projection.model_dump(exclude={"seed"})
+        return {**self._shown_space(contents), "units": contents.units, "seed": seed, **settings}
+
+    @slice_of_config
+    def retrieval_figure(self, figure: str):
+        """What a figure of retrieval accuracy shows."""
+        contents = self.contents(figure)
+        seeds = self.config.random_control.seeds if contents.units == "random" else []
+        return {**self._shown_retrieval(contents), "units": contents.units, "seeds": seeds}
+
+    @slice_of_config
+    def retrieval_change_figure(self, figure: str):
+        """What a figure of the change of retrieval accuracy shows."""
+        return self._shown_retrieval(self.contents(figure))
+
+    @slice_of_config
+    def replication(self):
+        """What is compared with the published numbers."""
+        metrics = self.config.metrics
+        return {
+            **self._published_models(),
+            "similarity": metrics.shown_similarity,
+            "measure": metrics.shown_distance,
+            "candidates_set": metrics.shown_candidates,
+        }
+
+    @slice_of_config
+    def claims(self):
+        """What the paper's claims are decided on."""
+        metrics = self.config.metrics
+        return {
+            **self._published_models(),
+            "targets": self.study.targets,
+            "shown_target": self.study.shown_target,
+            "languages": self.study.alignment.languages,
+            "similarity": metrics.shown_similarity,
+            "distance": metrics.shown_distance,
+            "medoid": metrics.shown_medoid,
+            "seeds": self.config.random_control.seeds,
+            "ks": sorted(self.config.sweep.ks),
+            "chosen": {name: self.config.models[name].k for name in self.study.models},
+        }
+
+    @slice_of_config
+    def compute(self, stages: list[str]):
+        """What the table of computation shows."""
+        results = self.config.results
+        folders = {"benchmarks": f"{results}/benchmarks", "logs": f"{results}/logs"}
+        return {"models": self._shown_models(seen=False)["models"], "stages": stages, **folders}
+
+    @slice_of_config
+    def report(self):
+        """What each figure of the report is."""
+        return {
+            "figures": [
+                {"kind": figure.kind, "number": figure.number, "subtitle": self._subtitle(figure)}
+                for figure in self.figures
+            ]
+        }
+
+    @slice_of_config
+    def whole(self):
+        """The whole config, as provenance records it."""
+        return {"config": self.config.model_dump(mode="json")}
+
+    def panels(self, models: list[str], targets: list[str]) -> list[dict[str, Any]]:
+        """The columns of a figure: every model with every target, titled by what differs between them."""
+        return [
+            {
+                "model": self._shown_model(model),
+                "target": target,
+                "title": " · ".join(
+                    [
+                        *([self.config.models[model].label] if len(models) > 1 or len(targets) == 1 else []),
+                        *([self.config.language_table[target].name] if len(targets) > 1 else []),
+                    ]
+                ),
+            }
+            for model in models
+            for target in targets
+        ]
+
+    def _subtitle(self, figure: FigureName) -> str:
+        """What tells a figure apart from others of its kind: its models and targets."""
+        if figure.kind == "sweep":
+            return ""
+        contents = self.contents(figure.path)
+        models = ", ".join(self.config.models[model].label for model in contents.models)
+        targets = ", ".join(self.config.language_table[target].name for target in contents.targets)
+        return f"{models} · {targets}"
+
+    def _shown_paraphrases(self, targets: list[str]) -> dict[str, Any]:
+        return {
+            **self._shown_models(seen=False),
+            "targets": targets,
+            "similarity": self.config.metrics.shown_similarity,
+            "names": self._names(targets),
+        }
+
+    def _shown_space(self, contents: FigureContents) -> dict[str, Any]:
+        languages = self.study.alignment.languages
+        return {
+            "panels": self.panels(contents.models, contents.targets),
+            "poolings": self.poolings,
+            "languages": languages,
+            "dataset": self.study.alignment.dataset,
+            "names": self._names(languages),
+        }
+
+    def _shown_retrieval(self, contents: FigureContents) -> dict[str, Any]:
+        return {**self._shown_space(contents), "similarity": self.config.metrics.shown_similarity}
+
+    def _published_models(self) -> dict[str, Any]:
+        models = [
+            {**self._shown_model(name), "published": self.config.models[name].published} for name in self.study.models
+        ]
+        return {"models": models, "poolings": self.poolings}
+
+    def _shown_models(self, seen: bool) -> dict[str, Any]:
+        models = [self._shown_model(name, seen) for name in self.study.models]
+        return {"models": models, "poolings": self.poolings}
+
+    def _shown_model(self, name: str, seen: bool = True) -> dict[str, Any]:
+        shown = {"name": name, "label": self.config.models[name].label}
+        known = self.config.models[name].seen
+        return {**shown, "seen": None if known == "all" else known} if seen else shown
+
+    def _names(self, codes: list[str]) -> dict[str, str]:
+        return {code: self.config.language_table[code].name for code in codes}

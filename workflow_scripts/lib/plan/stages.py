@@ -1,0 +1,195 @@
+"""What each stage depends on, up to the metrics."""
+
+from workflow_scripts.lib.plan.grid import Grid
+from workflow_scripts.lib.plan.names import BASE, ConditionName
+from workflow_scripts.lib.plan.slices import slice_of_config
+
+
+class StageSlices(Grid):
+    """Slices of the config for the jobs that make texts, models, caches, conditions and metrics."""
+
+    @slice_of_config
+    def texts(self, dataset: str):
+        """What a data set's parquet depends on."""
+        languages = list(dict.fromkeys(code for codes in self._uses(dataset) for code in codes))
+        table = self.config.language_table
+        settings = self.config.datasets[dataset]
+        return {
+            "name": dataset,
+            "dataset": settings.model_dump(mode="json"),
+            "languages": languages,
+            "table": {code: table[code].model_dump() for code in languages},
+            "data_root": self.config.data_root if settings.source == "local" else None,
+        }
+
+    @slice_of_config
+    def model(self, model: str, directory: str | None):
+        """What a model's manifest depends on."""
+        blank = {"k": 0, "label": "", "seen": "all"}
+        blank |= dict.fromkeys(["published", "tokens_per_batch", "device", "threads"])
+        settings = self.config.models[model]
+        return {
+            "name": model,
+            "model": {**settings.model_dump(mode="json"), **blank},
+            "directory": settings.path if settings.path is not None else directory,
+            "sites": self.config.neurons.sites,
+        }
+
+    @slice_of_config
+    def training(self, model: str):
+        """What a trained model depends on."""
+        train = self.config.models[model].train
+        return {"train": train.model_dump(mode="json"), "part": self.config.datasets[train.dataset].parts[0]}
+
+    @slice_of_config
+    def evaluation(self, model: str):
+        """What the evaluation of a trained model depends on."""
+        train = self.config.models[model].train
+        return {"model": model, "languages": train.languages, "part": self.config.datasets[train.held_out].parts[0]}
+
+    @slice_of_config
+    def gguf(self, model: str):
+        """What an unpacked GGUF model depends on."""
+        settings = self.config.models[model]
+        return {"name": model, "gguf": settings.gguf.model_dump(mode="json"), "dtype": settings.dtype}
+
+    @slice_of_config
+    def activations(self):
+        """What the responses of neurons depend on, beside model and texts."""
+        experts = self.config.experts
+        return {
+            "languages": self.study.probing.languages,
+            "poolings": self.recorded_poolings,
+            "max_tokens": experts.max_tokens,
+            "storage": experts.storage,
+        }
+
+    @slice_of_config
+    def experts(self, pooling: str):
+        """What the ranking of neurons depends on, beside their responses."""
+        return {
+            "languages": self.study.probing.languages,
+            "pooling": pooling,
+            "expertise": self.config.experts.expertise,
+            "token_mean": self.config.intervention.forced_value == "token_mean",
+        }
+
+    @slice_of_config
+    def base_condition(self, model: str):
+        """What the condition that changes nothing depends on."""
+        return {"name": BASE, "model": model}
+
+    @slice_of_config
+    def condition(self, model: str, slug: str):
+        """What a condition depends on, beside the ranking."""
+        name, control = ConditionName.parse(slug), self.config.random_control
+        return {
+            "name": slug,
+            "model": model,
+            "units": name.units,
+            "target": name.target,
+            "pooling": name.pooling,
+            "k": name.k,
+            "seed": name.seed,
+            "selection": self.config.experts.selection,
+            **self.config.intervention.model_dump(),
+            **(control.model_dump(include={"draw", "values"}) if name.units == "random" else {}),
+        }
+
+    @slice_of_config
+    def embeddings(self, condition: str, dataset: str):
+        """What embeddings depend on, beside model, condition and texts."""
+        return {
+            "languages": self.embedded_languages(condition, dataset),
+            "parts": self.config.datasets[dataset].parts,
+            **self.config.embeddings.model_dump(),
+        }
+
+    @slice_of_config
+    def distances(self):
+        """What distances depend on, beside embeddings."""
+        return {"dataset": self.study.alignment.dataset, "languages": self.study.alignment.languages}
+
+    @slice_of_config
+    def retrieval(self):
+        """What retrieval accuracies depend on, beside embeddings."""
+        return {
+            "dataset": self.study.alignment.dataset,
+            "languages": self.study.alignment.languages,
+            "similarities": self.config.metrics.similarities,
+        }
+
+    @slice_of_config
+    def paraphrase(self, condition: str):
+        """What paraphrase retrieval depends on, beside embeddings."""
+        return {
+            "dataset": self.study.paraphrase.dataset,
+            "language": ConditionName.parse(condition).target,
+            "similarities": self.config.metrics.similarities,
+        }
+
+    @slice_of_config
+    def correlations(self, model: str, condition: str):
+        """What correlations depend on, beside distances and retrieval."""
+        candidates = self.study.alignment.languages
+        return {
+            "dataset": self.study.alignment.dataset,
+            "query": ConditionName.parse(condition).target,
+            "candidates": candidates,
+            "seen": self._seen(model),
+            "similarities": self.config.metrics.similarities,
+            "measures": ["pairs", "pairs_centred", "means", "aligned"],
+            **self.config.correlations.model_dump(),
+        }
+
+    @slice_of_config
+    def translation(self, condition: str, dataset: str):
+        """What retrieval of translations depends on, beside embeddings."""
+        return {
+            "dataset": dataset,
+            "task": self.config.datasets[dataset].task,
+            "languages": self.embedded_languages(condition, dataset),
+            "similarities": self.config.metrics.similarities,
+        }
+
+    @slice_of_config
+    def projection(self):
+        """What a projection of the space depends on, beside embeddings."""
+        alignment = self.study.alignment
+        settings = self.config.projection.model_dump()
+        return {"dataset": alignment.dataset, "languages": alignment.languages, **settings}
+
+    @slice_of_config
+    def examples(self, condition: str):
+        """What examples of retrieval depend on, beside embeddings."""
+        return {
+            "dataset": self.study.alignment.dataset,
+            "query": ConditionName.parse(condition).target,
+            "languages": self.study.alignment.languages,
+            "similarity": self.config.metrics.shown_similarity,
+        }
+
+    @slice_of_config
+    def generation(self, target: str, pooling: str):
+        """What generated sentences depend on, beside model and conditions."""
+        settings = self.config.generation.model_dump(exclude={"identifier"})
+        return {"target": target, "pooling": pooling, **settings}
+
+    @slice_of_config
+    def identification(self, target: str):
+        """What the languages of generated sentences depend on, beside the sentences."""
+        return {"identifier": self.config.generation.identifier, "language": target}
+
+    @slice_of_config
+    def perplexity(self, target: str, pooling: str):
+        """What perplexity depends on, beside model, conditions and texts."""
+        return {
+            "target": target,
+            "pooling": pooling,
+            "part": self.config.datasets[self.study.perplexity.dataset].parts[0],
+            **self.config.perplexity.model_dump(),
+        }
+
+    def _seen(self, model: str) -> list[str]:
+        seen, candidates = self.config.models[model].seen, self.study.alignment.languages
+        return [code for code in candidates if seen == "all" or code in seen]
