@@ -26,6 +26,8 @@ def main(command: list[str] | None = None) -> None:
     """Run the stage from its command line."""
     spec, files = stage.arguments(Spec, __doc__, inputs={}, outputs={"texts": "sentences (parquet)"}, command=command)
     texts = limit(read(spec), spec.dataset.sentences)
+    if spec.dataset.task == "mining" and spec.dataset.distractors is not None:
+        texts = limit_distractors(texts, spec.dataset.distractors)
     schema.validate(texts, spec.dataset.task, spec.languages, f"datasets.{spec.name}")
     schema.write(files.texts, texts)
 
@@ -58,6 +60,16 @@ def limit(texts: pd.DataFrame, sentences: int | None) -> pd.DataFrame:
         return texts
     first = texts.groupby(["lang", "part"], sort=False).cumcount() < sentences
     return texts[first | (texts["part"] == "candidates")].reset_index(drop=True)
+
+
+def limit_distractors(texts: pd.DataFrame, distractors: int) -> pd.DataFrame:
+    """All queries and their translations, and of the candidates that translate no query the first so many."""
+    found = texts.merge(
+        texts[texts["part"] == "query"][["lang", "id"]], on=["lang", "id"], how="left", indicator="gold"
+    )
+    distracting = (texts["part"] == "candidates") & (found["gold"] == "left_only").to_numpy()
+    first = distracting.groupby(texts["lang"]).cumsum() <= distractors
+    return texts[~distracting | first].reset_index(drop=True)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,23 @@ def test_flores_is_read_by_its_own_language_codes(read, write):
     assert rows(table, "zh", "sentence")[2] == ("dev-000002", "三。")
 
 
+def test_of_candidates_that_translate_nothing_so_many_are_kept_as_asked_for(read, write):
+    write("bucc2018/de-en.dev.de", "de-1\teins\nde-2\tzwei\nde-3\tdrei\n")
+    write("bucc2018/de-en.dev.en", "en-1\tfour\nen-2\tone\nen-3\tfive\nen-4\tsix\nen-5\ttwo\n")
+    write("bucc2018/de-en.dev.gold", "de-1\ten-2\nde-2\ten-5\n")
+
+    def candidates(**options):
+        table = read("bucc2018", "dev", ["de"], **options)
+        return list(table[table["part"] == "candidates"]["text"])
+
+    assert candidates() == ["four", "one", "five", "six", "two"]
+    assert candidates(distractors=2) == ["four", "one", "five", "two"]
+    assert candidates(distractors=0) == ["one", "two"]
+    assert candidates(distractors=9) == candidates()
+    # A translation of a query that is left out is one that translates nothing.
+    assert candidates(sentences=1, distractors=0) == ["one"]
+
+
 def test_a_limit_keeps_the_first_sentences_under_their_ids(read, write):
     for code in ("en", "de"):
         write(f"own/{code}.txt", "".join(f"{code} {number}\n" for number in range(30)))

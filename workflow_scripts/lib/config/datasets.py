@@ -45,7 +45,11 @@ class DatasetConfig(Section):
     repository: str | None = Field(None, description="hub: owner/name, or a local directory laid out like the hub's.")
     revision: str | None = Field(None, description="hub: commit of the repository, 40 hexadecimal digits.")
     seed: int = Field(0, ge=0, description="cldr: seed of the draw of meanings.")
-    distractors: int = Field(0, ge=0, description="cldr, bucc2018: English sentences that translate no query.")
+    distractors: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description="bucc2018: English sentences that translate no query: so many of them, all where absent; of generated "
+        "ones none.",
+    )
 
     @property
     def task(self) -> Task:

@@ -20,5 +20,7 @@ def read_generated(dataset: DatasetConfig, languages: list[str], table: Mapping[
     if dataset.task == "translation":
         return cldr.translation_pairs(count=dataset.sentences, **common)
     if dataset.task == "mining":
-        return cldr.mining(queries=dataset.sentences, candidates=dataset.sentences + dataset.distractors, **common)
+        return cldr.mining(
+            queries=dataset.sentences, candidates=dataset.sentences + (dataset.distractors or 0), **common
+        )
     return cldr.paragraphs(count=dataset.sentences, **common)
