@@ -149,7 +149,6 @@ def sweeps(name):
     )
 
 
-FORMATS = ["pdf", "png", "csv"]  # of figures
 MODEL_STAGES = ["train_model", "activations", "embeddings", "generation", "perplexity"]
 
 
@@ -190,3 +189,8 @@ def table(name):
 def figure(path):
     """Output files of a figure."""
     return {suffix: f"<results>/figures/{path}.{suffix}" for suffix in ("pdf", "png", "csv", "json")}
+
+
+def figure_of_number(suffix):
+    """A file of the figure that has one of the paper's numbers, as a function of the wildcards."""
+    return lambda wildcards: f"<results>/figures/{PLAN.figure(int(wildcards.number))}.{suffix}"

@@ -104,9 +104,13 @@ rule figure_retrieval_change:
 # The paper's numbers: figure4.pdf is the figure of retrieval for the shown target, and so on.
 rule numbered_figure:
     input:
-        lambda wildcards: [f"<results>/figures/{PLAN.figure(int(wildcards.number))}.{format}" for format in FORMATS],
+        pdf=figure_of_number("pdf"),
+        png=figure_of_number("png"),
+        csv=figure_of_number("csv"),
     output:
-        [f"<results>/figure{{number}}.{format}" for format in FORMATS],
+        pdf="<results>/figure{number}.pdf",
+        png="<results>/figure{number}.png",
+        csv="<results>/figure{number}.csv",
     log:
         "<logs>/figures/figure{number}.log",
     wildcard_constraints:
@@ -114,7 +118,8 @@ rule numbered_figure:
     conda:
         ENVIRONMENT
     shell:
-        "(cp {input[0]:q} {output[0]:q} && cp {input[1]:q} {output[1]:q} && cp {input[2]:q} {output[2]:q}) 2> {log:q}"
+        "(cp {input.pdf:q} {output.pdf:q} && cp {input.png:q} {output.png:q} && cp {input.csv:q} {output.csv:q})"
+        " 2> {log:q}"
 
 
 rule figures:
@@ -123,5 +128,5 @@ rule figures:
         expand(
             "<results>/figure{number}.{format}",
             number=[figure.number for figure in PLAN.figures if figure.number],
-            format=FORMATS,
+            format=["pdf", "png", "csv"],
         ),
