@@ -24,6 +24,7 @@ PACKAGE = Path(workflow.basedir, "workflow_scripts")
 ALIGNMENT = CONFIG.study.alignment.dataset
 PARAPHRASE = CONFIG.study.paraphrase.dataset
 PERPLEXITY = CONFIG.study.perplexity.dataset if CONFIG.study.perplexity else "none"
+MODEL_STAGES = ["train_model", "activations", "embeddings", "generation", "perplexity"]  # which tell what they used
 
 ENVIRONMENT = f"{workflow.basedir}/envs/environment.yaml"
 
@@ -147,9 +148,6 @@ def sweeps(name):
         target=PLAN.sweep_targets,
         pooling=PLAN.poolings,
     )
-
-
-MODEL_STAGES = ["train_model", "activations", "embeddings", "generation", "perplexity"]
 
 
 def measured():

@@ -3,7 +3,7 @@
 
 rule condition:
     input:
-        experts=lambda wildcards: f"<results>/experts/{wildcards.model}/{ConditionName.parse(wildcards.condition).pooling}.h5",
+        experts=ranking,
     output:
         condition="<results>/conditions/{model}/{condition}.json",
     log:
