@@ -124,7 +124,7 @@ def _generate_batch(
                 use_cache=True,
             )
             past = output.past_key_values
-            logits = output.logits[:, -1].float()
+            logits = output.logits[:, -1].to(device).float()  # a spread model has its head on another device
             drawn = sample(logits, numbers[:, step], sampling)
             losses[:, step] = logits.logsumexp(dim=1) - logits.gather(1, drawn[:, None])[:, 0]
             tokens[running, step + 1] = drawn[running]

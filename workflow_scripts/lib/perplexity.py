@@ -117,10 +117,10 @@ def token_losses(model: LanguageModel, batch: Batch, first: torch.Tensor) -> lis
         labels = batch.token_ids.to(hidden.device)[scored]
         before = hidden[:, :-1][scored[:, 1:]]  # a token is predicted from the position before it
         at_a_time = max(1, LOGIT_BYTES // (4 * model.vocabulary))
-        losses = [
-            torch.nn.functional.cross_entropy(model.logits(states).float(), targets, reduction="none")
-            for states, targets in zip(before.split(at_a_time), labels.split(at_a_time), strict=True)
-        ]
+        losses = []
+        for states, targets in zip(before.split(at_a_time), labels.split(at_a_time), strict=True):
+            logits = model.logits(states).float()  # of a spread model, on another device
+            losses.append(torch.nn.functional.cross_entropy(logits, targets.to(logits.device), reduction="none"))
         return list(torch.cat(losses).cpu().split(scored.sum(dim=1).tolist()))
 
 
