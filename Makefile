@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo test lint format schema pin lock
+.PHONY: demo test bench lint format schema pin lock
 
 demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -12,6 +12,17 @@ demo: .venv/installed
 
 test: .venv/installed-dev .venv/browser lint
 	$(BIN)/python -m pytest
+
+# What this project does beside other tools, measured here: benchmarks/results and the tables of docs/performance.md are written
+# anew. `make bench ONLY="ranking retrieval"` measures these topics. Memory is handled as in the workflow's jobs.
+ONLY ?= $(patsubst benchmarks/bench_%.py,%,$(wildcard benchmarks/bench_*.py))
+bench: export MALLOC_TRIM_THRESHOLD_ = 4000000000
+bench: export MALLOC_MMAP_THRESHOLD_ = 4000000000
+bench: .venv/installed-bench
+	for topic in $(ONLY); do \
+		$(BIN)/python -m pytest -q benchmarks/bench_$$topic.py --benchmark-json=benchmarks/results/$$topic.json || exit 1; \
+	done
+	$(BIN)/python -m benchmarks.document
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
@@ -38,6 +49,11 @@ format: .venv/installed-dev
 	$(BIN)/python -m pip install --quiet -r envs/requirements-dev.txt
 	touch $@
 
+# Without what torch pins by itself, as in the other locks.
+.venv/installed-bench: envs/requirements-bench.txt .venv/installed-dev
+	$(BIN)/python -m pip install --quiet -r envs/requirements-bench.txt
+	touch $@
+
 # The report is opened in a browser by the tests: Debian's Chromium, if there is none yet and this is root's machine. Without
 # one those tests are skipped.
 .venv/browser: | .venv/bin/python
@@ -57,7 +73,7 @@ pin: .venv/installed
 # environment is the same lock: conda brings Python, pip the packages.
 lock: .venv/installed-dev
 	$(BIN)/python -m pip install --quiet uv
-	for set in requirements requirements-dev; do \
+	for set in requirements requirements-dev requirements-bench; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --upgrade \
 			$$(sed 's/^/--no-emit-package /' envs/from-torch.txt) envs/$$set.in -o envs/$$set.txt || exit 1; \
 	done

@@ -1,0 +1,76 @@
+"""Real architectures with random weights, and texts as long as those of FLORES-200; nothing is downloaded."""
+
+from pathlib import Path
+
+import numpy as np
+
+# Sizes of published models; `small` variants keep what matters for a benchmark, like BLOOM's large vocabulary.
+ARCHITECTURES = {
+    "smollm2-135m": (
+        "Llama",
+        dict(
+            vocab_size=49152,
+            hidden_size=576,
+            intermediate_size=1536,
+            num_hidden_layers=30,
+            num_attention_heads=9,
+            num_key_value_heads=3,
+            tie_word_embeddings=True,
+        ),
+    ),
+    "bloom-small": ("Bloom", dict(vocab_size=250880, hidden_size=256, n_layer=6, n_head=8)),
+    "bloom-7b": ("Bloom", dict(vocab_size=250880, hidden_size=4096, n_layer=30, n_head=32)),
+}
+LONGEST = 128  # tokens after which sentences are cut off, as in the study
+
+
+def flores_like_lengths(count: int, seed: int = 0) -> np.ndarray:
+    """Tokens of sentences, int [count]: log-normal like those of FLORES-200 in a multilingual vocabulary, cut off."""
+    drawn = np.random.default_rng(seed).lognormal(np.log(54), 0.4, count)
+    return np.clip(np.rint(drawn), 4, LONGEST).astype(int)
+
+
+def flores_like_texts(count: int, seed: int = 0) -> list[str]:
+    """Texts that the tokenizer of `save_model` makes so many tokens of, each of them other than the rest."""
+    generator = np.random.default_rng(seed)
+    return [
+        " ".join(f"w{word}" for word in generator.integers(0, WORDS, length))
+        for length in flores_like_lengths(count, seed)
+    ]
+
+
+WORDS = 2000  # known to the tokenizer
+
+
+def save_model(name: str, directory: Path) -> None:
+    """Write config, random float32 weights and a tokenizer of a token a word, laid out as on the hub."""
+    import torch
+    import transformers
+
+    family, sizes = ARCHITECTURES[name]
+    config = getattr(transformers, f"{family}Config")(pad_token_id=0, bos_token_id=1, eos_token_id=2, **sizes)
+    torch.manual_seed(0)
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(directory)
+    _word_tokenizer().save_pretrained(directory)
+
+
+def load(directory: Path):
+    """The model as the stages load it (`workflow_scripts.lib.models.LanguageModel`), on the CPU."""
+    from workflow_scripts.lib.config.models import ModelConfig
+    from workflow_scripts.lib.models import load_model
+    from workflow_scripts.model import Spec, describe
+
+    model = ModelConfig(label="", path=str(directory), k=0)
+    return load_model(describe(Spec(name="random", model=model, directory=str(directory), sites="mlp")), "cpu")
+
+
+def _word_tokenizer():
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3} | {f"w{word}": 4 + word for word in range(WORDS)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
+    )
