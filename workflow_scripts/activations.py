@@ -7,25 +7,18 @@ is missing.
 from typing import Literal
 
 import h5py
-import numpy as np
-import torch
 from pydantic import Field
 
 from workflow_scripts.lib import stage
-from workflow_scripts.lib.activation_files import CHUNK, copy_language, create_language, write_rows
-from workflow_scripts.lib.batching import Batch, batches, encode, run_halving
+from workflow_scripts.lib.activation_files import copy_language
 from workflow_scripts.lib.cells import CellStore
 from workflow_scripts.lib.devices import take_device
+from workflow_scripts.lib.extraction import record
 from workflow_scripts.lib.files import content_hash, written_whole
 from workflow_scripts.lib.manifests import read_manifest
 from workflow_scripts.lib.models import LanguageModel, load_model
-from workflow_scripts.lib.progress import Progress
-from workflow_scripts.lib.responses import ResponseRecorder
 from workflow_scripts.lib.texts.schema import read_part
 from workflow_scripts.lib.usage import measured
-
-# Responses gathered before they are written: large enough that batches of like lengths can be formed.
-BLOCK_BYTES = 2**28
 
 
 class Spec(stage.Spec):
@@ -71,40 +64,12 @@ def main(command: list[str] | None = None) -> None:
             def compute(cell: h5py.File, texts: list[str] = texts, language: str = language) -> None:
                 nonlocal model
                 model = model or load_model(manifest, device)
-                record(cell, model, texts, spec, files.tokens_per_batch, f"responses to {language}")
+                settings = spec.poolings, spec.max_tokens, spec.storage, files.tokens_per_batch
+                record(cell, model, texts, *settings, f"responses to {language}")
 
             copy_language(usage.cell(store, key, compute), out, language)
         out.attrs["sites"] = manifest.model_dump_json(include={"sites"})
         out.attrs["model"] = manifest.identity
-
-
-def record(
-    cell: h5py.File, model: LanguageModel, texts: list[str], spec: Spec, tokens_per_batch: int, what: str
-) -> None:
-    """Write the responses to `texts` and their token counts; memory does not grow with the number of texts."""
-    manifest = model.manifest
-    token_ids = encode(model.tokenizer, texts, min(spec.max_tokens, model.max_tokens or spec.max_tokens))
-    datasets = create_language(cell, spec.poolings, len(texts), manifest.neurons, spec.storage)
-    cell.create_dataset("tokens", data=np.array([len(ids) for ids in token_ids], dtype=np.int32))
-    rows = max(1, BLOCK_BYTES // (4 * manifest.neurons * len(spec.poolings) * CHUNK[0])) * CHUNK[0]
-    with (
-        Progress(what, total=len(texts), unit="sentence") as progress,
-        ResponseRecorder(model, manifest.sites, spec.poolings) as recorder,
-    ):
-        for start in range(0, len(texts), rows):
-            part = token_ids[start : start + rows]
-            block = {name: np.empty((len(part), manifest.neurons), dtype=np.float32) for name in spec.poolings}
-
-            def forward(batch: Batch, block: dict[str, np.ndarray] = block) -> None:
-                with torch.inference_mode():
-                    for name, responses in recorder.forward(batch).items():
-                        block[name][batch.rows] = responses.cpu().numpy()
-                progress.advance(len(batch.rows), tokens=batch.tokens)
-
-            for batch in batches(part, tokens_per_batch, model.pad_id):
-                run_halving(forward, batch)
-            with progress.paused():
-                write_rows(datasets, start, block)
 
 
 if __name__ == "__main__":

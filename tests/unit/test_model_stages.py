@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from workflow_scripts import activations, embeddings, experts
+from workflow_scripts.lib import extraction
 from workflow_scripts.lib.activation_files import read_neurons, read_token_counts
 from workflow_scripts.lib.batching import batches, encode
 from workflow_scripts.lib.conditions import Condition, Site, write_condition
@@ -61,8 +62,8 @@ def record(folder, languages=("en", "de", "ja"), **changes):
 
 def test_recorded_responses_are_those_of_one_sentence_at_a_time(study, monkeypatch):
     model, folder = study
-    monkeypatch.setattr(activations, "BLOCK_BYTES", 1)  # as many blocks as there can be
-    monkeypatch.setattr(activations, "CHUNK", (2, 16))
+    monkeypatch.setattr(extraction, "BLOCK_BYTES", 1)  # as many blocks as there can be
+    monkeypatch.setattr(extraction, "CHUNK", (2, 16))
     record(folder)
     for pooling in ("max", "mean"):
         found, groups = read_neurons(folder / "activations.h5", pooling, ["en", "ja"], 0, model.manifest.neurons)
