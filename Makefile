@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo test bench lint format schema pin lock
+.PHONY: demo test bench bench-gpu lint format schema pin lock
 
 demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -23,6 +23,11 @@ bench: .venv/installed-bench
 		$(BIN)/python -m pytest -q benchmarks/bench_$$topic.py --benchmark-json=benchmarks/results/$$topic.json || exit 1; \
 	done
 	$(BIN)/python -m benchmarks.document
+
+# On a machine with a GPU; needs only torch, transformers, numpy and h5py, so it also runs in an environment that has these:
+# `make bench-gpu BIN=/path/to/bin`.
+bench-gpu: $(if $(filter .venv/bin,$(BIN)),.venv/installed)
+	$(BIN)/python -m benchmarks.gpu
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -3,16 +3,18 @@
 import math
 from collections.abc import Callable, Sequence
 from time import perf_counter
-
-from pytest_benchmark.fixture import BenchmarkFixture
+from typing import TYPE_CHECKING
 
 from benchmarks.memory import peak_bytes
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
 
 
 class Growth:
     """Measures a value at several sizes; each call records one growth, so a benchmark makes one call."""
 
-    def __init__(self, benchmark: BenchmarkFixture):
+    def __init__(self, benchmark: "BenchmarkFixture"):
         self._benchmark = benchmark
 
     def of_time(

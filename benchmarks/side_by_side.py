@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import TypeVar
-
-from pytest_benchmark.fixture import BenchmarkFixture
+from typing import TYPE_CHECKING, TypeVar
 
 from benchmarks import records
 from benchmarks.memory import peak_bytes
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
 
 Ours = TypeVar("Ours")
 Peer = TypeVar("Peer")
@@ -16,7 +17,7 @@ Peer = TypeVar("Peer")
 class SideBySide:
     """Compares time, or peak memory; each call records one comparison, so a benchmark makes one call."""
 
-    def __init__(self, benchmark: BenchmarkFixture):
+    def __init__(self, benchmark: "BenchmarkFixture"):
         self._benchmark = benchmark
 
     def time(

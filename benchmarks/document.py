@@ -1,0 +1,198 @@
+"""Write the tables of docs/performance.md anew, from `benchmarks/results`.
+
+    python -m benchmarks.document
+
+Each stands between two comments, `<!-- table: NAME -->` and `<!-- end -->`; what is around them is written by hand.
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.study import PUBLISHED_HOURS, paper_study
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs/performance.md"
+RESULTS = ROOT / "benchmarks/results"
+GPU = "gpu"  # the results file of `make bench-gpu`, which stands apart
+# Share of a card's peak that is assumed where its rates were not measured, and the peak of an H200 in bfloat16.
+ASSUMED_SHARE = 0.4
+H200_FLOP_PER_SECOND = 989e12
+
+
+def document(page: str, results: dict[str, dict[str, Any]]) -> str:
+    """The page with every table made anew from results by topic."""
+    cpu = [record for topic in sorted(results) if topic != GPU for record in results[topic]["benchmarks"]]
+    tables: dict[str, Callable[[], str]] = {
+        "machine": lambda: _machines({topic: held for topic, held in results.items() if topic != GPU}),
+        "ratios": lambda: _ratios(cpu),
+        "limits": lambda: _limits(cpu),
+        "rates": lambda: _rates(cpu),
+        "growth": lambda: _growth(cpu),
+        "gpu": lambda: _gpu(results.get(GPU)),
+        "study": _study,
+    }
+    return re.sub(
+        r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)",
+        lambda found: f"{found[1]}\n{tables[found[2]]()}\n{found[3]}",
+        page,
+        flags=re.DOTALL,
+    )
+
+
+def read_results() -> dict[str, dict[str, Any]]:
+    """What was measured, by topic."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
+
+
+def _machines(results: dict[str, dict[str, Any]]) -> str:
+    described: dict[str, list[str]] = {}
+    for topic, held in results.items():
+        machine = dict(held["machine_info"])
+        place = (
+            f"{machine.pop('cores')} cores of {machine.pop('processor')}, {machine.pop('memory_gib'):.0f} GiB, "
+            f"{machine.pop('system')}"
+        )
+        versions = ", ".join(f"{name} {version}" for name, version in machine.items() if version)
+        described.setdefault(f"{place}; {versions}", []).append(topic)
+    if len(described) == 1:
+        return f"{next(iter(described))}."
+    return "\n".join(f"- {', '.join(topics)}: {machine}." for machine, topics in described.items())
+
+
+def _ratios(records: Sequence[dict[str, Any]]) -> str:
+    rows = [
+        (
+            record["what"],
+            record["beside"],
+            record["quantity"],
+            _value(record["ours"], record["unit"]),
+            _value(record["peer"], record["unit"]),
+            f"**{_number(record['ratio'])}×**" + _spread(record),
+            f"{record['target']:.3g}×" + ("" if record["reached"] else ", missed"),
+        )
+        for record in _of_kind(records, "ratio")
+    ]
+    return _table(("what", "beside", "of", "ours", "theirs", "ratio", "aim"), rows) + _notes(records, "ratio")
+
+
+def _limits(records: Sequence[dict[str, Any]]) -> str:
+    rows = [
+        (
+            record["what"],
+            _value(record["value"], record["unit"]),
+            _value(record["bound"], record["unit"]) + ("" if record["reached"] else ", missed"),
+        )
+        for record in _of_kind(records, "limit")
+    ]
+    return _table(("what", "measured", "aim: at most"), rows) + _notes(records, "limit")
+
+
+def _rates(records: Sequence[dict[str, Any]]) -> str:
+    roofs = {record["unit"]: record["per_second"] for record in _of_kind(records, "roof")}
+    rows = [
+        (record["what"], f"{_number(record['per_second'])} {record['unit']}/s", "", "")
+        for record in _of_kind(records, "roof")
+    ]
+    for record in _of_kind(records, "rate"):
+        bounds = {"FLOP": record["flop_per_second"], "B": record["bytes_per_second"]}
+        rows.append(
+            (
+                record["what"],
+                f"{_number(record['per_second'])} {record['unit']}/s",
+                *(f"{value / roofs[unit]:.0%}" if value and unit in roofs else "" for unit, value in bounds.items()),
+            )
+        )
+    return _table(("what", "rate", "of the matrix product", "of the copy"), rows)
+
+
+def _growth(records: Sequence[dict[str, Any]]) -> str:
+    rows = [
+        (
+            record["what"],
+            record["against"],
+            ", ".join(f"{point['size']:,}: {_value(point['value'], record['unit'])}" for point in record["points"]),
+            f"{record['exponent']:.2f}",
+        )
+        for record in _of_kind(records, "growth")
+    ]
+    return _table(("what", "against", "measured", "exponent"), rows)
+
+
+def _gpu(held: dict[str, Any] | None) -> str:
+    if held is None:
+        return "Not measured yet: no card was at hand."
+    records = held["benchmarks"]
+    device = ", ".join(f"{value}" for value in held["machine_info"].values() if value)
+    parts = [f"{device}.", _ratios(records), _limits(records), _rates(records)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _study() -> str:
+    rows = []
+    for work in paper_study():
+        hours = work.flop / (ASSUMED_SHARE * H200_FLOP_PER_SECOND) / 3600
+        rows.append(
+            (
+                work.model,
+                work.stage,
+                f"{work.sequences:,.0f}",
+                f"{work.tokens:.2g}",
+                f"{work.flop:.2g}",
+                f"{hours:.1f}" if hours >= 0.05 else "< 0.1",
+            )
+        )
+    for model, published in PUBLISHED_HOURS.items():
+        done = sum(work.flop for work in paper_study() if work.model == model)
+        hours = done / (ASSUMED_SHARE * H200_FLOP_PER_SECOND) / 3600
+        rows.append(
+            (f"**{model}**", f"all; the paper took {published} h of an A100", "", "", f"{done:.2g}", f"{hours:.1f}")
+        )
+    return _table(("model", "stage", "sequences", "tokens", "FLOP", f"hours at {ASSUMED_SHARE:.0%} of the peak"), rows)
+
+
+def _of_kind(records: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [record for record in records if record.get("kind") == kind]
+
+
+def _notes(records: Sequence[dict[str, Any]], kind: str) -> str:
+    notes = [f"- {record['what']}: {record['note']}" for record in _of_kind(records, kind) if record["note"]]
+    return "\n\n" + "\n".join(dict.fromkeys(notes)) if notes else ""
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _spread(record: dict[str, Any]) -> str:
+    if record["rounds"] == 1:
+        return ""
+    return f" ({_number(record['lowest'])}–{_number(record['highest'])})"
+
+
+def _value(value: float, unit: str) -> str:
+    """A value with its unit; times below a second in milliseconds or microseconds."""
+    if unit == "s" or unit.startswith("s/"):
+        for factor, name in ((1, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns")):
+            if value * factor >= 1:
+                return f"{_number(value * factor)} {name}{unit[1:].replace('/run', '')}"
+    return f"{_number(value)} {unit}"
+
+
+def _number(value: float) -> str:
+    """Three significant digits, without exponents up to a million."""
+    if value == 0:
+        return "0"
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if abs(value) >= factor:
+            return f"{value / factor:.3g} {prefix}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(document(PAGE.read_text(), read_results()))

@@ -1,0 +1,100 @@
+"""What the paper's whole study asks of a card: sequences, tokens and floating-point operations of every stage.
+
+Counted from `studies/paper.yaml` by the plan that the workflow itself runs by; the sizes of data sets and models are
+theirs, the tokens of a sentence are drawn by `models.flores_like_lengths`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from benchmarks.models import flores_like_lengths
+from workflow_scripts.lib.config.study import Config, read_config
+from workflow_scripts.lib.plan import BASE, Plan
+
+ROOT = Path(__file__).parent.parent
+# Sentences of a language: FLORES-200; test rows of PAWS-X with label 1, two sentences each; Tatoeba and the pairs of
+# BUCC-18 in google/xtreme, of which both sides are embedded.
+SENTENCES = {"flores-dev": 997, "flores-devtest": 1012, "paws-x": 2 * 907, "tatoeba": 2 * 1000, "bucc18": 2 * 9580}
+# The paper's appendix I, in hours of an A100 (80 GB).
+PUBLISHED_HOURS = {"bloom-7b1": 110, "aya-23-8b": 90, "polylm-chat-13b": 120}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the cost of a forward pass depends on."""
+
+    layers: int
+    width: int
+    body: float  # parameters that a token meets, LM head and embeddings left out
+    vocabulary: int
+    context: int
+
+    def flop(self, tokens: float, length: float, head: float = 0) -> float:
+        """Operations of `tokens` in sequences of that length, the LM head being applied to `head` of them."""
+        attention = 4 * self.layers * self.width * length / 2  # causal: half of the others on average
+        return tokens * (2 * self.body + attention) + head * 2 * self.width * self.vocabulary
+
+
+ARCHITECTURES = {
+    "bloom-7b1": Architecture(layers=30, width=4096, body=6.04e9, vocabulary=250880, context=2048),
+    "aya-23-8b": Architecture(layers=32, width=4096, body=6.98e9, vocabulary=256000, context=8192),
+    "polylm-chat-13b": Architecture(layers=40, width=5120, body=12.58e9, vocabulary=256000, context=2048),
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one stage does with one model, over all its jobs."""
+
+    model: str
+    stage: str
+    sequences: float
+    tokens: float
+    flop: float
+
+
+def paper_study() -> list[Work]:
+    """The work of `studies/paper.yaml`, stage by stage."""
+    overlay = ROOT / "studies/paper.yaml"
+    settings = _merged(yaml.safe_load((ROOT / "config.yaml").read_text()), yaml.safe_load(overlay.read_text()))
+    config = read_config(settings, [str(ROOT / "config.yaml"), str(overlay)])
+    return [work for model in config.study.models for work in _stages(config, model)]
+
+
+def _stages(config: Config, model: str) -> Iterator[Work]:
+    architecture, plan = ARCHITECTURES[model], Plan(config)
+    length = float(flores_like_lengths(100_000).mean())
+
+    def forward(stage: str, sentences: float) -> Work:
+        tokens = sentences * length
+        return Work(model, stage, sentences, tokens, architecture.flop(tokens, length))
+
+    yield forward("activations", SENTENCES["flores-dev"] * len(config.study.probing.languages))
+    jobs = [(BASE, dataset) for dataset in plan.embedded_datasets]
+    for condition in [*plan.experts_of(model), *plan.randoms_of(model)]:
+        jobs += [(condition, dataset) for dataset in plan.datasets_under(condition)]
+    embedded = sum(SENTENCES[dataset] * len(plan.embedded_languages(condition, dataset)) for condition, dataset in jobs)
+    yield forward("embeddings", embedded)
+    sweeps = len(plan.sweep_targets) * len(plan.poolings) * len(config.sweep.ks)
+    texts = sweeps * config.generation.sentences * len(config.generation.seeds)
+    written = texts * config.generation.max_tokens
+    # Every token is generated once and scored once more by the unintervened model.
+    flop = 2 * architecture.flop(written, config.generation.max_tokens, head=written)
+    yield Work(model, "generation", texts, written, flop)
+    context = config.perplexity.context or architecture.context
+    windows = sweeps * config.perplexity.tokens / config.perplexity.stride
+    scored = sweeps * config.perplexity.tokens
+    flop = architecture.flop(windows * context, context, head=scored)
+    yield Work(model, "perplexity", windows, windows * context, flop)
+
+
+def _merged(settings: dict, overlay: dict) -> dict:
+    """As Snakemake lays one config file over another."""
+    merged = dict(settings)
+    for key, value in overlay.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
+    return merged
