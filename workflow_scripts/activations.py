@@ -4,6 +4,7 @@ One pass a language. A finished language is kept in the cache, so that a killed 
 is missing.
 """
 
+from dataclasses import asdict
 from typing import Literal
 
 import h5py
@@ -14,7 +15,7 @@ from workflow_scripts.lib.activation_files import copy_language
 from workflow_scripts.lib.cells import CellStore
 from workflow_scripts.lib.devices import take_device
 from workflow_scripts.lib.extraction import record
-from workflow_scripts.lib.files import content_hash, written_whole
+from workflow_scripts.lib.files import canonical_json, content_hash, written_whole
 from workflow_scripts.lib.manifests import read_manifest
 from workflow_scripts.lib.models import LanguageModel, load_model
 from workflow_scripts.lib.texts.schema import read_part
@@ -68,7 +69,7 @@ def main(command: list[str] | None = None) -> None:
                 record(cell, model, texts, *settings, f"responses to {language}")
 
             copy_language(usage.cell(store, key, compute), out, language)
-        out.attrs["sites"] = manifest.model_dump_json(include={"sites"})
+        out.attrs["sites"] = canonical_json({"sites": [asdict(site) for site in manifest.sites]})
         out.attrs["model"] = manifest.identity
 
 

@@ -4,6 +4,7 @@ From the benchmarks that Snakemake takes of every job, and the usage that stages
 """
 
 import math
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pandas as pd
@@ -47,15 +48,15 @@ def read_jobs(benchmarks: list[Path], usages: list[Path], spec: Spec) -> pd.Data
         StudyError: a file is no benchmark or usage, its name tells no stage and model, or a usage has no benchmark.
     """
     measured = {_job(path, spec.benchmarks, ".tsv", spec): read_benchmark(path) for path in benchmarks}
-    used = {_job(path, spec.logs, ".usage.json", spec): read_usage(path).model_dump() for path in usages}
+    used = {_job(path, spec.logs, ".usage.json", spec): asdict(read_usage(path)) for path in usages}
     if lone := sorted(set(used) - set(measured)):
         raise StudyError(f"{spec.logs}/{lone[0]}.usage.json has no benchmark in {spec.benchmarks}; run its job again.")
-    columns = ["stage", "model", *BENCHMARK, *Usage.model_fields]
+    columns = ["stage", "model", *BENCHMARK, *(field.name for field in fields(Usage))]
     rows = []
     for job, benchmark in measured.items():
         stage_name, model = job.split("/")[:2]
         rows.append({"stage": stage_name, "model": model, **benchmark, **used.get(job, {})})
-    numbers = dict.fromkeys([name for name in Usage.model_fields if name != "device"], float)
+    numbers = dict.fromkeys([field.name for field in fields(Usage) if field.name != "device"], float)
     return pd.DataFrame(rows, columns=columns).astype(numbers)
 
 

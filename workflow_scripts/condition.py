@@ -85,7 +85,7 @@ def by_site(sites: list[NeuronSite], units: np.ndarray, parameters: dict[str, np
                     module=site.module,
                     width=site.width,
                     units=(units[inside] - site.offset).tolist(),
-                    parameters={name: values[inside].tolist() for name, values in parameters.items()},
+                    parameters={name: values[inside].astype(float).tolist() for name, values in parameters.items()},
                 )
             )
     return split

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given, settings
@@ -44,7 +45,7 @@ class Study:
         self.benchmarks.append(str(path))
         if usage is not None:
             path = self.folder / "logs" / f"{job}.usage.json"
-            write_text(path, Usage(**usage).model_dump_json())
+            write_text(path, json.dumps(asdict(Usage(**usage))))
             self.usages.append(str(path))
 
     def run(self, **changed):

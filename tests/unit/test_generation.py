@@ -1,6 +1,7 @@
 """Generation under several conditions at once: as transformers does it, whatever the batch."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,7 @@ def test_each_row_is_as_under_its_condition_alone(load, architecture):
 def test_conditions_by_different_methods_cannot_share_a_batch(load):
     model = load("bloom")
     conditions = conditions_of(model)
-    other = conditions[2].model_copy(update={"method": "other"})
+    other = replace(conditions[2], method="other")
     with (
         pytest.raises(StudyError, match="different methods"),
         intervene_by_row(model, [conditions[1], other], torch.tensor([0, 1])),

@@ -1,5 +1,7 @@
 """UMAP of the space before and after an intervention, from its command line and as a function."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -43,7 +45,7 @@ def files(tmp_path):
         sites=[site],
     )
     write_condition(tmp_path / "es.json", es)
-    write_condition(tmp_path / "random.json", es.model_copy(update={"units": "random", "seed": 2}))
+    write_condition(tmp_path / "random.json", replace(es, units="random", seed=2))
     return tmp_path
 
 

@@ -18,6 +18,7 @@ from workflow_scripts.lib import provenance
 from workflow_scripts.lib.config.study import Config
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.manifests import ModelManifest, write_manifest
+from workflow_scripts.lib.sites import NeuronSite
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "850ba1758a7744fedae78caadc152625133b1677"
@@ -44,11 +45,11 @@ def manifest(name, **changed):
         "context": 512,
         "width": 128,
         "sites": [
-            {"module": "a", "layer": 0, "width": 600, "offset": 0},
-            {"module": "b", "layer": 0, "width": 40, "offset": 600},
+            NeuronSite(module="a", layer=0, width=600, offset=0),
+            NeuronSite(module="b", layer=0, width=40, offset=600),
         ],
     }
-    return ModelManifest.model_validate({**given, **changed})
+    return ModelManifest(**{**given, **changed})
 
 
 def run(folder, raw, *manifests):

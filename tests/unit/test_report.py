@@ -28,6 +28,7 @@ from workflow_scripts.lib.provenance import collect, write_provenance
 from workflow_scripts.lib.report.images import embed
 from workflow_scripts.lib.report.page import environment
 from workflow_scripts.lib.report.sections import SECTIONS
+from workflow_scripts.lib.sites import NeuronSite
 
 ROOT = Path(__file__).parents[2]
 LABEL = "Demo <b>BLOOM &amp; co_"
@@ -57,7 +58,7 @@ def manifest():
         pickle_weights=False,
         context=None,
         width=128,
-        sites=[{"module": "h.0.mlp.dense", "layer": 0, "width": 640, "offset": 0}],
+        sites=[NeuronSite(module="h.0.mlp.dense", layer=0, width=640, offset=0)],
     )
 
 

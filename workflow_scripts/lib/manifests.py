@@ -4,33 +4,33 @@ Written once a model by the stage `model`; every later stage loads the model fro
 `identity`.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import ClassVar, Literal
 
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import write_text
 from workflow_scripts.lib.sites import NeuronSite
 
 
-class ModelManifest(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ModelManifest:
     """What the stage `model` found out about a model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    name: str = Field(description="Name in the config.")
-    hub: str | None = Field(description="Repository on the hub, or None for a directory.")
-    revision: str | None = Field(description="Commit of the repository.")
-    directory: str | None = Field(description="Directory with config, weights and tokenizer, or None for the hub.")
-    identity: str = Field(description="Hash of repository and commit, or of the directory's files.")
-    architecture: str = Field(description="Class name of the model.")
+    name: str  # in the config
+    hub: str | None  # repository on the hub, or None for a directory
+    revision: str | None  # commit of the repository
+    directory: str | None  # that holds config, weights and tokenizer, or None for the hub
+    identity: str  # hash of repository and commit, or of the directory's files
+    architecture: str  # class name of the model
     dtype: Literal["float32", "bfloat16", "float16"]
     device_map: Literal["auto"] | None
     trust_remote_code: bool
     pickle_weights: bool
-    context: int | None = Field(description="Largest number of positions, None where the architecture sets no limit.")
-    width: int = Field(description="Size of the hidden state.")
+    context: int | None  # largest number of positions, None where the architecture sets no limit
+    width: int  # of the hidden state
     sites: list[NeuronSite]
 
     @property
@@ -45,12 +45,16 @@ def read_manifest(path: Path) -> ModelManifest:
     Raises:
         StudyError: the file is no valid manifest.
     """
+    from pydantic import TypeAdapter, ValidationError
+
     try:
-        return ModelManifest.model_validate_json(Path(path).read_bytes())
+        return TypeAdapter(ModelManifest).validate_json(Path(path).read_bytes())
     except ValidationError as error:
         raise StudyError(f"{path} is not a valid model manifest ({error}); delete it and run again.") from error
 
 
 def write_manifest(path: Path, manifest: ModelManifest) -> None:
     """Write a manifest as indented JSON."""
-    write_text(path, manifest.model_dump_json(indent=1) + "\n")
+    from pydantic import TypeAdapter
+
+    write_text(path, TypeAdapter(ModelManifest).dump_json(manifest, indent=1).decode() + "\n")

@@ -6,9 +6,8 @@ those are the linear layers inside MLPs, found by rule from the names of modules
 
 import fnmatch
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from workflow_scripts.lib.errors import StudyError
 
@@ -20,15 +19,16 @@ if TYPE_CHECKING:
 MLP_NAMES = {"mlp", "densereludense", "fc1", "fc2", "feed_forward", "feedforward", "ffn", "ff"}
 
 
-class NeuronSite(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class NeuronSite:
     """A module whose outputs are neurons, and where they lie among all neurons of the model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    module: str = Field(description="Name inside the backbone, like h.0.mlp.dense_h_to_4h.")
-    layer: int = Field(description="Number of the transformer block.")
-    width: int = Field(description="Number of output units.")
-    offset: int = Field(description="Index of the first unit among all neurons.")
+    module: str  # name inside the backbone, like h.0.mlp.dense_h_to_4h
+    layer: int  # number of the transformer block
+    width: int  # number of output units
+    offset: int  # index of the first unit among all neurons
 
 
 def find_sites(backbone: "nn.Module", sites: Literal["mlp", "linear"] | Sequence[str] = "mlp") -> list[NeuronSite]:

@@ -10,11 +10,10 @@ It is written beside the job's log, not among the results: it differs from run t
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, fields
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import write_text
@@ -25,19 +24,26 @@ if TYPE_CHECKING:
     from workflow_scripts.lib.cells import CellStore
 
 
-class Usage(BaseModel):
+@dataclass(kw_only=True)
+class Usage:
     """What one run took; what the cache already held is not in it."""
 
-    model_config = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    device: str = Field("cpu", description="cpu, or the name of the GPU.")
-    devices: int = Field(0, ge=0, description="GPUs held.")
-    device_seconds: float = Field(0.0, ge=0, description="Time for which GPUs were held, summed over them.")
-    forward_seconds: float = Field(0.0, ge=0, description="Time of the passes through the model, batching included.")
-    tokens: int = Field(0, ge=0, description="Tokens that went through the model, without padding.")
-    sequences: int = Field(0, ge=0, description="Sentences, windows or texts that went through the model.")
-    from_cache: int = Field(0, ge=0, description="Pieces of work found finished in the cache.")
-    peak_device_memory_bytes: int | None = Field(None, ge=0, description="Of the fullest GPU; null on the CPU.")
+    device: str = "cpu"  # or the name of the GPU
+    devices: int = 0  # GPUs held
+    device_seconds: float = 0.0  # for which GPUs were held, summed over them
+    forward_seconds: float = 0.0  # of the passes through the model, batching included
+    tokens: int = 0  # that went through the model, without padding
+    sequences: int = 0  # sentences, windows or texts that went through the model
+    from_cache: int = 0  # pieces of work found finished in the cache
+    peak_device_memory_bytes: int | None = None  # of the fullest GPU; None on the CPU
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and value < 0:
+                raise ValueError(f"{field.name} is {value}, which is below 0")
 
     def passed(self, tokens: int, sequences: int, seconds: float) -> None:
         """Count tokens and sequences that went through the model in that time."""
@@ -88,7 +94,9 @@ def measured(path: Path) -> Iterator[Usage]:
         yield usage
     finally:
         _measured.reset(outer)
-    write_text(path, usage.model_dump_json(indent=1) + "\n")
+    from pydantic import TypeAdapter
+
+    write_text(path, TypeAdapter(Usage).dump_json(usage, indent=1).decode() + "\n")
 
 
 def current() -> Usage:
@@ -102,7 +110,9 @@ def read_usage(path: Path) -> Usage:
     Raises:
         StudyError: the file is not one that `measured` wrote.
     """
+    from pydantic import TypeAdapter, ValidationError
+
     try:
-        return Usage.model_validate_json(Path(path).read_bytes())
+        return TypeAdapter(Usage).validate_json(Path(path).read_bytes())
     except ValidationError as error:
         raise StudyError(f"{path} is not the usage of a run ({error}); delete it and run its job again.") from error
