@@ -71,8 +71,13 @@ def intervene(model: "LanguageModel", condition: Condition) -> Iterator[None]:
 @contextmanager
 def intervene_by_row(
     model: "LanguageModel", conditions: Sequence[Condition], condition_of_row: "torch.Tensor"
-) -> Iterator[None]:
+) -> "Iterator[Callable[[torch.Tensor], None]]":
     """Apply to each row of a batch its own condition, inside the block.
+
+        with intervene_by_row(model, conditions, condition_of_row) as set_rows:
+            ...  # batches of these rows
+            set_rows(condition_of_other_row)
+            ...  # batches of other rows
 
     At every position of the input: in a generation that goes on token by token, the last position is the only one.
 
@@ -84,68 +89,84 @@ def intervene_by_row(
     Raises:
         StudyError: as `intervene`, or the conditions are by different methods, or a module mixes the rows of a batch.
     """
+    hooks = _row_hooks(model, conditions)
+
+    def set_rows(condition_of_row: "torch.Tensor") -> None:
+        for _, hook in hooks:
+            hook.set_rows(condition_of_row)
+
+    set_rows(condition_of_row)
     handles = []
     try:
-        for module, hook in _row_hooks(model, conditions, condition_of_row):
+        for module, hook in hooks:
             handles.append(module.register_forward_hook(hook, prepend=True))
-        yield
+        yield set_rows
     finally:
         for handle in handles:
             handle.remove()
 
 
-def _row_hooks(
-    model: "LanguageModel", conditions: Sequence[Condition], condition_of_row: "torch.Tensor"
-) -> Iterator[tuple["torch.nn.Module", Callable]]:
-    sites: dict[str, list[tuple[int, Site]]] = {}
+def _row_hooks(model: "LanguageModel", conditions: Sequence[Condition]) -> list[tuple["torch.nn.Module", "_RowHook"]]:
+    sites: dict[str, dict[int, Site]] = {}
     for index, condition in enumerate(conditions):
         for site in condition.sites:
-            sites.setdefault(site.module, []).append((index, site))
+            sites.setdefault(site.module, {})[index] = site
     names = {condition.method for condition in conditions if condition.sites}
     if len(names) > 1:
         raise StudyError(f"conditions by different methods ({', '.join(sorted(names))}) cannot share a batch.")
-    for of_module in sites.values():
-        modules = [_module(model, site) for _, site in of_module]
-        hook = _row_hook(of_module, get_method(*names), condition_of_row)
-        yield modules[0], hook
+    hooks = []
+    for by_condition in sites.values():
+        modules = [_module(model, site) for site in by_condition.values()]
+        hooks.append((modules[0], _RowHook(by_condition, get_method(*names), len(conditions))))
+    return hooks
 
 
-def _row_hook(of_module: list[tuple[int, Site]], method: Method, condition_of_row: "torch.Tensor") -> Callable:
-    """A hook that changes the union of the conditions' units, in each row those of its own condition alone."""
-    import torch
+class _RowHook:
+    """A hook that changes, in each row of a module's output, the units of the row's own condition alone."""
 
-    device = condition_of_row.device
-    union = sorted({unit for _, site in of_module for unit in site.units})
-    column = {unit: place for place, unit in enumerate(union)}
-    rows = len(condition_of_row)
-    changed = torch.zeros(rows, len(union), dtype=torch.bool, device=device)
-    parameters = {
-        name: torch.zeros(rows, len(union), dtype=torch.float32, device=device) for name in of_module[0][1].parameters
-    }
-    for index, site in of_module:
-        here = (condition_of_row == index).nonzero()
-        places = torch.tensor([column[unit] for unit in site.units], device=device)
-        changed[here, places] = True
-        for name, values in site.parameters.items():
-            parameters[name][here, places] = torch.tensor(values, dtype=torch.float32, device=device)
-    units, changed = torch.tensor(union, device=device), changed[:, None]
-    parameters = {name: values[:, None] for name, values in parameters.items()}
+    def __init__(self, by_condition: dict[int, Site], method: Method, conditions: int):
+        import torch
 
-    def change(module, inputs, output):
-        nonlocal units, changed, parameters
-        if output.dim() != 3 or len(output) != rows:
+        self._method = method
+        self._sizes = torch.zeros(conditions, dtype=torch.long)
+        for index, site in by_condition.items():
+            self._sizes[index] = len(site.units)
+        # What is changed under the first condition, then under the second, and so on.
+        ordered = [by_condition[index] for index in sorted(by_condition)]
+        self._units = torch.tensor([unit for site in ordered for unit in site.units])
+        self._parameters = {
+            name: torch.tensor([value for site in ordered for value in site.parameters[name]], dtype=torch.float32)
+            for name in ordered[0].parameters
+        }
+
+    def set_rows(self, condition_of_row: "torch.Tensor") -> None:
+        """Lay out for each row that is changed at all its changes: a row, a unit and parameters each."""
+        import torch
+
+        condition_of_row = condition_of_row.to(self._sizes.device)
+        self._row_count = len(condition_of_row)
+        sizes = self._sizes[condition_of_row]
+        self._rows = torch.arange(self._row_count).repeat_interleave(sizes)
+        # Place of a change within the row's condition, then among the changes of all conditions.
+        place = torch.arange(len(self._rows)) - (sizes.cumsum(0) - sizes)[self._rows]
+        place += (self._sizes.cumsum(0) - self._sizes)[condition_of_row][self._rows]
+        self._columns = self._units[place]
+        self._values = {name: values[place] for name, values in self._parameters.items()}
+
+    def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor") -> "torch.Tensor":
+        """Change an output [rows, tokens, width] in place."""
+        if output.dim() != 3 or len(output) != self._row_count:
             raise StudyError(
-                f"a module gives an output of shape {tuple(output.shape)} for a batch of {rows} sequences, so rows "
-                "cannot be told apart; take another neurons.sites, or leave `sweep` out."
+                f"a module gives an output of shape {tuple(output.shape)} for a batch of {self._row_count} sequences, "
+                "so rows cannot be told apart; take another neurons.sites, or leave `sweep` out."
             )
-        if units.device != output.device:
-            units, changed = units.to(output.device), changed.to(output.device)
-        parameters = {name: values.to(output.device, output.dtype) for name, values in parameters.items()}
-        old = output[..., units]
-        output[..., units] = torch.where(changed, method.transform(old, **parameters), old)
+        if self._rows.device != output.device:
+            self._rows, self._columns = self._rows.to(output.device), self._columns.to(output.device)
+        self._values = {name: values.to(output.device, output.dtype) for name, values in self._values.items()}
+        by_token = output.transpose(0, 1)  # a view, so that the changes come last
+        changes = (slice(None), self._rows, self._columns)
+        by_token[changes] = self._method.transform(by_token[changes], **self._values)
         return output
-
-    return change
 
 
 def _module(model: "LanguageModel", site: Site) -> "torch.nn.Module":
