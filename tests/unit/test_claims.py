@@ -12,10 +12,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from workflow_scripts import claims as stage
 from workflow_scripts.lib import tables
 from workflow_scripts.lib.claims import CLAIMS, decide
+from workflow_scripts.lib.claims.claim import spearman
 from workflow_scripts.lib.claims.evidence import KINDS, LACKING, Evidence, Study, gather
 from workflow_scripts.lib.errors import StudyError
 
@@ -601,3 +603,10 @@ def test_help_lists_every_kind_of_metric(capsys):
         stage.main(["--help"])
     shown = capsys.readouterr().out
     assert all(f"--{kind.replace('_', '-')}" in shown for kind in KINDS)
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=3, max_size=12))
+def test_rank_correlation_with_ties_is_scipys(pairs):
+    x, y = (pd.Series(side) for side in zip(*pairs, strict=True))
+    if x.nunique() > 1 and y.nunique() > 1:
+        assert spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-12)

@@ -3,13 +3,16 @@
 import math
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
 from tabulate import tabulate
 
 from workflow_scripts.lib.files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd  # which the report, a reader of tables, need not import
 
 DISTANCES = {
     "pairs": "mean cosine distance over all cross-language sentence pairs",
@@ -89,7 +92,7 @@ def pooling_cells(pooling: str, poolings: list[str]) -> list[Cell]:
     return [Cell(pooling)] if len(poolings) > 1 else []
 
 
-def write(tidy: pd.DataFrame, table: Table, files: Namespace) -> None:
+def write(tidy: "pd.DataFrame", table: Table, files: Namespace) -> None:
     """Write a table's numbers in full precision (CSV) and the table that a reader sees (the other `OUTPUTS`)."""
     write_text(files.csv, tidy.to_csv(index=False, lineterminator="\n"))
     write_text(files.markdown, as_markdown(table))

@@ -49,6 +49,14 @@ def most(cases: pd.Series | np.ndarray) -> bool:
     return float(np.mean(cases)) > 0.5
 
 
+def spearman(x: pd.Series, y: pd.Series) -> float:
+    """Spearman's rank correlation of two sides of the same length, ties sharing their mean rank.
+
+    `scipy.stats` has it too, but takes as long to import as everything else that decides on claims.
+    """
+    return float(np.corrcoef(x.rank(), y.rank())[0, 1])
+
+
 def counted(cases: pd.Series | np.ndarray, of: str) -> str:
     """In how many cases it is so, like `3 of 5 targets`."""
     return f"{int(np.sum(cases)):,} of {len(cases):,} {of}"

@@ -1,9 +1,8 @@
 """Sections 5 and 8, Figure 5: the improvement carries over to queries other than the target."""
 
 import pandas as pd
-from scipy import stats
 
-from workflow_scripts.lib.claims.claim import Claim, by_target, counted, most, points
+from workflow_scripts.lib.claims.claim import Claim, by_target, counted, most, points, spearman
 from workflow_scripts.lib.claims.evidence import Evidence, Undefined
 from workflow_scripts.lib.claims.retrieval import mean_gain, seen_against_unseen
 
@@ -33,7 +32,7 @@ def patterns_agree(evidence: Evidence) -> tuple[bool, str]:
     for target, gains in with_target.groupby("target", sort=False):
         others = with_others.reindex(gains.index)
         if len(gains) > 2 and gains.nunique() > 1 and others.nunique() > 1:
-            agreement[target] = stats.spearmanr(gains, others).statistic
+            agreement[target] = spearman(gains, others)
     if not agreement:
         raise Undefined("fewer than three candidates, or all gain the same")
     values = pd.Series(agreement)

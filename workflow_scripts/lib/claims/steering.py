@@ -1,9 +1,8 @@
 """Section 3.3, Figure 2 and Appendix B: what the intervention generates, and what becomes of perplexity."""
 
 import pandas as pd
-from scipy import stats
 
-from workflow_scripts.lib.claims.claim import Claim, by_target, pre_to_post
+from workflow_scripts.lib.claims.claim import Claim, by_target, pre_to_post, spearman
 from workflow_scripts.lib.claims.evidence import Evidence, Undefined
 
 HIGH = 0.5  # a share of sentences in the target language that is called a high probability
@@ -59,7 +58,7 @@ def perplexity_rises_with_experts(evidence: Evidence) -> tuple[bool, str]:
         raise Undefined("the sweep has fewer than three numbers of experts")
     rank = pd.Series(
         {
-            target: stats.spearmanr(rows["k"], rows["value"]).statistic if rows["value"].nunique() > 1 else 0.0
+            target: spearman(rows["k"], rows["value"]) if rows["value"].nunique() > 1 else 0.0
             for target, rows in perplexity.groupby("target", sort=False)
         }
     )
