@@ -5,7 +5,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -23,6 +23,7 @@ from benchmarks.gpu.bench import (
     peak_gibibytes,
     windows_of,
 )
+from benchmarks.gpu.bloom import fused
 from benchmarks.gpu.ranking import assert_same_ranking, rank_on_device
 from benchmarks.gpu.study import PUBLISHED_HOURS, study_hours
 from benchmarks.growth import exponent
@@ -282,6 +283,35 @@ def attention_kernels(bench: Bench) -> Iterator[Record]:
     )
 
 
+def bloom_kernels(bench: Bench) -> Iterator[Record]:
+    """BLOOM by torch's kernels for GELU and attention, beside transformers' own code."""
+    if bench.model.model.config.model_type != "bloom":
+        return
+    windows = windows_of(bench)
+    works = {"embedding": bench.embed, "windows": lambda: bench.model.forward(windows)}
+
+    def by_kernels(work: Callable[[], object]) -> object:
+        with fused(bench.model.model):
+            return work()
+
+    for name, work in works.items():
+        one, other = (
+            torch.as_tensor(found).flatten(0, -2).float().cpu().numpy() for found in (by_kernels(work), work())
+        )
+        peers.assert_same_directions(one, other, least=0.999 if name == "embedding" else 0.99)
+        ours, peer = bench.seconds(functools.partial(by_kernels, work), work, done_before=True)
+        amount = len(bench.texts) if name == "embedding" else len(windows.rows)
+        yield records.ratio(
+            f"Kernels of torch for GELU and attention, {name}, {bench.title}",
+            "transformers' BLOOM",
+            "time",
+            "s/sentence" if name == "embedding" else "s/window",
+            [seconds / amount for seconds in ours],
+            [seconds / amount for seconds in peer],
+            target=1.0,
+        )
+
+
 def compiled_model(bench: Bench) -> Iterator[Record]:
     """The same passes through a model that torch has compiled."""
     backbone, windows = bench.model.backbone, windows_of(bench)
@@ -380,6 +410,7 @@ MEASUREMENTS = [
     generation,
     perplexity,
     attention_kernels,
+    bloom_kernels,
     ranking,
     writing_of_responses,
     whole_study,

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import rankdata
 from torch.utils.flop_counter import FlopCounterMode
+from transformers import AutoModelForCausalLM, BloomConfig
 
 from benchmarks import study
 from benchmarks.gpu import __main__ as gpu
 from benchmarks.gpu.bench import SMALL, make_bench
+from benchmarks.gpu.bloom import fused
 from benchmarks.gpu.measurements import MEASUREMENTS
 from benchmarks.gpu.peers import assert_as_probable, assert_same_directions
 from benchmarks.gpu.ranking import rank_on_device
@@ -142,3 +144,29 @@ def test_other_embeddings_and_less_probable_sentences_are_told_apart(bench):
         assert_as_probable(*drawn, list(zip(*(drawn + 0.2), strict=True)))
     with pytest.raises(AssertionError):
         assert_as_probable(*drawn, list(zip(*drawn[:, 1:], strict=True)))
+
+
+@pytest.mark.parametrize("heads", [4, 6])  # slopes of powers of two, and not
+def test_bloom_by_torchs_kernels_gives_what_transformers_gives(heads):
+    config = BloomConfig(vocab_size=50, hidden_size=8 * heads, n_layer=2, n_head=heads)
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    token_ids, lengths = torch.randint(50, (3, 17)), torch.tensor([17, 9, 1])
+    mask = (torch.arange(17) < lengths[:, None]).long()
+
+    def outputs():
+        with torch.inference_mode():
+            whole = model(token_ids, attention_mask=mask).logits[mask.bool()]
+            past = model(token_ids[:, :5]).past_key_values
+            return whole, model(token_ids[:, 5:6], past_key_values=past).logits
+
+    expected = outputs()
+    with fused(model):
+        found = outputs()
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+        assert not torch.equal(one, other)
+    for one, other in zip(outputs(), expected, strict=True):
+        assert torch.equal(one, other)
