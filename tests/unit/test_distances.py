@@ -26,14 +26,24 @@ def by_pairs(space, distance):
     return np.array([[distance(space[one], space[other]) for other in count] for one in count])
 
 
+@pytest.fixture(params=[1, 3, None])
+def rows(request, monkeypatch):
+    """Rows of five numbers that are worked on at a time; None leaves it at what it is."""
+    if request.param is not None:
+        monkeypatch.setattr(distances, "BLOCK_BYTES", 8 * 5 * request.param)
+    return request.param
+
+
 @settings(deadline=None, max_examples=50)
-@given(SPACES)
-def test_the_closed_form_is_the_mean_over_all_pairs_of_sentences(space):
+@given(SPACES, st.integers(1, 200))
+def test_the_closed_form_is_the_mean_over_all_pairs_of_sentences(space, block_bytes):
     expected = by_pairs(space, lambda one, other: cdist(one, other, "cosine").mean())
-    np.testing.assert_allclose(distances.pair_distances(space), expected, atol=1e-9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distances, "BLOCK_BYTES", block_bytes)
+        np.testing.assert_allclose(distances.pair_distances(space), expected, atol=1e-9)
 
 
-def test_centred_distances_do_not_see_a_constant_added_to_every_sentence(space):
+def test_centred_distances_do_not_see_a_constant_added_to_every_sentence(space, rows):
     centred = space.astype(float) - space.reshape(-1, 5).mean(axis=0, dtype=float)
     expected = by_pairs(centred, lambda one, other: cdist(one, other, "cosine").mean())
     np.testing.assert_allclose(distances.centred_pair_distances(space), expected, atol=1e-9)
@@ -42,7 +52,7 @@ def test_centred_distances_do_not_see_a_constant_added_to_every_sentence(space):
     assert distances.pair_distances(shifted).max() < 0.01 < distances.pair_distances(space).max()
 
 
-def test_distances_of_means_and_of_translations(space):
+def test_distances_of_means_and_of_translations(space, rows):
     of_means = by_pairs(space, lambda one, other: cosine(one.mean(0), other.mean(0)))
     np.testing.assert_allclose(distances.mean_distances(space), of_means, atol=1e-6)
     aligned = by_pairs(space, lambda one, other: np.mean([cosine(x, y) for x, y in zip(one, other, strict=True)]))
@@ -66,7 +76,7 @@ def test_the_medoid_has_the_smallest_summed_distance(space):
     assert (medoid.vector == space[medoid.language, medoid.sentence]).all()
 
 
-def test_other_medoids_and_the_distance_of_each_language_to_one(space):
+def test_other_medoids_and_the_distance_of_each_language_to_one(space, rows):
     means = space.mean(axis=1)
     medoid = distances.language_mean_medoid(space)
     assert medoid.language == np.argmin(cdist(means, means, "cosine").sum(axis=1))
@@ -75,7 +85,16 @@ def test_other_medoids_and_the_distance_of_each_language_to_one(space):
     np.testing.assert_allclose(distances.distances_to(medoid, space), expected, atol=1e-6)
 
 
-def test_an_embedding_of_zero_is_refused(space):
+@pytest.mark.parametrize("measure", [distances.pair_distances, distances.aligned_distances, distances.sentence_medoid])
+def test_an_embedding_of_zero_is_refused(space, rows, measure):
     space[2, 3] = 0
     with pytest.raises(StudyError, match=r"embedding at \(2, 3\) is zero"):
-        distances.pair_distances(space)
+        measure(space)
+
+
+@pytest.mark.parametrize("measure", [*distances.DISTANCES.values(), *distances.MEDOIDS.values()])
+def test_embeddings_are_left_as_they_were(space, measure):
+    space = space.astype(float)
+    before = space.copy()
+    measure(space)
+    np.testing.assert_array_equal(space, before)
