@@ -28,7 +28,7 @@ from benchmarks.gpu.ranking import assert_same_ranking, rank_on_device
 from benchmarks.gpu.study import PUBLISHED_HOURS, study_hours
 from benchmarks.growth import exponent
 from benchmarks.models import flores_like_lengths, flores_like_texts, sweep
-from workflow_scripts.lib.activation_files import create_language, write_rows
+from workflow_scripts.lib.activation_files import CHUNK
 from workflow_scripts.lib.batching import batches, encode
 from workflow_scripts.lib.extraction import record
 from workflow_scripts.lib.generation import Sampling, Sentence, generate
@@ -67,22 +67,23 @@ def machine_limits(bench: Bench) -> Iterator[Record]:
 
 
 def writing_of_responses(bench: Bench) -> Iterator[Record]:
-    """Float32 responses to a float16 dataset of HDF5, until they are on the disk."""
+    """Float16 responses to HDF5, laid out as in the stage's files, until they are on the disk."""
     neurons = bench.model.manifest.neurons
-    rows = max(64, bench.sizes.copied // (2 * neurons) // 64 * 64)
-    responses = np.random.default_rng(0).standard_normal((64, neurons), dtype=np.float32)
+    rows = -(-bench.sizes.copied // (2 * neurons * CHUNK[0])) * CHUNK[0]
+    held = np.random.default_rng(0).standard_normal((CHUNK[0], neurons), dtype=np.float32).astype(np.float16)
+    chunks = CHUNK[0], min(CHUNK[1], neurons)
 
     def write(path: Path) -> None:
         with h5py.File(path, "w") as file:
-            datasets = create_language(file, ["max"], rows, neurons, "float16")
-            for start in range(0, rows, len(responses)):
-                write_rows(datasets, start, {"max": responses})
+            dataset = file.create_dataset("max", (rows, neurons), held.dtype, chunks=chunks, fletcher32=True)
+            for start in range(0, rows, CHUNK[0]):
+                dataset[start : start + CHUNK[0]] = held
         with path.open("rb") as file:
             os.fsync(file.fileno())
 
     with tempfile.TemporaryDirectory() as folder:
         seconds = min(bench.seconds(lambda: write(Path(folder) / "responses.h5"))[0])
-    yield records.rate("Writing responses to disk", seconds, 2 * rows * neurons, "B")
+    yield records.rate("Writing responses to disk", seconds, rows * held[0].nbytes, "B")
 
 
 def embeddings(bench: Bench) -> Iterator[Record]:
