@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from workflow_scripts import activations, embeddings, experts
-from workflow_scripts.lib import extraction
+from workflow_scripts.lib import activation_files, extraction
 from workflow_scripts.lib.activation_files import read_neurons, read_token_counts
 from workflow_scripts.lib.batching import batches, encode
 from workflow_scripts.lib.conditions import Condition, Site, write_condition
@@ -60,11 +60,14 @@ def record(folder, languages=("en", "de", "ja"), **changes):
     run(activations, folder, {**spec, **changes}, **files)
 
 
-def test_recorded_responses_are_those_of_one_sentence_at_a_time(study, monkeypatch):
+@pytest.mark.parametrize("batch_bytes", [1, 2**29])  # a sentence a batch, and as many as the tokens allow
+def test_recorded_responses_are_those_of_one_sentence_at_a_time(study, monkeypatch, batch_bytes):
     model, folder = study
-    monkeypatch.setattr(extraction, "BLOCK_BYTES", 1)  # as many blocks as there can be
-    monkeypatch.setattr(extraction, "CHUNK", (2, 16))
+    monkeypatch.setattr(extraction, "BATCH_BYTES", batch_bytes)
+    monkeypatch.setattr(activation_files, "CHUNK", (2, 16))
     record(folder)
+    with h5py.File(folder / "activations.h5") as file:
+        rows = np.concatenate([file["row/en"][:], 5 + file["row/ja"][:]])
     for pooling in ("max", "mean"):
         found, groups = read_neurons(folder / "activations.h5", pooling, ["en", "ja"], 0, model.manifest.neurons)
         assert groups.tolist() == [0] * 5 + [1] * 5
@@ -74,9 +77,10 @@ def test_recorded_responses_are_those_of_one_sentence_at_a_time(study, monkeypat
                 for ids in encode(model.tokenizer, TEXTS["en"] + TEXTS["ja"], 128)
                 for batch in batches([ids], 1000, model.pad_id)
             ]
-        np.testing.assert_allclose(found, alone, rtol=1e-4, atol=1e-4)
-    lengths = [len(ids) for ids in encode(model.tokenizer, TEXTS["ja"], 128)]
-    assert read_token_counts(folder / "activations.h5", "ja").tolist() == lengths
+        np.testing.assert_allclose(found, np.array(alone)[rows], rtol=1e-4, atol=1e-4)
+    lengths = np.array([len(ids) for ids in encode(model.tokenizer, TEXTS["ja"], 128)])
+    assert read_token_counts(folder / "activations.h5", "ja").tolist() == lengths[rows[5:] - 5].tolist()
+    assert sorted(rows) == list(range(10))
 
 
 def test_ranking_reads_what_was_recorded(study):
@@ -95,6 +99,39 @@ def test_ranking_reads_what_was_recorded(study):
     by_token = (means[groups == 2] * tokens[:, None]).sum(axis=0) / tokens.sum()
     np.testing.assert_allclose(ranked.statistics["token_mean"], by_token, rtol=1e-4, atol=1e-6)
     assert ranked.sites == model.manifest.sites
+
+
+@pytest.mark.parametrize("sizes", [[7], [1, 1, 5], [3, 2, 2], [4, 0, 3]])
+def test_responses_are_written_in_whole_chunks_however_they_come(tmp_path, monkeypatch, sizes):
+    monkeypatch.setattr(activation_files, "CHUNK", (3, 4))
+    responses = {name: np.random.default_rng(0).standard_normal((7, 10)).astype("float16") for name in ("max", "mean")}
+    with (
+        h5py.File(tmp_path / "cell.h5", "w") as cell,
+        activation_files.ResponseWriter(cell, list(responses), 7, 10, "float16") as writer,
+    ):
+        for stop, size in zip(np.cumsum(sizes), sizes, strict=True):
+            writer.append({name: rows[stop - size : stop] for name, rows in responses.items()})
+        writer.finish()
+        for name, rows in responses.items():
+            assert cell[name].chunks == (3, 4)
+            np.testing.assert_array_equal(cell[name], rows)
+
+
+def test_what_the_disk_refuses_is_raised(tmp_path):
+    with h5py.File(tmp_path / "cell.h5", "w") as cell:
+        writer = activation_files.ResponseWriter(cell, ["max"], 100, 10, "float16")
+        cell.close()
+        with writer, pytest.raises(ValueError, match="dataset"):  # the file is closed
+            for _ in range(100):
+                writer.append({"max": np.zeros((1, 10), "float16")})
+            writer.finish()
+
+
+def test_activations_that_are_no_numbers_are_refused(study, monkeypatch):
+    _, folder = study
+    monkeypatch.setattr("workflow_scripts.lib.responses.pool_tokens", lambda *call: torch.full((1, 1), torch.nan))
+    with pytest.raises(StudyError, match="the model gives NaN activations"):
+        record(folder)
 
 
 def test_activations_too_large_for_the_storage_are_refused(study, monkeypatch):

@@ -1,10 +1,13 @@
 """Responses of neurons on disk: HDF5, a dataset `{pooling}/{language}` [sentences, neurons] for each language.
 
-Beside them `tokens/{language}` [sentences], the number of real tokens of each sentence. The datasets are chunked so
-that reading all sentences of a block of neurons, which is what ranking needs, touches only that block.
+Beside them `tokens/{language}` [sentences], the number of real tokens of each sentence, and `row/{language}`, where it
+stands among the texts: sentences lie in the order in which they went through the model, the longest first. The datasets
+are chunked so that reading all sentences of a block of neurons, which is what ranking needs, touches only that block.
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -13,36 +16,62 @@ import numpy as np
 from workflow_scripts.lib.errors import StudyError
 
 CHUNK = (64, 1024)  # sentences × neurons: 128 KiB of float16
+WAITING = 2  # batches that may wait for the disk
 
 
-def create_language(
-    file: h5py.File, poolings: Sequence[str], sentences: int, neurons: int, storage: str
-) -> dict[str, h5py.Dataset]:
-    """Empty datasets for one language, to be filled with `write_rows`."""
-    chunks = (min(CHUNK[0], sentences), min(CHUNK[1], neurons))
-    return {
-        pooling: file.create_dataset(pooling, (sentences, neurons), dtype=storage, chunks=chunks, fletcher32=True)
-        for pooling in poolings
-    }
+class ResponseWriter:
+    """Writes the responses to a language's sentences as they come, while the model works on the next ones.
 
+        with ResponseWriter(cell, ["max"], sentences, neurons, "float16") as writer:
+            writer.append({"max": responses})  # [some sentences, neurons]
+            writer.finish()
 
-def write_rows(datasets: Mapping[str, h5py.Dataset], start: int, responses: Mapping[str, np.ndarray]) -> None:
-    """Write the responses of consecutive sentences from row `start` on.
-
-    Raises:
-        StudyError: a value is NaN, or too large for the data type of the file.
+    Whole chunks are written, in a thread of their own. What it fails with is raised by a later call.
     """
-    for pooling, rows in responses.items():
-        dataset = datasets[pooling]
-        if np.isnan(rows).any():
-            raise StudyError("the model gives NaN activations: its weights are damaged, or its dtype is too narrow.")
-        with np.errstate(over="ignore"):
-            stored = rows.astype(dataset.dtype)
-        if not np.isfinite(stored).all():
-            raise StudyError(
-                f"activations reach {np.abs(rows).max():g}, beyond {dataset.dtype}; set experts.storage: float32."
-            )
-        dataset[start : start + len(rows)] = stored
+
+    def __init__(self, file: h5py.File, poolings: Sequence[str], sentences: int, neurons: int, storage: str):
+        self._sentences, self._received = sentences, 0
+        chunks = (min(CHUNK[0], sentences), min(CHUNK[1], neurons))
+        self._datasets = {
+            pooling: file.create_dataset(pooling, (sentences, neurons), dtype=storage, chunks=chunks, fletcher32=True)
+            for pooling in poolings
+        }
+        self._gathered = {name: np.empty((chunks[0], neurons), dtype=storage) for name in poolings}
+        self._waiting: deque[Future] = deque()
+        self._thread = ThreadPoolExecutor(max_workers=1)
+
+    def __enter__(self) -> "ResponseWriter":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def append(self, responses: Mapping[str, np.ndarray]) -> None:
+        """Take the responses to further sentences, by pooling, in the data type of the file; they must not change."""
+        self._wait(WAITING - 1)
+        self._waiting.append(self._thread.submit(self._write, responses))
+
+    def finish(self) -> None:
+        """Wait until all is written."""
+        self._wait(0)
+
+    def _wait(self, left: int) -> None:
+        while len(self._waiting) > left:
+            self._waiting.popleft().result()
+
+    def _write(self, responses: Mapping[str, np.ndarray]) -> None:
+        whole = len(next(iter(self._gathered.values())))
+        count, taken = len(next(iter(responses.values()))), 0
+        while taken < count:
+            first = self._received % whole
+            more = min(count - taken, whole - first)
+            for name, rows in responses.items():
+                self._gathered[name][first : first + more] = rows[taken : taken + more]
+            taken += more
+            self._received += more
+            if first + more == whole or self._received == self._sentences:
+                for name, dataset in self._datasets.items():
+                    dataset[self._received - first - more : self._received] = self._gathered[name][: first + more]
 
 
 def copy_language(cell: Path, file: h5py.File, language: str) -> None:

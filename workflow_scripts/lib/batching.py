@@ -7,6 +7,7 @@ distances (BLOOM) count from the first token, and causal attention never looks a
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -27,12 +28,18 @@ class Batch:
     token_ids: torch.Tensor  # [sentences, tokens], padded on the right
     lengths: torch.Tensor  # [sentences], real tokens
     padded: bool
+    shortest: int = 1  # tokens that every sentence has at least
 
-    @property
+    @cached_property
     def mask(self) -> torch.Tensor:
         """Which tokens are real: bool [sentences, tokens]."""
         positions = torch.arange(self.token_ids.shape[1], device=self.token_ids.device)
         return positions < self.lengths[:, None]
+
+    @cached_property
+    def padding(self) -> torch.Tensor:
+        """Which tokens are none: bool [sentences, tokens]."""
+        return ~self.mask
 
     @property
     def tokens(self) -> int:
@@ -41,7 +48,7 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device."""
-        return Batch(self.rows, self.token_ids.to(device), self.lengths.to(device), self.padded)
+        return Batch(self.rows, self.token_ids.to(device), self.lengths.to(device), self.padded, self.shortest)
 
     def halves(self) -> tuple["Batch", "Batch"]:
         """The batch as two of half the size."""
@@ -50,8 +57,8 @@ class Batch:
 
     def _slice(self, part: slice) -> "Batch":
         lengths = self.lengths[part]
-        longest = int(lengths.max())
-        return Batch(self.rows[part], self.token_ids[part, :longest], lengths, bool((lengths < longest).any()))
+        shortest, longest = int(lengths.min()), int(lengths.max())
+        return Batch(self.rows[part], self.token_ids[part, :longest], lengths, shortest < longest, shortest)
 
 
 def encode(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], max_tokens: int) -> list[list[int]]:
@@ -67,7 +74,9 @@ def encode(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], max_token
     return encoded
 
 
-def batches(token_ids: Sequence[list[int]], tokens_per_batch: int, pad_id: int) -> Iterator[Batch]:
+def batches(
+    token_ids: Sequence[list[int]], tokens_per_batch: int, pad_id: int, sentences_per_batch: int | None = None
+) -> Iterator[Batch]:
     """Batches of similar length that hold at most `tokens_per_batch` tokens with padding, the longest first.
 
     The longest come first so that a batch too large for the device is met at once. A sentence longer than the budget is
@@ -77,13 +86,23 @@ def batches(token_ids: Sequence[list[int]], tokens_per_batch: int, pad_id: int) 
     start = 0
     while start < len(rows):
         longest = len(token_ids[rows[start]])
-        chosen = rows[start : start + max(1, tokens_per_batch // longest)]
-        padded = torch.full((len(chosen), longest), pad_id, dtype=torch.long)
-        for line, row in enumerate(chosen):
-            padded[line, : len(token_ids[row])] = torch.tensor(token_ids[row])
-        lengths = torch.tensor([len(token_ids[row]) for row in chosen])
-        yield Batch(chosen, padded, lengths, padded=len(token_ids[chosen[-1]]) < longest)
+        count = max(1, min(tokens_per_batch // longest, sentences_per_batch or len(rows)))
+        chosen = rows[start : start + count]
+        sentences = [torch.tensor(token_ids[row]) for row in chosen]
+        padded = torch.nn.utils.rnn.pad_sequence(sentences, batch_first=True, padding_value=pad_id)
+        lengths = torch.tensor([len(sentence) for sentence in sentences])
+        shortest = len(sentences[-1])
+        yield Batch(chosen, padded, lengths, shortest < longest, shortest)
         start += len(chosen)
+
+
+def tokens_at_once(asked: int, device: torch.device) -> int:
+    """Tokens with padding for a forward pass on a device, where `asked` may be passed at most.
+
+    Processors are no faster with more than some hundred tokens a thread, and the fewer the sentences of a batch, the
+    more alike their lengths: less of the work is done for padding.
+    """
+    return min(asked, 256 * torch.get_num_threads()) if device.type == "cpu" else asked
 
 
 def run_halving(forward: Callable[[Batch], None], batch: Batch) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from workflow_scripts.lib.batching import Batch, batches, encode, run_halving
+from workflow_scripts.lib.batching import Batch, batches, encode, run_halving, tokens_at_once
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.models import LanguageModel
 from workflow_scripts.lib.progress import Progress
@@ -30,7 +30,7 @@ def embed(
             real token. Means are accumulated in float32.
         layer: None for the last hidden state, after the final norm; n for the states after n blocks.
         max_tokens: tokens after which a text is cut off.
-        tokens_per_batch: tokens with padding in one forward pass.
+        tokens_per_batch: tokens with padding in one forward pass, at most.
         what: shown with the progress.
 
     Raises:
@@ -47,7 +47,7 @@ def embed(
             embeddings[batch.rows] = pooled.cpu().numpy()
             progress.advance(len(batch.rows), tokens=batch.tokens)
 
-        for batch in batches(token_ids, tokens_per_batch, model.pad_id):
+        for batch in batches(token_ids, tokens_at_once(tokens_per_batch, model.device), model.pad_id):
             run_halving(forward, batch)
     if not np.isfinite(embeddings).all():
         row = int(np.argmin(np.isfinite(embeddings).all(axis=1)))

@@ -1,19 +1,20 @@
-"""Extraction: a model's responses to texts (paper, section 3.1), written to HDF5 block by block."""
+"""Extraction: a model's responses to texts (paper, section 3.1), written to HDF5 batch by batch."""
 
+import math
 from collections.abc import Sequence
 
 import h5py
 import numpy as np
 import torch
 
-from workflow_scripts.lib.activation_files import CHUNK, create_language, write_rows
-from workflow_scripts.lib.batching import Batch, batches, encode, run_halving
+from workflow_scripts.lib.activation_files import ResponseWriter
+from workflow_scripts.lib.batching import Batch, batches, encode, run_halving, tokens_at_once
+from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.models import LanguageModel
 from workflow_scripts.lib.progress import Progress
 from workflow_scripts.lib.responses import ResponseRecorder
 
-# Responses gathered before they are written: large enough that batches of like lengths can be formed.
-BLOCK_BYTES = 2**28
+BATCH_BYTES = 2**29  # responses to a batch, on the device; short sentences would make a batch of thousands
 
 
 def record(
@@ -29,13 +30,14 @@ def record(
     """Write the responses to texts and their token counts; memory does not grow with the number of texts.
 
     Args:
-        cell: Gets a dataset [texts, neurons] for each pooling, and `tokens` [texts].
+        cell: Gets a dataset [texts, neurons] for each pooling, and `row` and `tokens` [texts]: which text is in a row,
+            and how many tokens it has. The longest come first.
         model: Its manifest says which neurons it has.
         texts: Those of one language.
         poolings: How responses are pooled over tokens.
         max_tokens: Tokens after which a text is cut off.
         storage: Data type of the responses on disk.
-        tokens_per_batch: Tokens with padding in one forward pass.
+        tokens_per_batch: Tokens with padding in one forward pass, at most.
         what: Shown with the progress.
 
     Raises:
@@ -43,24 +45,45 @@ def record(
     """
     neurons = model.manifest.neurons
     token_ids = encode(model.tokenizer, texts, min(max_tokens, model.max_tokens or max_tokens))
-    datasets = create_language(cell, poolings, len(texts), neurons, storage)
-    cell.create_dataset("tokens", data=np.array([len(ids) for ids in token_ids], dtype=np.int32))
-    rows = max(1, BLOCK_BYTES // (4 * neurons * len(poolings) * CHUNK[0])) * CHUNK[0]
+    rows: list[int] = []
     with (
         Progress(what, total=len(texts), unit="sentence") as progress,
         ResponseRecorder(model, model.manifest.sites, poolings) as recorder,
+        ResponseWriter(cell, poolings, len(texts), neurons, storage) as writer,
     ):
-        for start in range(0, len(texts), rows):
-            part = token_ids[start : start + rows]
-            block = {name: np.empty((len(part), neurons), dtype=np.float32) for name in poolings}
 
-            def forward(batch: Batch, block: dict[str, np.ndarray] = block) -> None:
-                with torch.inference_mode():
-                    for name, responses in recorder.forward(batch).items():
-                        block[name][batch.rows] = responses.cpu().numpy()
-                progress.advance(len(batch.rows), tokens=batch.tokens)
-
-            for batch in batches(part, tokens_per_batch, model.pad_id):
-                run_halving(forward, batch)
+        def forward(batch: Batch) -> None:
+            with torch.inference_mode():
+                stored = {name: _stored(responses, storage) for name, responses in recorder.forward(batch).items()}
+            rows.extend(batch.rows)
+            progress.advance(len(batch.rows), tokens=batch.tokens)
             with progress.paused():
-                write_rows(datasets, start, block)
+                writer.append(stored)
+
+        passed_at_once = tokens_at_once(tokens_per_batch, model.device)
+        sentences_at_once = max(1, BATCH_BYTES // (4 * neurons * len(poolings)))
+        for batch in batches(token_ids, passed_at_once, model.pad_id, sentences_at_once):
+            run_halving(forward, batch)
+        with progress.paused():
+            writer.finish()
+    cell["row"] = np.array(rows, dtype=np.int32)
+    cell["tokens"] = np.array([len(token_ids[row]) for row in rows], dtype=np.int32)
+
+
+def _stored(responses: torch.Tensor, storage: str) -> np.ndarray:
+    """Responses in the data type of the file, in host memory.
+
+    Raises:
+        StudyError: one is NaN, or too large for that type.
+    """
+    dtype = getattr(torch, storage)
+    low, high = responses.aminmax()
+    largest = float(torch.maximum(-low, high))
+    if math.isnan(largest):
+        raise StudyError("the model gives NaN activations: its weights are damaged, or its dtype is too narrow.")
+    if largest > torch.finfo(dtype).max:
+        raise StudyError(f"activations reach {largest:g}, beyond {storage}; set experts.storage: float32.")
+    stored = responses.to(dtype)
+    # A GPU fills page-locked memory several times as fast.
+    host = torch.empty_like(stored, device="cpu", pin_memory=responses.is_cuda)
+    return host.copy_(stored).numpy()

@@ -41,6 +41,20 @@ class LanguageModel:
         self._batch: Batch | None = None
 
     @property
+    def _causal(self) -> bool:
+        """Whether no token is seen by those before it, so that padding on the right needs no mask.
+
+        Without a mask, attention takes kernels that skip what lies ahead. Code from elsewhere may do anything.
+        """
+        config = self.model.config
+        return not (
+            config.is_encoder_decoder
+            or self.manifest.trust_remote_code
+            or getattr(config, "use_bidirectional_attention", False)
+            or not getattr(config, "is_causal", True)
+        )
+
+    @property
     def device(self) -> torch.device:
         """Where the token embeddings lie, so where input goes."""
         return self.backbone.get_input_embeddings().weight.device
@@ -61,17 +75,17 @@ class LanguageModel:
         Raises:
             StudyError: a token id is outside the model's vocabulary.
         """
-        batch = batch.to(self.device)
         vocabulary = self.backbone.get_input_embeddings().num_embeddings
         if (largest := int(batch.token_ids.max())) >= vocabulary:
             raise StudyError(
                 f"the tokenizer of {self.manifest.name} gives token {largest}, but the model's vocabulary has "
                 f"{vocabulary}: tokenizer and weights do not belong together."
             )
+        batch = batch.to(self.device)
         with torch.inference_mode(), self._current(batch):
             output = self.backbone(
                 input_ids=batch.token_ids,
-                attention_mask=batch.mask.long(),
+                attention_mask=None if self._causal else batch.mask.long(),
                 output_hidden_states=layer is not None,
                 **({} if self.model.config.is_encoder_decoder else {"use_cache": False}),
             )

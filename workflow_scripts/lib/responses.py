@@ -7,7 +7,7 @@ Nothing of size sentences × tokens × neurons outlives the hook: each site's ou
 soon as it is computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -22,16 +22,31 @@ def pool_tokens(activations: torch.Tensor, batch: Batch, pooling: str) -> torch.
     `max` keeps the data type; `mean` is accumulated in float32; `last` takes the last real token.
     """
     if pooling == "max":
-        if batch.padded:
-            activations = activations.masked_fill(~batch.mask[:, :, None], -torch.inf)
-        return activations.amax(dim=1)
+        return _reduce(activations, batch, -torch.inf, lambda tokens: tokens.amax(dim=1), torch.maximum)
     if pooling == "mean":
-        if batch.padded:
-            activations = activations.masked_fill(~batch.mask[:, :, None], 0)
-        return activations.sum(dim=1, dtype=torch.float32) / batch.lengths[:, None]
+        total = _reduce(activations, batch, 0, lambda tokens: tokens.sum(dim=1, dtype=torch.float32), torch.add)
+        return total / batch.lengths[:, None]
     if pooling == "last":
         return activations[torch.arange(len(batch.rows), device=activations.device), batch.lengths - 1]
     raise ValueError(f"no pooling named {pooling}")
+
+
+def _reduce(
+    activations: torch.Tensor,
+    batch: Batch,
+    neutral: float,
+    reduce: Callable[[torch.Tensor], torch.Tensor],
+    join: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+) -> torch.Tensor:
+    """Reduce the tokens that all sentences have as they are, and the few others with padding made neutral.
+
+    Masking all of them would copy what the site puts out.
+    """
+    if not batch.padded:
+        return reduce(activations)
+    shared, others = activations[:, : batch.shortest], activations[:, batch.shortest :]
+    masked = others.masked_fill(batch.padding[:, batch.shortest :, None], neutral)
+    return join(reduce(shared), reduce(masked))
 
 
 class ResponseRecorder:
@@ -40,7 +55,7 @@ class ResponseRecorder:
     def __init__(self, model: LanguageModel, sites: Sequence[NeuronSite], poolings: Sequence[str]):
         self._model, self._sites, self._poolings = model, sites, tuple(poolings)
         self._neurons = count_neurons(sites)
-        self._batch: Batch | None = None
+        self._batches: dict[torch.device, Batch] = {}
         self._responses: dict[str, torch.Tensor] = {}
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
 
@@ -57,20 +72,26 @@ class ResponseRecorder:
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Responses to a batch by pooling, float32 [sentences, neurons] on the model's device."""
-        batch = batch.to(self._model.device)
-        shape = (len(batch.rows), self._neurons)
-        self._responses = {name: torch.empty(shape, device=self._model.device) for name in self._poolings}
-        self._batch = batch
-        self._model.forward(batch)
-        self._batch = None
-        return self._responses
+        shape, device = (len(batch.rows), self._neurons), self._model.device
+        self._responses = {name: torch.empty(shape, device=device) for name in self._poolings}
+        self._batches = {batch.token_ids.device: batch}
+        try:
+            self._model.forward(batch)
+            return self._responses
+        finally:
+            self._batches, self._responses = {}, {}
 
     def _hook(self, site: NeuronSite):
         columns = slice(site.offset, site.offset + site.width)
 
         def pool(module, inputs, output):
-            if self._batch is not None:
-                for name, responses in self._responses.items():
-                    responses[:, columns] = pool_tokens(output, self._batch, name)
+            for name, responses in self._responses.items():
+                responses[:, columns] = pool_tokens(output, self._on(output.device), name)
 
         return pool
+
+    def _on(self, device: torch.device) -> Batch:
+        """The batch on a device; the layers of a spread model lie on several."""
+        if device not in self._batches:
+            self._batches[device] = next(iter(self._batches.values())).to(device)
+        return self._batches[device]
