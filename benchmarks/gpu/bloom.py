@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
-from transformers.models.bloom.modeling_bloom import BloomAttention, BloomGelu, _get_alibi_slopes
+from transformers.models.bloom.modeling_bloom import BloomAttention, BloomGelu, build_alibi_tensor
 
 
 @contextmanager
@@ -56,5 +56,5 @@ def _bias(heads: int, queries: int, keys: int, device: torch.device, dtype: torc
     later = places > torch.arange(keys - queries, keys, device=device)[:, None]
     # Rows of the bias are aligned as the kernel wants them.
     bias = torch.zeros(1, heads, queries, -(-keys // 16) * 16, device=device, dtype=dtype)[..., :keys]
-    bias += (_get_alibi_slopes(heads, device)[:, None] * places).to(dtype)[None, :, None]
+    bias += build_alibi_tensor(torch.ones(1, keys, dtype=torch.long, device=device), heads, dtype)[None]
     return bias.masked_fill_(later, -torch.inf)
