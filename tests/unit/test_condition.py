@@ -1,12 +1,14 @@
 """Choosing the units of a condition: experts, the random control, and what they are forced to."""
 
+import json
+
 import h5py
 import numpy as np
 import pytest
 
 from workflow_scripts.condition import Spec, choose, main
 from workflow_scripts.lib import expert_files
-from workflow_scripts.lib.conditions import read_condition
+from workflow_scripts.lib.conditions import Condition, Site, read_condition, write_condition
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.sites import NeuronSite
 
@@ -92,3 +94,49 @@ def test_the_stage_writes_the_condition(experts, tmp_path):
     path = tmp_path / "condition.json"
     main(["--spec", spec().model_dump_json(), "--experts", str(experts), "--condition", str(path)])
     assert read_condition(path) == choose(spec(), experts)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A condition's file, and what it holds."""
+    site = Site(module="h.0.mlp.up", width=6, units=[1, 4], parameters={"value": [1e-30, 2]})
+    changed = dict(method="force", units="expert", target="es", pooling="max", k=2)
+    write_condition(tmp_path / "condition.json", Condition(name="es", model="tiny", sites=[site], **changed))
+    return tmp_path / "condition.json", json.loads((tmp_path / "condition.json").read_text())
+
+
+def test_a_condition_is_written_as_canonical_json(written):
+    path, _ = written
+    assert path.read_text() == (
+        '{"k":2,"method":"force","model":"tiny","name":"es","pooling":"max","positions":"all","seed":null,"sites":'
+        '[{"module":"h.0.mlp.up","parameters":{"value":[1e-30,2.0]},"units":[1,4],"width":6}],'
+        '"target":"es","units":"expert"}\n'
+    )
+
+
+def test_what_a_condition_changes_does_not_depend_on_its_name(written):
+    path, held = written
+    changes = []
+    for name, k, units in (("es", 2, [1, 4]), ("other", 2, [1, 4]), ("es", 2, [1, 5])):
+        path.write_text(json.dumps({**held, "name": name, "k": k, "sites": [{**held["sites"][0], "units": units}]}))
+        changes.append(read_condition(path).change)
+    assert changes[0] == changes[1] != changes[2]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"k": 3}, "k = 3 but its sites list another number of units"),
+        ({"kind": "new"}, "kind"),
+        ({"positions": "first"}, "'all' or 'last'"),
+        ({"seed": "one"}, "valid integer"),
+        ({"sites": [{"module": "m", "width": 0, "units": [], "parameters": {}}], "k": 0}, "m has 0 output units"),
+        ({"sites": [{"module": "m", "width": 2, "units": [], "parameters": {}, "layer": 0}], "k": 0}, "layer"),
+        ({"sites": [{"module": "m", "width": 2, "units": [0, 2], "parameters": {}}]}, "below 2"),
+    ],
+)
+def test_a_file_that_is_no_condition_is_refused(written, changed, message):
+    path, held = written
+    path.write_text(json.dumps({**held, **changed}))
+    with pytest.raises(StudyError, match=f"(?s)not a valid condition.*{message}"):
+        read_condition(path)

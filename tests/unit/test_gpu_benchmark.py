@@ -33,6 +33,7 @@ WITHOUT = f"""
 import runpy, sys
 for name in {ABSENT}:
     sys.modules[name] = None
+import workflow_scripts.lib.cells, workflow_scripts.lib.devices
 runpy.run_module("benchmarks.gpu", run_name="__main__", alter_sys=True)
 """
 

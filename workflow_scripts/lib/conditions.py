@@ -103,4 +103,5 @@ def write_condition(path: Path, condition: Condition) -> None:
     """Write a condition as canonical JSON."""
     from pydantic import TypeAdapter
 
-    write_text(path, canonical_json(TypeAdapter(Condition).dump_python(condition, warnings="error")) + "\n")
+    dumped = TypeAdapter(Condition).dump_python(condition, mode="json", warnings="error")
+    write_text(path, canonical_json(dumped) + "\n")
