@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from snakemake.utils import update_config
 
 from benchmarks.models import flores_like_lengths
 from workflow_scripts.lib.config.study import Config, read_config
@@ -59,7 +60,8 @@ class Work:
 def paper_study() -> list[Work]:
     """The work of `studies/paper.yaml`, stage by stage."""
     overlay = ROOT / "studies/paper.yaml"
-    settings = _merged(yaml.safe_load((ROOT / "config.yaml").read_text()), yaml.safe_load(overlay.read_text()))
+    settings = yaml.safe_load((ROOT / "config.yaml").read_text())
+    update_config(settings, yaml.safe_load(overlay.read_text()))
     config = read_config(settings, [str(ROOT / "config.yaml"), str(overlay)])
     return [work for model in config.study.models for work in _stages(config, model)]
 
@@ -89,12 +91,3 @@ def _stages(config: Config, model: str) -> Iterator[Work]:
     scored = sweeps * config.perplexity.tokens
     flop = architecture.flop(windows * context, context, head=scored)
     yield Work(model, "perplexity", windows, windows * context, flop)
-
-
-def _merged(settings: dict, overlay: dict) -> dict:
-    """As Snakemake lays one config file over another."""
-    merged = dict(settings)
-    for key, value in overlay.items():
-        below = merged.get(key)
-        merged[key] = _merged(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
-    return merged
