@@ -1,7 +1,7 @@
 """What the stages that run a model do in a second on a GPU, beside transformers' own ways and the card's limits.
 
     python -m benchmarks.gpu [--architecture bloom-7b] [--output benchmarks/results/gpu.json]
-    python -m benchmarks.gpu --small  # in seconds, also on the CPU
+    python -m benchmarks.gpu --small --output FILE  # in seconds, also on the CPU
 
 Needs torch, transformers, numpy and h5py alone. The model's weights are random and are made on the card, in bfloat16.
 The results are written after each record, and a measurement that fails leaves a record of its error; so whatever ends
@@ -55,7 +55,7 @@ class Report:
     def _add(self, name: str, found: Record) -> None:
         self._held["benchmarks"].append({"name": name, **found})
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text(json.dumps(self._held, indent=4, ensure_ascii=False))
+        self._path.write_text(json.dumps(self._held, indent=4, ensure_ascii=False) + "\n", encoding="utf-8")
         for line in records.describe(found):
             share = found.get("share_of_data_sheet")
             self.say(line + (f" ({share:.0%} of the data sheet's FLOP/s)" if share else ""))
@@ -73,17 +73,17 @@ def main(command: list[str] | None = None) -> None:
     parser.add_argument("--profile", action="store_true", help="print what the time goes to")
     parser.add_argument("--only", nargs="+", choices=[measure.__name__ for measure in MEASUREMENTS])
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no measurement after so many")
-    parser.add_argument("--output", type=Path, default=RESULTS / "gpu.json")
+    parser.add_argument("--output", type=Path, help=f"default: {RESULTS / 'gpu.json'}; needed with --small")
     given = parser.parse_args(command)
-    report = Report(given.output, describe_machine(torch.device(given.device)))
+    if given.small and not given.output:
+        parser.error("--small measures nothing worth keeping with the results; give --output")
+    report = Report(given.output or RESULTS / "gpu.json", describe_machine(torch.device(given.device)))
     architecture = given.architecture or ("tiny" if given.small else "bloom-7b")
     report.say(f"making {architecture} on {given.device}")
     started = time.perf_counter()
     bench = make_bench(architecture, SMALL if given.small else FULL, given.device)
-    optional = [*([compiled_model] if given.compile else []), *([profile] if given.profile else [])]
-    for measure in [*MEASUREMENTS, *optional]:
-        if given.only and measure.__name__ not in given.only:
-            continue
+    chosen = [measure for measure in MEASUREMENTS if not given.only or measure.__name__ in given.only]
+    for measure in [*chosen, *([profile] if given.profile else []), *([compiled_model] if given.compile else [])]:
         if time.perf_counter() - started > 60 * given.minutes:
             report.say(f"no time is left for {measure.__name__}")
             continue

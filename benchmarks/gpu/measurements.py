@@ -391,14 +391,17 @@ def profile(bench: Bench) -> Iterator[Record]:
         "generating": lambda: generate(bench.model, base, draws, sampling, bench.tokens_per_batch, "generating"),
     }
     activity = torch.profiler.ProfilerActivity
-    on_card = bench.device.type == "cuda"
+    kind, key = (activity.CUDA, "device") if bench.device.type == "cuda" else (activity.CPU, "cpu")
     for name, work in works.items():
         work()
-        with torch.profiler.profile(activities=[activity.CUDA] if on_card else [activity.CPU]) as profiler:
+        with torch.profiler.profile(activities=[kind]) as profiler:
             work()
-        averages = profiler.key_averages()
-        order = "self_cuda_time_total" if on_card else "self_cpu_time_total"
-        print(f"{name}\n{averages.table(sort_by=order, row_limit=20, max_name_column_width=90)}", flush=True)
+        taken = {event: getattr(event, f"self_{key}_time_total") for event in profiler.key_averages()}
+        total = sum(taken.values())
+        print(f"{name}: {total / 1e3:.1f} ms", flush=True)
+        for event in sorted(taken, key=taken.get, reverse=True)[:15]:
+            share, milliseconds = taken[event] / total, taken[event] / 1e3
+            print(f"{share:6.1%} {milliseconds:9.1f} ms {event.count:7} times {event.key[:100]}", flush=True)
     yield from ()
 
 
