@@ -125,32 +125,32 @@ def _gpu(held: dict[str, Any] | None) -> str:
     if held is None:
         return "Not measured yet: no card was at hand."
     records = held["benchmarks"]
-    device = ", ".join(f"{value}" for value in held["machine_info"].values() if value)
-    parts = [f"{device}.", _ratios(records), _limits(records), _rates(records)]
+    machine = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in held["machine_info"].items() if value)
+    failed = "\n".join(f"- failed: {record['what']} {record['error']}" for record in _of_kind(records, "error"))
+    parts = [f"{machine}.", _ratios(records), _limits(records), _rates(records), _growth(records), failed]
     return "\n\n".join(part for part in parts if part)
 
 
 def _study() -> str:
-    rows = []
-    for work in paper_study():
-        hours = work.flop / (ASSUMED_SHARE * H200_FLOP_PER_SECOND) / 3600
-        rows.append(
-            (
-                work.model,
-                work.stage,
-                f"{work.sequences:,.0f}",
-                f"{work.tokens:.2g}",
-                f"{work.flop:.2g}",
-                f"{hours:.1f}" if hours >= 0.05 else "< 0.1",
-            )
-        )
+    """Operations of the paper's study, and hours at an assumed share of the peak; those measured are among `_gpu`."""
+    done = paper_study()
+    rows = [
+        (work.model, work.stage, f"{work.sequences:,.0f}", _number(work.tokens), f"{work.flop:.2g}", _hours(work.flop))
+        for work in done
+    ]
     for model, published in PUBLISHED_HOURS.items():
-        done = sum(work.flop for work in paper_study() if work.model == model)
-        hours = done / (ASSUMED_SHARE * H200_FLOP_PER_SECOND) / 3600
-        rows.append(
-            (f"**{model}**", f"all; the paper took {published} h of an A100", "", "", f"{done:.2g}", f"{hours:.1f}")
-        )
-    return _table(("model", "stage", "sequences", "tokens", "FLOP", f"hours at {ASSUMED_SHARE:.0%} of the peak"), rows)
+        flop = sum(work.flop for work in done if work.model == model)
+        rows.append((model, f"all; the paper took {published} h of A100", "", "", f"{flop:.2g}", _hours(flop)))
+    flop = sum(work.flop for work in done)
+    published = sum(PUBLISHED_HOURS.values())
+    rows.append(("all", f"all; the paper took {published} h of A100", "", "", f"{flop:.2g}", _hours(flop)))
+    assumed = f"hours of H200, if at {ASSUMED_SHARE:.0%} of its peak"
+    return _table(("model", "stage", "sequences", "tokens", "FLOP", assumed), rows)
+
+
+def _hours(flop: float) -> str:
+    hours = flop / (ASSUMED_SHARE * H200_FLOP_PER_SECOND) / 3600
+    return f"{hours:.1f}" if hours >= 0.05 else "< 0.1"
 
 
 def _of_kind(records: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
