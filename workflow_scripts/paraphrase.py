@@ -9,7 +9,7 @@ from workflow_scripts.lib.conditions import read_condition
 from workflow_scripts.lib.embedding_files import read_part
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.metric_files import write_metric
-from workflow_scripts.lib.retrieval import Similarity, top1_accuracy
+from workflow_scripts.lib.retrieval import Similarity, top1_accuracies
 
 
 class Spec(stage.Spec):
@@ -37,23 +37,38 @@ def main(command: list[str] | None = None) -> None:
     if ids != other_ids:
         raise StudyError(f"{files.base} and {files.intervened} hold different sentences; delete both and run again.")
     # Queries from the first sentences, candidates are all second sentences; mixed: queries pre, candidates post.
-    spaces = {"pre": (pre[0], pre[1]), "post": (post[0], post[1]), "mixed": (pre[0], post[1])}
-    centres = {"pre": (pre, pre), "post": (post, post), "mixed": (pre, post)}
-    rows = []
-    for similarity in spec.similarities:
-        for space, (queries, candidates) in spaces.items():
-            ranked_by = similarity
-            if similarity == "centred_cosine":
-                # Each side is centred in its own space.
-                queries, candidates = (
-                    side - np.concatenate(centre).mean(axis=0, dtype=np.float64)
-                    for side, centre in zip((queries, candidates), centres[space], strict=True)
-                )
-                ranked_by = "cosine"
-            accuracy = top1_accuracy(queries, candidates, np.arange(len(ids)), ranked_by)
-            row = {"similarity": similarity, "language": spec.language, "space": space}
-            rows.append({**row, "pairs": len(ids), "accuracy": accuracy})
+    spaces = {"pre": (pre, pre), "post": (post, post), "mixed": (pre, post)}
+    accuracies = {space: space_accuracies(*both, spec.similarities) for space, both in spaces.items()}
+    rows = [
+        {
+            "similarity": similarity,
+            "language": spec.language,
+            "space": space,
+            "pairs": len(ids),
+            "accuracy": accuracies[space][similarity],
+        }
+        for similarity in spec.similarities
+        for space in spaces
+    ]
     write_metric(files.paraphrase, read_condition(files.condition), spec.dataset, pd.DataFrame(rows))
+
+
+def space_accuracies(
+    of_queries: list[np.ndarray], of_candidates: list[np.ndarray], similarities: list[Similarity]
+) -> dict[Similarity, float]:
+    """Top-1 accuracy by each similarity, from the first sentences of one space to the second ones of another.
+
+    Of each space the embeddings [pairs, d] of both sentences are given, by whose mean `centred_cosine` centres it.
+    """
+    queries, candidates = of_queries[0], of_candidates[1]
+    gold = np.arange(len(queries))
+    plain = [similarity for similarity in similarities if similarity != "centred_cosine"]
+    accuracies = top1_accuracies(queries, candidates, gold, plain)
+    if "centred_cosine" in similarities:
+        queries = queries - np.concatenate(of_queries).mean(axis=0, dtype=np.float64)
+        candidates = candidates - np.concatenate(of_candidates).mean(axis=0, dtype=np.float64)
+        accuracies |= {"centred_cosine": top1_accuracies(queries, candidates, gold, ["cosine"])["cosine"]}
+    return accuracies
 
 
 def read_pairs(path, language: str) -> tuple[list[str], np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from workflow_scripts.lib import stage
 from workflow_scripts.lib.conditions import read_condition
 from workflow_scripts.lib.embedding_files import read_aligned
 from workflow_scripts.lib.metric_files import write_metric
-from workflow_scripts.lib.retrieval import Similarity, pairwise_top1_accuracy
+from workflow_scripts.lib.retrieval import Similarity, pairwise_top1_accuracies
 
 
 class Spec(stage.Spec):
@@ -28,21 +28,20 @@ def main(command: list[str] | None = None) -> None:
         command=command,
     )
     embeddings = read_aligned(files.embeddings, spec.languages)
-    rows = []
-    for similarity in spec.similarities:
-        accuracy = pairwise_top1_accuracy(embeddings, similarity)
-        rows += [
-            {
-                "similarity": similarity,
-                "query": query,
-                "candidate": candidate,
-                "sentences": embeddings.shape[1],
-                "accuracy": accuracy[row, column],
-            }
-            for row, query in enumerate(spec.languages)
-            for column, candidate in enumerate(spec.languages)
-            if row != column
-        ]
+    accuracies = pairwise_top1_accuracies(embeddings, spec.similarities)
+    rows = [
+        {
+            "similarity": similarity,
+            "query": query,
+            "candidate": candidate,
+            "sentences": embeddings.shape[1],
+            "accuracy": accuracies[similarity][row, column],
+        }
+        for similarity in spec.similarities
+        for row, query in enumerate(spec.languages)
+        for column, candidate in enumerate(spec.languages)
+        if row != column
+    ]
     write_metric(files.retrieval, read_condition(files.condition), spec.dataset, pd.DataFrame(rows))
 
 

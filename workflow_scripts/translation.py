@@ -13,9 +13,9 @@ from workflow_scripts.lib.conditions import read_condition
 from workflow_scripts.lib.embedding_files import open_part, read_part
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.metric_files import write_metric
-from workflow_scripts.lib.retrieval import Similarity, pairwise_top1_accuracy, top1_accuracy
+from workflow_scripts.lib.retrieval import Similarity, pairwise_top1_accuracies, top1_accuracies
 
-Row = dict[str, object]
+Row = tuple[Similarity, dict[str, object]]
 
 
 class Spec(stage.Spec):
@@ -41,14 +41,14 @@ def main(command: list[str] | None = None) -> None:
     measure = {"translation": translation_accuracies, "mining": mining_accuracies}[spec.task]
     rows = [
         {"similarity": similarity, "language": language, **row}
-        for similarity in spec.similarities
         for language in spec.languages
-        for row in measure(files.embeddings, language, similarity)
+        for similarity, row in measure(files.embeddings, language, spec.similarities)
     ]
+    rows.sort(key=lambda row: spec.similarities.index(row["similarity"]))
     write_metric(files.translation, read_condition(files.condition), spec.dataset, pd.DataFrame(rows))
 
 
-def translation_accuracies(path: Path, language: str, similarity: Similarity) -> Iterator[Row]:
+def translation_accuracies(path: Path, language: str, similarities: list[Similarity]) -> Iterator[Row]:
     """From each sentence of a language to its translation among all English ones, and back.
 
     Raises:
@@ -57,13 +57,13 @@ def translation_accuracies(path: Path, language: str, similarity: Similarity) ->
     (ids, source), (target_ids, target) = (read_part(path, language, part) for part in ("source", "target"))
     if ids != target_ids:
         raise StudyError(f"{path}: {language} has other ids in source than in target; delete it and run again.")
-    accuracy = pairwise_top1_accuracy(np.stack([source, target]), similarity)
     sizes = {"queries": len(ids), "candidates": len(ids)}
-    yield {"direction": "to_english", **sizes, "accuracy": accuracy[0, 1]}
-    yield {"direction": "from_english", **sizes, "accuracy": accuracy[1, 0]}
+    for similarity, accuracy in pairwise_top1_accuracies(np.stack([source, target]), similarities).items():
+        yield similarity, {"direction": "to_english", **sizes, "accuracy": accuracy[0, 1]}
+        yield similarity, {"direction": "from_english", **sizes, "accuracy": accuracy[1, 0]}
 
 
-def mining_accuracies(path: Path, language: str, similarity: Similarity) -> Iterator[Row]:
+def mining_accuracies(path: Path, language: str, similarities: list[Similarity]) -> Iterator[Row]:
     """From each sentence of a language that has a translation to that one among all English sentences.
 
     A query has the id of its translation. The English sentences are read in blocks, since they may exceed memory.
@@ -79,8 +79,10 @@ def mining_accuracies(path: Path, language: str, similarity: Similarity) -> Iter
                 f"{path}, {language}: no candidate has the id {stray[0]} of a query; delete it and run again."
             )
         gold = np.array([where[identifier] for identifier in query_ids])
-        accuracy = top1_accuracy(queries, candidates, gold, similarity)
-    yield {"direction": "to_english", "queries": len(query_ids), "candidates": len(candidate_ids), "accuracy": accuracy}
+        accuracies = top1_accuracies(queries, candidates, gold, similarities)
+    sizes = {"queries": len(query_ids), "candidates": len(candidate_ids)}
+    for similarity, accuracy in accuracies.items():
+        yield similarity, {"direction": "to_english", **sizes, "accuracy": accuracy}
 
 
 if __name__ == "__main__":

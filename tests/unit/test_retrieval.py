@@ -9,7 +9,12 @@ from hypothesis.extra.numpy import arrays
 
 from workflow_scripts.lib import retrieval
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.retrieval import pairwise_top1_accuracy, top1_accuracy
+from workflow_scripts.lib.retrieval import (
+    pairwise_top1_accuracies,
+    pairwise_top1_accuracy,
+    top1_accuracies,
+    top1_accuracy,
+)
 
 SIMILARITIES = ["inner_product", "cosine", "centred_cosine", "margin"]
 
@@ -137,6 +142,70 @@ def test_a_zero_is_equal_to_a_negative_zero(monkeypatch):
     assert top1_accuracy(queries, candidates, np.zeros(50, dtype=int), "inner_product") == 0.5
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    which=st.lists(st.integers(0, 5), min_size=3, max_size=40),
+    exponents=st.lists(st.integers(-9, 9), min_size=40, max_size=40),
+    rows=st.integers(1, 41),
+    in_memory=st.booleans(),
+)
+@example(seed=0, which=[0, 1] * 20, exponents=[0, 1, 2, 3] * 10, rows=41, in_memory=True)
+@example(seed=0, which=[0, 1] * 20, exponents=[0, 1, 2, 3] * 10, rows=7, in_memory=False)
+def test_candidates_of_one_direction_tie_by_cosine_and_not_by_inner_product(seed, which, exponents, rows, in_memory):
+    """Copies of six vectors, some times a power of two, which leaves their directions what they are."""
+    draw = np.random.default_rng(seed)
+    meanings = draw.normal(0.2, 1, (6, 333)).astype(np.float32)
+    candidates = meanings[which] * np.float32(2) ** np.array(exponents[: len(which)], dtype=np.float32)[:, None]
+    queries = (meanings + draw.normal(0, 1, meanings.shape))[which].astype(np.float32)
+    gold = np.arange(len(which))
+    similarities = ["inner_product", "cosine", "margin"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retrieval, "BLOCK_ROWS", rows)
+        if in_memory:
+            pairwise = pairwise_top1_accuracies(np.stack([queries, candidates]), similarities)
+            found = {similarity: matrix[0, 1] for similarity, matrix in pairwise.items()}
+        else:
+            found = top1_accuracies(queries, candidates, gold, similarities)
+    exact = queries.astype(float), candidates.astype(float)
+    for similarity in ("inner_product", "cosine"):
+        assert found[similarity] == pytest.approx(reference(*exact, gold, similarity))
+    # A neighbour of a direction is the same whatever its length, so the margin is that of the unscaled copies.
+    assert found["margin"] == pytest.approx(reference(exact[0], meanings[which].astype(float), gold, "margin"))
+
+
+@pytest.mark.parametrize("similarity", ["inner_product", "cosine", "margin"])
+def test_a_vector_too_long_for_products_in_float32_is_refused(similarity):
+    queries, candidates, gold = aligned(3)
+    queries[7] *= 1e30
+    with pytest.raises(StudyError, match=r"embedding in row 7 has length .*e\+30: its products would exceed float32"):
+        top1_accuracy(queries, candidates, gold, similarity)
+
+
+def test_a_short_query_has_inner_products_and_no_cosines():
+    queries, candidates, gold = aligned(3)
+    before = top1_accuracy(queries, candidates, gold, "inner_product")
+    queries[7] *= 2.0**-80
+    assert top1_accuracy(queries, candidates, gold, "inner_product") == before
+    with pytest.raises(StudyError, match=r"embedding in row 7 has length .*e-2\d: it has no direction"):
+        top1_accuracy(queries, candidates, gold, "cosine")
+
+
+@pytest.mark.parametrize("rows", [7, retrieval.BLOCK_ROWS])
+def test_similarities_asked_for_together_are_those_asked_for_one_by_one(rows, stored, monkeypatch):
+    monkeypatch.setattr(retrieval, "BLOCK_ROWS", rows)
+    queries, candidates, gold = aligned(3, extra=25)
+    candidates = stored(candidates)
+    together = top1_accuracies(queries, candidates, gold, SIMILARITIES)
+    assert together == {name: top1_accuracy(queries, candidates, gold, name) for name in SIMILARITIES}
+    assert len(set(together.values())) > 2
+    space = np.stack([queries, queries[::-1] + 0.1, candidates[: len(queries)]])
+    together = pairwise_top1_accuracies(space, SIMILARITIES)
+    assert set(together) == set(SIMILARITIES)
+    for similarity, matrix in together.items():
+        np.testing.assert_array_equal(matrix, pairwise_top1_accuracy(space, similarity))
+
+
 @pytest.mark.parametrize("rows", [1, 3, retrieval.BLOCK_ROWS])
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 def test_constant_embeddings_score_chance(similarity, rows, stored, monkeypatch):
@@ -150,7 +219,7 @@ def test_constant_embeddings_score_chance(similarity, rows, stored, monkeypatch)
 
 def test_a_vector_without_direction_is_refused():
     same = np.full((10, 4), 2.0)
-    with pytest.raises(StudyError, match=r"from row 0 on, the embedding at \(0,\) is zero"):
+    with pytest.raises(StudyError, match=r"embedding in row 0 has length 0: it has no direction"):
         top1_accuracy(same, same, np.arange(10), "centred_cosine")
 
 
@@ -188,12 +257,13 @@ class Watched:
 
 
 @pytest.mark.parametrize(
-    ("similarity", "passes"), [("inner_product", 2), ("cosine", 2), ("centred_cosine", 3), ("margin", 3)]
+    ("similarities", "passes"),
+    [(["inner_product", "cosine"], 2), (["centred_cosine"], 3), (["margin"], 3), (SIMILARITIES, 6)],
 )
-def test_candidates_are_read_a_few_times_and_never_whole(similarity, passes, monkeypatch):
+def test_candidates_are_read_a_few_times_and_never_whole(similarities, passes, monkeypatch):
     monkeypatch.setattr(retrieval, "BLOCK_BYTES", 8 * 6 * 11)
     queries, candidates, gold = aligned(3, extra=25)
     watched = Watched(candidates)
-    top1_accuracy(queries, watched, gold, similarity)
+    top1_accuracies(queries, watched, gold, similarities)
     assert watched.largest == 11
     assert (watched.reads == passes).all()
