@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from workflow_scripts.lib.conditions import Condition
     from workflow_scripts.lib.sites import NeuronSite
 
-# Sizes of published models; `small` variants keep what matters for a benchmark, like BLOOM's large vocabulary.
+# Sizes of published models; `small` variants keep what matters for a benchmark, like BLOOM's large vocabulary, and a
+# `fifth` has a fifth of the layers and of the vocabulary.
 ARCHITECTURES = {
     "smollm2-135m": (
         "Llama",
@@ -21,6 +22,18 @@ ARCHITECTURES = {
             hidden_size=576,
             intermediate_size=1536,
             num_hidden_layers=30,
+            num_attention_heads=9,
+            num_key_value_heads=3,
+            tie_word_embeddings=True,
+        ),
+    ),
+    "smollm2-fifth": (
+        "Llama",
+        dict(
+            vocab_size=9830,
+            hidden_size=576,
+            intermediate_size=1536,
+            num_hidden_layers=6,
             num_attention_heads=9,
             num_key_value_heads=3,
             tie_word_embeddings=True,
