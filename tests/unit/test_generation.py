@@ -59,6 +59,26 @@ def test_each_row_is_as_under_its_condition_alone(load, architecture):
         torch.testing.assert_close(model.model(token_ids[2:3]).logits[0], together[2], rtol=1e-4, atol=1e-4)
 
 
+def test_other_rows_can_follow(load):
+    model = load("llama")
+    conditions = conditions_of(model)
+    token_ids = torch.tensor([[1, 40, 50], [1, 41, 51], [1, 42, 52]])
+    rows_in_turn = [[2, 0, 1], [1, 2], [0], [2, 2, 0]]
+    with torch.inference_mode():
+        with intervene_by_row(model, conditions, torch.tensor(rows_in_turn[0])) as set_rows:
+            found = []
+            for rows in rows_in_turn:
+                set_rows(torch.tensor(rows))
+                found.append(model.model(token_ids[: len(rows)]).logits)
+            with pytest.raises(StudyError, match="rows cannot be told apart"):
+                model.model(token_ids[:2])
+        for rows, together in zip(rows_in_turn, found, strict=True):
+            for row, condition in enumerate(rows):
+                with intervene(model, conditions[condition]):
+                    alone = model.model(token_ids[row : row + 1]).logits[0]
+                torch.testing.assert_close(together[row], alone, rtol=1e-4, atol=1e-4)
+
+
 def test_conditions_by_different_methods_cannot_share_a_batch(load):
     model = load("bloom")
     conditions = conditions_of(model)
@@ -126,6 +146,53 @@ def test_sentences_do_not_depend_on_the_batch(load, architecture):
     turned = generate(model, conditions, draws[::-1], SAMPLING, 10_000, "test")[::-1]
     assert [sentence.text for sentence in turned] == [sentence.text for sentence in together]
     assert len({sentence.text for sentence in together}) > len(draws) // 2
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_sentences_that_end_early_leave_the_others_as_they_are(load, monkeypatch, architecture):
+    model = load(architecture)
+    conditions = conditions_of(model)
+    # A third of all tokens ends a sentence.
+    monkeypatch.setattr(model.model.generation_config, "eos_token_id", list(range(3, model.vocabulary, 3)))
+    draws = [(condition, seed, 0) for seed in range(8) for condition in range(3)]
+    rows = rows_of_forward_passes(model, monkeypatch)
+    together = generate(model, conditions, draws, SAMPLING, 10_000, "test")
+    writing = rows[: max(sentence.tokens for sentence in together)]
+    assert len({sentence.tokens for sentence in together}) > 3
+    # At the prompt a row a condition, then what is not finished and not the same so far.
+    assert writing[0] == 3
+    for step in range(1, len(writing)):
+        assert writing[step] <= sum(sentence.tokens > step for sentence in together)
+    assert max(writing) > 3
+    for draw, sentence in zip(draws, together, strict=True):
+        (alone,) = generate(model, conditions, [draw], SAMPLING, 10_000, "test")
+        assert (alone.text, alone.tokens) == (sentence.text, sentence.tokens)
+        assert alone.perplexity == pytest.approx(sentence.perplexity, rel=1e-4)
+        assert alone.own_perplexity == pytest.approx(sentence.own_perplexity, rel=1e-4)
+
+
+def test_what_is_the_same_is_computed_once(load, monkeypatch):
+    model = load("llama")
+    certain = Sampling(max_tokens=10, temperature=1.0, top_p=1.0, top_k=1)
+    rows = rows_of_forward_passes(model, monkeypatch)
+    draws = [(condition, 0, number) for number in range(5) for condition in range(3)]
+    sentences = generate(model, conditions_of(model), draws, certain, 1000, "test")
+    assert max(rows[: max(sentence.tokens for sentence in sentences)]) == 3
+    assert len({(draw[0], sentence.text) for draw, sentence in zip(draws, sentences, strict=True)}) == 3
+
+
+def rows_of_forward_passes(model, monkeypatch) -> list[int]:
+    """A list to which the rows of each forward pass are added."""
+    rows = []
+    embeddings = model.backbone.get_input_embeddings()
+    forward = embeddings.forward
+
+    def watched(token_ids):
+        rows.append(len(token_ids))
+        return forward(token_ids)
+
+    monkeypatch.setattr(embeddings, "forward", watched)
+    return rows
 
 
 def test_perplexities_are_those_of_the_whole_sentence_read_again(load):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from workflow_scripts.lib.batching import Batch, run_halving
+from workflow_scripts.lib.batching import Batch, batches, run_halving
 from workflow_scripts.lib.conditions import Condition
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.interventions import intervene_by_row
@@ -63,21 +63,35 @@ def generate(
         StudyError: the tokenizer has no beginning-of-sentence token, or as `intervene_by_row`.
     """
     prompt = _prompt(model)
-    sentences: list[Sentence | None] = [None] * len(draws)
+    written: list[_Written | None] = [None] * len(draws)
     rows_per_batch = max(1, tokens_per_batch // sampling.max_tokens)
     with Progress(what, total=len(draws), unit="sentence") as progress:
 
         def forward(batch: Batch) -> None:
-            written = _generate_batch(model, conditions, [draws[row] for row in batch.rows], prompt, sampling)
-            for row, sentence in zip(batch.rows, written, strict=True):
-                sentences[row] = sentence
-            progress.advance(len(batch.rows), tokens=sum(sentence.tokens for sentence in written))
+            found = _write(model, conditions, [draws[row] for row in batch.rows], prompt, sampling)
+            for row, sentence in zip(batch.rows, found, strict=True):
+                written[row] = sentence
+            progress.advance(len(batch.rows), tokens=sum(len(sentence.tokens) for sentence in found))
 
         for start in range(0, len(draws), rows_per_batch):
             rows = list(range(start, min(start + rows_per_batch, len(draws))))
             ones = torch.ones(len(rows), dtype=torch.long)
             run_halving(forward, Batch(rows, ones[:, None] * prompt, ones, padded=False))
-    return sentences
+        # What the unintervened model wrote is not read again.
+        by_base = [not conditions[condition].sites for condition, _, _ in draws]
+        others = [[prompt, *sentence.tokens] for sentence, base in zip(written, by_base, strict=True) if not base]
+        losses = iter(_mean_losses(model, others, tokens_per_batch))
+    texts = model.tokenizer.batch_decode([sentence.tokens for sentence in written], skip_special_tokens=True)
+    return [
+        Sentence(text, len(one.tokens), math.exp(one.loss if base else next(losses)), math.exp(one.loss))
+        for text, one, base in zip(texts, written, by_base, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Written:
+    tokens: list[int]  # generated ones
+    loss: float  # mean negative log likelihood of them under the model that wrote them
 
 
 def _prompt(model: LanguageModel) -> int:
@@ -98,57 +112,71 @@ def _ends(model: LanguageModel) -> torch.Tensor:
     return torch.tensor([] if given is None else given, dtype=torch.long, device=model.device).reshape(-1)
 
 
-def _generate_batch(
+def _write(
     model: LanguageModel,
     conditions: Sequence[Condition],
     draws: Sequence[tuple[int, int, int]],
     prompt: int,
     sampling: Sampling,
-) -> list[Sentence]:
-    steps, rows, device = sampling.max_tokens - 1, len(draws), model.device
+) -> list[_Written]:
+    """Sentences written together.
+
+    Through the model goes each unfinished beginning once: sentences of a condition whose tokens are the same so far
+    share a row of the model's batch, as all of them do at the prompt.
+    """
+    steps, device = sampling.max_tokens - 1, model.device
     numbers = torch.from_numpy(np.stack([uniform_numbers(seed, number, steps) for _, seed, number in draws])).to(device)
     ends = _ends(model)
-    tokens = torch.full((rows, 1 + steps), model.pad_id, dtype=torch.long, device=device)
-    tokens[:, 0] = prompt
-    losses = torch.zeros(rows, steps, device=device)
-    running = torch.ones(rows, dtype=torch.bool, device=device)
-    lengths = torch.ones(rows, dtype=torch.long, device=device)
-    past = None
-    condition_of_row = torch.tensor([condition for condition, _, _ in draws], device=device)
-    with torch.inference_mode(), intervene_by_row(model, conditions, condition_of_row):
+    tokens = torch.full((len(draws), steps), model.pad_id, dtype=torch.long, device=device)
+    losses = torch.zeros(len(draws), steps, device=device)
+    lengths = torch.full((len(draws),), steps, device=device)
+    condition_of_sentence = torch.tensor([condition for condition, _, _ in draws], device=device)
+    # Unfinished sentences in the order of their rows, the row of each, and the condition of each row.
+    running = condition_of_sentence.argsort(stable=True)
+    condition_of_row, row = condition_of_sentence[running].unique(return_inverse=True)
+    inputs, past = torch.full_like(condition_of_row, prompt), None
+    with torch.inference_mode(), intervene_by_row(model, conditions, condition_of_row) as set_rows:
         for step in range(steps):
-            output = model.model(
-                input_ids=tokens[:, step : step + 1],
-                attention_mask=torch.ones(rows, step + 1, dtype=torch.long, device=device),
-                past_key_values=past,
-                use_cache=True,
-            )
+            output = model.model(input_ids=inputs[:, None], past_key_values=past, use_cache=True)
             past = output.past_key_values
             logits = output.logits[:, -1].to(device).float()  # a spread model has its head on another device
-            drawn = sample(logits, numbers[:, step], sampling)
-            losses[:, step] = logits.logsumexp(dim=1) - logits.gather(1, drawn[:, None])[:, 0]
-            tokens[running, step + 1] = drawn[running]
-            lengths += running
-            running = running & ~torch.isin(drawn, ends)
-            if not running.any():
+            if len(running) > len(logits):
+                logits = logits[row]
+            drawn = sample(logits, numbers[running, step], sampling)
+            tokens[running, step] = drawn
+            losses[running, step] = logits.logsumexp(dim=1) - logits.gather(1, drawn[:, None])[:, 0]
+            ended = torch.isin(drawn, ends)
+            lengths[running[ended]] = step + 1
+            running, row, drawn = running[~ended], row[~ended], drawn[~ended]
+            if not len(running) or step == steps - 1:
                 break
-    return _sentences(model, tokens.cpu(), lengths.cpu(), losses.cpu())
-
-
-def _sentences(
-    model: LanguageModel, tokens: torch.Tensor, lengths: torch.Tensor, own_losses: torch.Tensor
-) -> list[Sentence]:
-    """Texts and perplexities of token ids [rows, 1 + steps], of which `lengths` are real, the prompt included."""
-    rows, longest = len(tokens), int(lengths.max())
-    batch = Batch(list(range(rows)), tokens[:, :longest], lengths, padded=bool((lengths < longest).any()))
-    base_losses = token_losses(model, batch, torch.ones(rows, dtype=torch.long))
-    texts = model.tokenizer.batch_decode(
-        [row[1:length].tolist() for row, length in zip(tokens, lengths, strict=True)], skip_special_tokens=True
-    )
+            # A row of the next batch is a row of this one with a token drawn for it.
+            drawn_after, next_row = (row * logits.shape[1] + drawn).unique(return_inverse=True)
+            parents, inputs = drawn_after // logits.shape[1], drawn_after % logits.shape[1]
+            order = next_row.argsort(stable=True)
+            running, row = running[order], next_row[order]
+            if not torch.equal(parents, torch.arange(len(condition_of_row), device=device)):
+                past.reorder_cache(parents)
+                condition_of_row = condition_of_row[parents]
+                set_rows(condition_of_row)
     return [
-        Sentence(text, length - 1, math.exp(base.mean()), math.exp(own[: length - 1].mean()))
-        for text, length, base, own in zip(texts, lengths.tolist(), base_losses, own_losses, strict=True)
+        _Written(row[:length].tolist(), loss[:length].mean().item())
+        for row, length, loss in zip(tokens.cpu(), lengths.tolist(), losses.cpu(), strict=True)
     ]
+
+
+def _mean_losses(model: LanguageModel, token_ids: Sequence[list[int]], tokens_per_batch: int) -> list[float]:
+    """Mean negative log likelihood, under the unintervened model, of each sentence's tokens but the first."""
+    found = [0.0] * len(token_ids)
+
+    def read(batch: Batch) -> None:
+        losses = token_losses(model, batch, torch.ones_like(batch.lengths))
+        for row, loss in zip(batch.rows, losses, strict=True):
+            found[row] = loss.mean().item()
+
+    for batch in batches(token_ids, tokens_per_batch, model.pad_id):
+        run_halving(read, batch)
+    return found
 
 
 def uniform_numbers(seed: int, number: int, count: int) -> np.ndarray:

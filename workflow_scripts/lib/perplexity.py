@@ -16,7 +16,9 @@ from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.models import LanguageModel
 from workflow_scripts.lib.progress import Progress
 
-LOGIT_BYTES = 2**28  # of float32 logits held at a time
+LOGIT_BYTES = 200_000_000  # of logits held at a time, were they float32: enough rows for a fast product of matrices
+SLICE_BYTES = 2**24  # of float32 logits whose cross-entropy is taken at a time, which needs room for a copy of them
+CPU_TOKENS = 2048  # in one forward pass on a CPU: more make it no faster, they only need more memory
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,14 @@ def measure_perplexity(
         token_ids: The text, with its special tokens.
         context: Tokens of a window.
         stride: Tokens between the starts of windows.
-        tokens_per_batch: Tokens in one forward pass.
+        tokens_per_batch: Tokens in one forward pass; on a CPU at most `CPU_TOKENS`.
         what: Shown with the progress.
 
     Raises:
         StudyError: as `windows`, or the model gives NaN.
     """
+    if model.device.type == "cpu":
+        tokens_per_batch = min(tokens_per_batch, CPU_TOKENS)
     text = torch.as_tensor(token_ids, dtype=torch.long)
     found = windows(len(text), context, stride)
     sums = np.zeros(len(found))
@@ -117,11 +121,24 @@ def token_losses(model: LanguageModel, batch: Batch, first: torch.Tensor) -> lis
         labels = batch.token_ids.to(hidden.device)[scored]
         before = hidden[:, :-1][scored[:, 1:]]  # a token is predicted from the position before it
         at_a_time = max(1, LOGIT_BYTES // (4 * model.vocabulary))
-        losses = []
-        for states, targets in zip(before.split(at_a_time), labels.split(at_a_time), strict=True):
-            logits = model.logits(states).float()  # of a spread model, on another device
-            losses.append(torch.nn.functional.cross_entropy(logits, targets.to(logits.device), reduction="none"))
+        losses = [
+            _cross_entropies(model, states, targets)
+            for states, targets in zip(before.split(at_a_time), labels.split(at_a_time), strict=True)
+        ]
         return list(torch.cat(losses).cpu().split(scored.sum(dim=1).tolist()))
+
+
+def _cross_entropies(model: LanguageModel, states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Those of the tokens `targets` [rows] after hidden states [rows, d], in float32."""
+    logits = model.logits(states)  # of a spread model, on another device
+    targets = targets.to(logits.device)
+    # Made before the slices: small tensors that stay, made among them, would leave holes of their size in the memory.
+    losses = torch.empty(len(logits), device=logits.device)
+    rows = max(1, SLICE_BYTES // (4 * logits.shape[1]))
+    for start in range(0, len(logits), rows):
+        here = slice(start, start + rows)
+        losses[here] = torch.nn.functional.cross_entropy(logits[here].float(), targets[here], reduction="none")
+    return losses
 
 
 def _batch(text: torch.Tensor, chosen: list[Window], rows: list[int]) -> Batch:
