@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from workflow_scripts import generation as stage
+from workflow_scripts.lib import generation
 from workflow_scripts.lib.conditions import Condition, Site, write_condition
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import canonical_json
@@ -126,6 +127,22 @@ def test_tokens_are_drawn_from_the_distribution_that_transformers_would_draw_fro
     drawn = sample(logits.expand(count, -1), numbers, Sampling(20, temperature, top_p, top_k))
     found = np.bincount(drawn.numpy(), minlength=10) / count
     np.testing.assert_allclose(found, expected, atol=1.5 / count)
+
+
+@pytest.mark.parametrize(("spread", "top_p"), [(6.0, 0.9), (6.0, 1.0), (0.1, 0.9)])
+def test_a_large_vocabulary_is_drawn_from_as_if_sorted_whole(monkeypatch, spread, top_p):
+    generator = torch.Generator().manual_seed(0)
+    logits = spread * torch.randn(30, 500, generator=generator)
+    numbers = torch.rand(30, dtype=torch.float64, generator=generator)
+    sampling = Sampling(20, 1.3, top_p, 0)
+    whole = sample(logits, numbers, sampling)
+    largest = []
+    topk = torch.topk
+    monkeypatch.setattr(generation, "FEW_TOKENS", 100)
+    monkeypatch.setattr(torch, "topk", lambda values, k, dim: largest.append(k) or topk(values, k, dim=dim))
+    assert torch.equal(sample(logits, numbers, sampling), whole)
+    # All of them only where a hundred do not reach top_p.
+    assert largest == ([100] if (spread, top_p) == (6.0, 0.9) else [100, 500])
 
 
 def test_the_numbers_of_a_sentence_are_its_own():

@@ -20,6 +20,8 @@ from workflow_scripts.lib.models import LanguageModel
 from workflow_scripts.lib.perplexity import token_losses
 from workflow_scripts.lib.progress import Progress
 
+FEW_TOKENS = 1024  # looked at first where top-k sets no limit
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -190,9 +192,8 @@ def sample(logits: torch.Tensor, numbers: torch.Tensor, sampling: Sampling) -> t
     The number is looked up in the cumulative distribution of the tokens that top-k and top-p leave, the most probable
     first.
     """
-    kept = min(sampling.top_k or logits.shape[1], logits.shape[1])
-    highest, token_ids = torch.topk(logits / sampling.temperature, kept, dim=1)
-    probabilities = highest.double().softmax(dim=1)
+    highest, token_ids, total = _candidates(logits / sampling.temperature, sampling)
+    probabilities = (highest.double() - total).exp()
     # A token stays if those more probable than it do not reach top_p without it.
     before = probabilities.cumsum(dim=1) - probabilities
     probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
@@ -201,3 +202,16 @@ def sample(logits: torch.Tensor, numbers: torch.Tensor, sampling: Sampling) -> t
     # Rounding must not lead past the last token that stays.
     last = (probabilities > 0).sum(dim=1, keepdim=True) - 1
     return token_ids.gather(1, torch.minimum(place, last))[:, 0]
+
+
+def _candidates(logits: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The highest logits of each row, downwards, their tokens, and the logarithm of the sum that top-k leaves."""
+    vocabulary = logits.shape[1]
+    if not sampling.top_k and vocabulary > FEW_TOKENS:
+        # Sorting the whole vocabulary takes as long as a layer or more, and few tokens mostly reach top_p.
+        total = logits.double().logsumexp(dim=1, keepdim=True)
+        highest, token_ids = torch.topk(logits, FEW_TOKENS, dim=1)
+        if bool(((highest.double() - total).exp().sum(dim=1) >= sampling.top_p).all()):
+            return highest, token_ids, total
+    highest, token_ids = torch.topk(logits, min(sampling.top_k or vocabulary, vocabulary), dim=1)
+    return highest, token_ids, highest.double().logsumexp(dim=1, keepdim=True)
