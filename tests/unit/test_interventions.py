@@ -66,6 +66,23 @@ def test_the_effect_equals_a_model_whose_weights_force_the_unit(load, texts):
     np.testing.assert_allclose(intervened, embed(by_hand, texts), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("positions", ["all", "last"])
+def test_a_method_may_build_on_the_old_activations(load, monkeypatch, positions):
+    """Dampening, the parameter's part of what was there: the other positions and units stay as they were."""
+    monkeypatch.setattr(get_method("force"), "transform", lambda activations, value: activations * value)
+    model = load("llama")
+    site, token_ids = model.manifest.sites[1], [[1, 40, 50, 60], [1, 41]]
+    before, _ = outputs(model, site.module, token_ids, Condition(name="base", model="tiny"))
+    after, _ = outputs(model, site.module, token_ids, force(site, [1, 4, 6], [0.5, 0.0, -2.0], positions=positions))
+    factors = torch.ones_like(before)
+    for unit, factor in [(1, 0.5), (4, 0.0), (6, -2.0)]:
+        if positions == "all":
+            factors[:, :, unit] = factor
+        else:
+            factors[0, 3, unit] = factors[1, 1, unit] = factor
+    assert torch.equal(after, before * factors)
+
+
 def test_the_last_position_alone_can_be_changed(load):
     model = load("gpt2")
     site, token_ids = model.manifest.sites[0], [[1, 40, 50, 60], [1, 41]]

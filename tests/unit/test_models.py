@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from workflow_scripts.lib.batching import batches, encode, run_halving
+from workflow_scripts.lib.batching import batches, encode, run_halving, tokens_at_once
 from workflow_scripts.lib.config.models import ModelConfig
 from workflow_scripts.lib.embedding import embed
 from workflow_scripts.lib.errors import StudyError
@@ -123,6 +123,14 @@ def test_batches_hold_every_sentence_once_within_the_budget():
     assert all(batch.token_ids.numel() <= 64 for batch in made)
     assert [batch.lengths.max() for batch in made] == sorted((batch.lengths.max() for batch in made), reverse=True)
     assert all(batch.padded == bool((batch.token_ids == 0).any()) for batch in made)
+    assert all(batch.shortest == batch.lengths.min() for batch in made)
+    assert [len(batch.rows) for batch in batches([[9] * length for length in lengths], 64, 0, 3)] == [1, 1, 3, 3]
+
+
+def test_a_cpu_is_given_small_batches_and_other_devices_what_is_asked():
+    assert tokens_at_once(100, torch.device("cpu")) == 100
+    assert 512 <= tokens_at_once(10**9, torch.device("cpu")) < 10**9
+    assert tokens_at_once(10**9, torch.device("meta")) == 10**9
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on():

@@ -193,8 +193,10 @@ def _hook(model: "LanguageModel", site: Site, method: Method, last_only: bool):
             units = units.to(output.device)
         parameters = {name: values.to(output.device, output.dtype) for name, values in parameters.items()}
         if not last_only:
-            output[..., units] = method.transform(output[..., units], **parameters)
-            return output
+            # A third of the time of `output[..., units] = …`.
+            columns = units.expand(*output.shape[:-1], -1)
+            changed = method.transform(output.gather(-1, columns), **parameters)
+            return output.scatter_(-1, columns, changed.to(output.dtype).expand_as(columns))
         rows = torch.arange(output.shape[0], device=output.device)
         last = model.last_positions(output.shape[1])
         chosen = output[rows, last]
