@@ -66,6 +66,7 @@ def test_logits_never_materialise_for_a_whole_window(load, monkeypatch):
     model = load("llama")
     whole = measure_perplexity(model, TOKENS, 64, 32, 128, "test")
     monkeypatch.setattr(perplexity, "LOGIT_BYTES", 4 * model.vocabulary * 5)
+    monkeypatch.setattr(perplexity, "LOGIT_ROWS", 4)
     monkeypatch.setattr(perplexity, "SLICE_BYTES", 4 * model.vocabulary * 2)
     largest = 0
     logits = type(model).logits

@@ -16,7 +16,8 @@ from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.models import LanguageModel
 from workflow_scripts.lib.progress import Progress
 
-LOGIT_BYTES = 200_000_000  # of logits held at a time, were they float32: enough rows for a fast product of matrices
+LOGIT_BYTES = 2**26  # of logits held at a time, were they float32,
+LOGIT_ROWS = 192  # or so many rows if those take more: the product of fewer is slow
 SLICE_BYTES = 2**24  # of float32 logits whose cross-entropy is taken at a time, which needs room for a copy of them
 CPU_TOKENS = 2048  # in one forward pass on a CPU: more make it no faster, they only need more memory
 
@@ -111,7 +112,7 @@ def measure_perplexity(
 def token_losses(model: LanguageModel, batch: Batch, first: torch.Tensor) -> list[torch.Tensor]:
     """Negative log likelihood, float32 on the CPU, of each row's tokens from position `first[row]` (at least 1) on.
 
-    The LM head is applied to as many positions at a time as `LOGIT_BYTES` allow.
+    The LM head is applied to as many positions at a time as `LOGIT_BYTES` and `LOGIT_ROWS` allow.
     """
     hidden = model.forward(batch)
     lengths, first = batch.lengths.to(hidden.device), first.to(hidden.device)
@@ -120,7 +121,7 @@ def token_losses(model: LanguageModel, batch: Batch, first: torch.Tensor) -> lis
     with torch.inference_mode():
         labels = batch.token_ids.to(hidden.device)[scored]
         before = hidden[:, :-1][scored[:, 1:]]  # a token is predicted from the position before it
-        at_a_time = max(1, LOGIT_BYTES // (4 * model.vocabulary))
+        at_a_time = max(LOGIT_ROWS, LOGIT_BYTES // (4 * model.vocabulary))
         losses = [
             _cross_entropies(model, states, targets)
             for states, targets in zip(before.split(at_a_time), labels.split(at_a_time), strict=True)
