@@ -5,21 +5,26 @@ target nor another k needs this stage again. Memory is bounded by a block of neu
 """
 
 import os
-from typing import Literal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any, Literal
 
 import h5py
 import numpy as np
 from pydantic import Field
 
 from workflow_scripts.lib import expert_files, stage
-from workflow_scripts.lib.activation_files import CHUNK, read_neurons, read_token_counts
+from workflow_scripts.lib.activation_files import read_token_counts
+from workflow_scripts.lib.activation_reader import NeuronReader
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.expertise import rank_statistics
 from workflow_scripts.lib.files import written_whole
 from workflow_scripts.lib.manifests import read_manifest
 from workflow_scripts.lib.progress import Progress
 
-BLOCK_BYTES = 2**26  # of responses in memory at a time
+RESPONSE_BYTES = 2**29  # of responses in memory at a time, over all threads
 
 
 class Spec(stage.Spec):
@@ -44,30 +49,58 @@ def main(command: list[str] | None = None) -> None:
     tokens = [read_token_counts(files.activations, language) for language in spec.languages]
     if not all(len(counts) for counts in tokens):
         raise StudyError(f"{files.activations} has a language without sentences.")
-    names = [name for name in expert_files.STATISTICS if name != "token_mean" or spec.token_mean]
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
-    # Whole chunks of the file, so that none is read twice.
-    block = max(1, BLOCK_BYTES // (4 * CHUNK[1] * sum(len(counts) for counts in tokens))) * CHUNK[1]
     with (
         written_whole(files.experts) as beside,
         h5py.File(beside, "w") as out,
+        NeuronReader(files.activations, spec.pooling, spec.languages) as responses,
+        NeuronReader(files.activations, "mean" if spec.token_mean else spec.pooling, spec.languages) as means,
+        ThreadPoolExecutor(threads) as pool,
         Progress("ranking", total=manifest.neurons, unit="neuron") as progress,
     ):
+
+        def rank(start: int, stop: int) -> dict[str, np.ndarray]:
+            block = responses.read(start, stop)
+            ranked = rank_statistics(block, responses.groups, len(spec.languages), spec.expertise, first_neuron=start)
+            if not spec.token_mean:
+                return vars(ranked)
+            block = block if spec.pooling == "mean" else means.read(start, stop)
+            return vars(ranked) | {"token_mean": _token_means(block, means.groups, tokens)}
+
+        names = [name for name in expert_files.STATISTICS if name != "token_mean" or spec.token_mean]
         expert_files.create(out, spec.languages, manifest.sites, names)
-        for start in range(0, manifest.neurons, block):
-            stop = min(start + block, manifest.neurons)
-            responses, groups = read_neurons(files.activations, spec.pooling, spec.languages, start, stop)
-            ranked = rank_statistics(
-                responses, groups, len(spec.languages), spec.expertise, threads=threads, first_neuron=start
-            )
-            for name in ("expertise", "gap", "mean", "median"):
-                out[name][:, start:stop] = getattr(ranked, name)
-            if spec.token_mean:
-                means, groups = read_neurons(files.activations, "mean", spec.languages, start, stop)
-                for row, counts in enumerate(tokens):
-                    weighted = counts @ means[groups == row].astype(np.float64)
-                    out["token_mean"][row, start:stop] = weighted / counts.sum()
+        width = _block_width(responses, threads)
+        blocks = list(pairwise([*range(0, manifest.neurons, width), manifest.neurons]))
+        for (start, stop), statistics in zip(blocks, _in_order(pool, rank, blocks, 2 * threads), strict=True):
+            for name in names:
+                out[name][:, start:stop] = statistics[name]
             progress.advance(stop - start)
+
+
+def _block_width(responses: NeuronReader, threads: int) -> int:
+    """Neurons that a thread ranks at a time: as lie together in the file, or fewer where there are many sentences."""
+    width = responses.width
+    while width > 1 and threads * len(responses.groups) * width * responses.dtype.itemsize > RESPONSE_BYTES:
+        width //= 2
+    return width
+
+
+def _in_order(pool: Executor, work: Callable[..., Any], arguments: Iterable[tuple], ahead: int) -> Iterator[Any]:
+    """What `work` gives for each of the arguments, in their order; so many of them are worked on ahead."""
+    waiting = deque()
+    for each in arguments:
+        waiting.append(pool.submit(work, *each))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _token_means(means: np.ndarray, groups: np.ndarray, tokens: list[np.ndarray]) -> np.ndarray:
+    """Mean over all tokens of each language, [languages, neurons], from the means over those of a sentence."""
+    return np.stack(
+        [counts @ means[groups == row].astype(np.float64) / counts.sum() for row, counts in enumerate(tokens)]
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import torch
 
 from workflow_scripts import activations, embeddings, experts
 from workflow_scripts.lib import activation_files, extraction
-from workflow_scripts.lib.activation_files import read_neurons, read_token_counts
+from workflow_scripts.lib.activation_files import read_token_counts
 from workflow_scripts.lib.batching import batches, encode
 from workflow_scripts.lib.conditions import Condition, Site, write_condition
 from workflow_scripts.lib.embedding_files import read_part
@@ -60,6 +60,12 @@ def record(folder, languages=("en", "de", "ja"), **changes):
     run(activations, folder, {**spec, **changes}, **files)
 
 
+def responses(folder, pooling, languages):
+    with h5py.File(folder / "activations.h5") as file:
+        blocks = [file[f"{pooling}/{code}"][:] for code in languages]
+    return np.concatenate(blocks), np.repeat(np.arange(len(languages)), [len(block) for block in blocks])
+
+
 @pytest.mark.parametrize("batch_bytes", [1, 2**29])  # a sentence a batch, and as many as the tokens allow
 def test_recorded_responses_are_those_of_one_sentence_at_a_time(study, monkeypatch, batch_bytes):
     model, folder = study
@@ -69,7 +75,7 @@ def test_recorded_responses_are_those_of_one_sentence_at_a_time(study, monkeypat
     with h5py.File(folder / "activations.h5") as file:
         rows = np.concatenate([file["row/en"][:], 5 + file["row/ja"][:]])
     for pooling in ("max", "mean"):
-        found, groups = read_neurons(folder / "activations.h5", pooling, ["en", "ja"], 0, model.manifest.neurons)
+        found, groups = responses(folder, pooling, ["en", "ja"])
         assert groups.tolist() == [0] * 5 + [1] * 5
         with ResponseRecorder(model, model.manifest.sites, [pooling]) as recorder, torch.inference_mode():
             alone = [
@@ -89,12 +95,12 @@ def test_ranking_reads_what_was_recorded(study):
     spec = {"languages": ["en", "de", "ja"], "pooling": "max", "expertise": "auroc", "token_mean": True}
     run(experts, folder, spec, model="model.json", activations="activations.h5", experts="experts.h5")
     ranked = read_language(folder / "experts.h5", "ja")
-    maxima, groups = read_neurons(folder / "activations.h5", "max", ["en", "de", "ja"], 0, model.manifest.neurons)
+    maxima, groups = responses(folder, "max", ["en", "de", "ja"])
     wins = (maxima[groups == 2][:, None] > maxima[groups != 2][None]).mean(axis=(0, 1))
     ties = (maxima[groups == 2][:, None] == maxima[groups != 2][None]).mean(axis=(0, 1))
     np.testing.assert_allclose(ranked.statistics["expertise"], wins + ties / 2, atol=1e-12)
     np.testing.assert_allclose(ranked.statistics["mean"], maxima[groups == 2].mean(axis=0), rtol=1e-5)
-    means, groups = read_neurons(folder / "activations.h5", "mean", ["en", "de", "ja"], 0, model.manifest.neurons)
+    means, groups = responses(folder, "mean", ["en", "de", "ja"])
     tokens = read_token_counts(folder / "activations.h5", "ja")
     by_token = (means[groups == 2] * tokens[:, None]).sum(axis=0) / tokens.sum()
     np.testing.assert_allclose(ranked.statistics["token_mean"], by_token, rtol=1e-4, atol=1e-6)

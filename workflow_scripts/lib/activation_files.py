@@ -13,8 +13,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from workflow_scripts.lib.errors import StudyError
-
 CHUNK = (64, 1024)  # sentences × neurons: 128 KiB of float16
 WAITING = 2  # batches that may wait for the disk
 
@@ -79,25 +77,6 @@ def copy_language(cell: Path, file: h5py.File, language: str) -> None:
     with h5py.File(cell, "r") as source:
         for name in source:
             source.copy(source[name], file, name=f"{name}/{language}")
-
-
-def read_neurons(
-    path: Path, pooling: str, languages: Sequence[str], start: int, stop: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Responses [sentences, stop − start] to all sentences of these languages, and each sentence's language index.
-
-    Raises:
-        StudyError: the file is damaged or lacks a language.
-    """
-    try:
-        with h5py.File(path, "r") as file:
-            if missing := [code for code in languages if f"{pooling}/{code}" not in file]:
-                raise StudyError(f"{path} lacks {pooling} responses of {', '.join(missing)}; delete it and run again.")
-            blocks = [file[f"{pooling}/{code}"][:, start:stop] for code in languages]
-    except OSError as error:
-        raise StudyError(f"{path} is damaged ({error}); delete it and run again.") from error
-    groups = np.repeat(np.arange(len(languages)), [len(block) for block in blocks])
-    return np.concatenate(blocks), groups
 
 
 def read_token_counts(path: Path, language: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import numba
 import numpy as np
 
+from workflow_scripts.lib.compilation import can_cache
 from workflow_scripts.lib.errors import StudyError
 
 
@@ -66,17 +67,17 @@ def rank_statistics(
         )
     if (np.diff(groups) < 0).any():
         responses = responses[np.argsort(groups, kind="stable")]
-    bits = np.ascontiguousarray(responses).view(f"u{responses.itemsize}")
+    bits = np.ascontiguousarray(responses).view(f"i{responses.itemsize}")
     bits.flags.writeable = False  # Numba compiles separately for read-only arrays; so it does for one kind only
     starts = np.concatenate([[0], np.cumsum(sizes)])
     sentences, neurons = bits.shape
     result = RankStatistics(*(np.empty((languages, neurons)) for _ in range(4)))
-    largest = np.zeros(neurons, dtype=bits.dtype)
+    largest = np.empty(neurons, dtype=bits.dtype)
+    layout, by_precision = LAYOUTS[responses.dtype.name], expertise == "average_precision"
+    columns = result.expertise, result.gap, result.mean, result.median, largest
 
     def rank(first: int, last: int) -> None:
         room = np.empty((2, sentences), f"u{2 * bits.itemsize}")
-        layout, by_precision = LAYOUTS[responses.dtype.name], expertise == "average_precision"
-        columns = result.expertise, result.gap, result.mean, result.median, largest
         _rank(bits, starts, first, last, layout, by_precision, room, *columns)
 
     bounds = np.linspace(0, neurons, max(1, min(threads, neurons // TILE)) + 1).astype(int)
@@ -212,15 +213,6 @@ def _refuse_not_finite(largest: np.ndarray, first_neuron: int) -> None:
     )
 
 
-def _can_cache() -> bool:
-    """Whether Numba finds a folder to keep machine code in, so that only the first job compiles."""
-    try:
-        numba.njit(cache=True)(lambda: None)
-    except RuntimeError:
-        return False
-    return True
-
-
 class _Layout(NamedTuple):
     """How a floating-point type is decoded and sorted."""
 
@@ -237,31 +229,44 @@ LAYOUTS = {
 
 # Neurons gathered together: their responses to one sentence fill a line or two of the processor's cache.
 TILE = 64
+# Keys are counted in squares of so many rows and columns (`_cumulate`).
+SIDE = 32
+SQUARE = SIDE * SIDE
+# Sentences up to which twice a midrank fits 16 bits, those of a counter.
+MOST_COUNTED = 2**15 - 1
 
 
-@numba.njit(nogil=True, cache=_can_cache())
+@numba.njit(nogil=True, cache=can_cache())
 def _rank(bits, starts, first, last, layout, by_precision, room, expertise, gap, mean, median, largest):
-    """Fill columns `first` to `last` of the statistics and of `largest`.
+    """Fill columns `first` to `last` of the statistics, and of `largest`, the bits of the largest magnitude.
 
     `bits` [sentences, neurons] are the responses, the rows of language i from `starts[i]` to `starts[i + 1]`; `room`
     [2, sentences] is for sorting.
     """
     sentences = len(bits)
+    by_counting = layout.width == 16 and sentences <= MOST_COUNTED and not by_precision
+    counts = np.empty(2**16, np.uint16)
     tile = np.empty((TILE, sentences), bits.dtype)
     for start in range(first, last, TILE):
-        stop = min(start + TILE, last)
-        block = bits[:, start:stop]
+        block = bits[:, start : min(start + TILE, last)]
+        neurons = block.shape[1]
         for sentence in range(sentences):
-            for column in range(stop - start):
+            for column in range(neurons):
                 tile[column, sentence] = block[sentence, column]
-        for neuron in range(start, stop):
+        for neuron in range(start, start + neurons):
             row = tile[neuron - start]
-            largest[neuron] = _largest_magnitude(row, layout)
             _measure_means(row, starts, layout, mean[:, neuron], gap[:, neuron])
+            lowest, highest = _turn_into_keys(row)
+            largest[neuron] = max(-lowest, highest)
+            _measure_medians(row, starts, lowest, highest, layout, median[:, neuron])
+            if by_counting:
+                _measure_auroc_by_counting(row, starts, lowest, highest, counts, expertise[:, neuron])
+                continue
             ranked = _sort(row, starts, layout, room)
-            _measure_ranks(ranked, starts, layout, row, expertise[:, neuron], median[:, neuron])
             if by_precision:
                 _measure_precision(ranked, starts, layout, expertise[:, neuron])
+            else:
+                _measure_auroc(ranked, starts, layout, expertise[:, neuron])
 
 
 @numba.njit
@@ -274,62 +279,178 @@ def _number(bits, layout):
     return np.float64(signed.view(np.float32)) * layout.scale
 
 
-@numba.njit
-def _largest_magnitude(row, layout):
-    """Bits of the largest magnitude in a row; those of infinity and NaN lie above those of all numbers."""
-    magnitude = (1 << (layout.width - 1)) - 1
-    largest = 0
-    for sentence in range(len(row)):
-        largest = max(largest, row[sentence] & magnitude)
-    return largest
-
-
 @numba.njit(fastmath={"reassoc", "nsz"})
-def _sum(row, layout):
-    total = 0.0
-    for sentence in range(len(row)):
-        total += _number(row[sentence], layout)
-    return total
-
-
-@numba.njit(fastmath={"reassoc", "nsz"})
-def _squared_deviations(row, centre, layout):
-    total = 0.0
-    for sentence in range(len(row)):
-        total += (_number(row[sentence], layout) - centre) ** 2
-    return total
+def _sums(row, centre, layout):
+    """Sums of the differences from `centre` and of their squares."""
+    total, squares = 0.0, 0.0
+    for place in range(len(row)):
+        difference = _number(row[place], layout) - centre
+        total += difference
+        squares += difference * difference
+    return total, squares
 
 
 @numba.njit
 def _measure_means(row, starts, layout, mean, gap):
     """Fill in a neuron's mean and standardised mean gap for each language."""
     sentences, languages = len(row), len(mean)
-    total = 0.0
+    # One of the responses is within √sentences SDs of their mean: near enough that no digits of note cancel.
+    centre = _number(row[0], layout)
+    total, squares = 0.0, 0.0
     for language in range(languages):
-        mean[language] = _sum(row[starts[language] : starts[language + 1]], layout)
+        mean[language], more = _sums(row[starts[language] : starts[language + 1]], centre, layout)
         total += mean[language]
-    deviation = math.sqrt(_squared_deviations(row, total / sentences, layout) / sentences)
+        squares += more
+    deviation = math.sqrt(max(0.0, squares - total * total / sentences) / sentences)
     for language in range(languages):
         size = starts[language + 1] - starts[language]
         mean_of_others = (total - mean[language]) / (sentences - size)
         mean[language] /= size
         gap[language] = (mean[language] - mean_of_others) / deviation if deviation else 0.0
+        mean[language] += centre
 
 
 @numba.njit
-def _sort(row, starts, layout, room):
-    """A row's responses in ascending order (radix sort), each an order-preserving key above its language index."""
+def _turn_into_keys(row):
+    """Turn bits into keys, signed magnitudes, which sort as numbers do, both zeros being 0. The extremes of them."""
+    magnitude = row.dtype.type(np.iinfo(row.dtype).max)
+    lowest, highest = row.dtype.type(0), row.dtype.type(0)
+    for place in range(len(row)):
+        key = row.dtype.type(row[place] & magnitude)
+        key = row.dtype.type(-key) if row[place] < 0 else key
+        row[place] = key
+        lowest, highest = min(lowest, key), max(highest, key)
+    return np.int64(lowest), np.int64(highest)
+
+
+@numba.njit
+def _response(key, layout):
+    """The number that a key stands for."""
+    return math.copysign(_number(abs(key), layout), key)
+
+
+@numba.njit
+def _measure_medians(keys, starts, lowest, highest, layout, median):
+    """Fill in a neuron's median for each language."""
+    for language in range(len(median)):
+        own = keys[starts[language] : starts[language + 1]]
+        middle = (len(own) - 1) // 2
+        lower = upper = _nth(own, middle, lowest, highest)
+        if len(own) % 2 == 0 and _count_up_to(own, lower) == middle + 1:
+            upper = _least_above(own, lower)
+        median[language] = (_response(lower, layout) + _response(upper, layout)) / 2
+
+
+@numba.njit
+def _nth(keys, place, lowest, highest):
+    """The key at a place, from 0 on, of the sorted keys, which lie between `lowest` and `highest`.
+
+    Bisection: counting is so much quicker than moving keys that it beats selection by partition.
+    """
+    below, passed = lowest - 1, 0
+    while passed != place and highest - below > 1:
+        middle = (below + highest) >> 1
+        count = _count_up_to(keys, middle)
+        if count > place:
+            highest = middle
+        else:
+            below, passed = middle, count
+    return _least_above(keys, below)
+
+
+@numba.njit
+def _count_up_to(keys, bound):
+    """How many keys are at most `bound`."""
+    bound = keys.dtype.type(bound)
+    total = 0
+    for start in range(0, len(keys), 2**15):
+        part = keys[start : start + 2**15]
+        count = np.uint16(0)  # narrow, so that one instruction counts many
+        for place in range(len(part)):
+            count = np.uint16(count + np.uint16(part[place] <= bound))
+        total += np.int64(count)
+    return total
+
+
+@numba.njit
+def _least_above(keys, bound):
+    """The lowest of the keys that are larger than `bound`."""
+    bound, most = keys.dtype.type(bound), keys.dtype.type(np.iinfo(keys.dtype).max)
+    least = most
+    for place in range(len(keys)):
+        least = min(least, keys[place] if keys[place] > bound else most)
+    return np.int64(least)
+
+
+@numba.njit
+def _measure_auroc_by_counting(keys, starts, lowest, highest, counts, auroc):
+    """Fill in a neuron's AUROC for each language; its 16-bit keys are lost.
+
+    Counting how often each key occurs takes the place of sorting: there are but 2¹⁶ of them.
+    """
+    sentences = len(keys)
+    first = lowest // SQUARE * SQUARE
+    counts = counts[: (highest - first) // SQUARE * SQUARE + SQUARE]
+    counts[:] = 0
+    for place in range(sentences):
+        key = np.uint16(keys[place] - first)
+        keys[place] = np.int16(key & ~np.uint16(SQUARE - 1) | key % SIDE * SIDE | key // SIDE % SIDE)
+    for place in range(sentences):
+        counts[np.uint16(keys[place])] += 1
+    _turn_into_midranks(counts)
+    for place in range(sentences):
+        keys[place] = np.int16(counts[np.uint16(keys[place])])
+    for language in range(len(auroc)):
+        own = keys[starts[language] : starts[language + 1]]
+        pairs = 0
+        for place in range(len(own)):
+            pairs += np.int64(np.uint16(own[place]))
+        auroc[language] = _auroc(pairs, len(own), sentences)
+
+
+@numba.njit
+def _turn_into_midranks(counts):
+    """Turn counts of keys into twice their midranks: so many keys are smaller, plus so many are not larger.
+
+    Each square of `counts` holds SIDE keys that follow one another in a column, the next of them in the next column. So
+    its running sums go down all columns at a time, by instructions on many numbers.
+    """
+    sums, before = np.empty(SQUARE, np.uint16), np.empty(SIDE, np.uint16)
+    seen = np.uint16(0)
+    for start in range(0, len(counts), SQUARE):
+        square = counts[start : start + SQUARE]
+        for place in range(SIDE):
+            sums[place] = square[place]
+        for place in range(SQUARE - SIDE):
+            above, place = np.uint64(place), np.uint64(place + SIDE)
+            sums[place] = sums[above] + square[place]
+        for column in range(SIDE):
+            before[column] = seen
+            seen = np.uint16(seen + 2 * sums[SQUARE - SIDE + column])
+        for row in range(SIDE):
+            for column in range(SIDE):
+                place = np.uint64(row * SIDE + column)
+                square[place] = np.uint16(2 * sums[place] - square[place] + before[column])
+
+
+@numba.njit
+def _auroc(pairs, size, sentences):
+    """AUROC of `size` positives from the pairs that they win plus those that they win or tie, over all sentences."""
+    # Less the pairs within the positives, they are twice the wins with ties as halves.
+    return (pairs - size * size) / (2.0 * size * (sentences - size))
+
+
+@numba.njit
+def _sort(keys, starts, layout, room):
+    """A neuron's keys in ascending order (radix sort), each made positive, above its language's index."""
     source, target = room[0], room[1]
     width = np.uint64(layout.width)
-    sign = np.uint64(1) << (width - np.uint64(1))
+    zero = np.int64(1) << np.int64(layout.width - 1)
     for language in range(len(starts) - 1):
         rows = slice(starts[language], starts[language + 1])
-        unsorted, packed = row[rows], source[rows]
-        for sentence in range(len(unsorted)):
-            bits = np.uint64(unsorted[sentence])
-            bits = np.uint64(0) if bits == sign else bits  # −0 equals +0
-            key = (sign + sign - np.uint64(1)) ^ bits if bits & sign else sign | bits
-            packed[sentence] = key << width | np.uint64(language)
+        unsorted, packed = keys[rows], source[rows]
+        for place in range(len(unsorted)):
+            packed[place] = np.uint64(unsorted[place] + zero) << width | np.uint64(language)
     counts = np.empty(1 << layout.digit, np.uint32)
     mask = np.uint64(len(counts) - 1)
     for shift in range(layout.width, 2 * layout.width, layout.digit):
@@ -349,16 +470,14 @@ def _sort(row, starts, layout, room):
 
 
 @numba.njit
-def _measure_ranks(ranked, starts, layout, grouped, auroc, median):
-    """Fill in a neuron's AUROC and median for each language; `grouped` [sentences] is room for its sorted rows."""
+def _measure_auroc(ranked, starts, layout, auroc):
+    """Fill in a neuron's AUROC for each language."""
     sentences, languages = len(ranked), len(auroc)
     width = np.uint64(layout.width)
     mask = (np.uint64(1) << width) - np.uint64(1)
-    # For each language: where its next response goes, and over those seen how many of all responses are smaller than
-    # them (its pairs won) and not larger (won or tied). Side by side, since they are counted up together.
-    tally = np.zeros((languages, 3), np.uint64)
-    for language in range(languages):
-        tally[language, 0] = starts[language]
+    # For each language: over its responses, how many of all responses are smaller (its pairs won), and how many are not
+    # larger (won or tied).
+    pairs = np.zeros((languages, 2), np.uint64)
     downwards = ranked[::-1]
     previous, following = ranked[0] >> width, downwards[0] >> width
     smaller, not_larger = np.uint64(0), np.uint64(sentences)
@@ -367,29 +486,14 @@ def _measure_ranks(ranked, starts, layout, grouped, auroc, median):
         key, language = ranked[step] >> width, ranked[step] & mask
         smaller = smaller if key == previous else np.uint64(step)
         previous = key
-        place = tally[language, 0]
-        tally[language, 0] = place + np.uint64(1)
-        tally[language, 1] += smaller
-        grouped[place] = key
+        pairs[language, 0] += smaller
         key, language = downwards[step] >> width, downwards[step] & mask
         not_larger = not_larger if key == following else np.uint64(sentences - step)
         following = key
-        tally[language, 2] += not_larger
+        pairs[language, 1] += not_larger
     for language in range(languages):
         size = starts[language + 1] - starts[language]
-        # Pairs won plus pairs won or tied are twice the wins with ties as halves; less those within the language.
-        twice = np.int64(tally[language, 1] + tally[language, 2]) - size * size
-        auroc[language] = twice / (2.0 * size * (sentences - size))
-        lower, upper = starts[language] + (size - 1) // 2, starts[language] + size // 2
-        median[language] = (_response(grouped[lower], layout) + _response(grouped[upper], layout)) / 2
-
-
-@numba.njit
-def _response(key, layout):
-    """The number that a sorting key stands for."""
-    sign = np.uint64(1) << np.uint64(layout.width - 1)
-    key = np.uint64(key)
-    return _number(np.int64(key ^ sign if key & sign else (sign + sign - np.uint64(1)) ^ key), layout)
+        auroc[language] = _auroc(np.int64(pairs[language].sum()), size, sentences)
 
 
 @numba.njit
