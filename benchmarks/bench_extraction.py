@@ -167,12 +167,12 @@ def record_as_lang_neuron(model, texts: Sequence[str], folder: Path) -> Path:
     return folder
 
 
-def test_recording_beside_batches_in_the_order_of_the_data(side_by_side, model, tmp_path):
+def test_recording_beside_shuffled_batches(side_by_side, model, tmp_path):
     texts = flores_like_texts(128)
-    # 2 is the script's default and 128 its config's; the fastest of them here is the peer.
+    # 2 is the script's default and 128 its config's; the fastest here is the peer.
     sizes = {
         size: _seconds(lambda size=size: record_as_aura(model, texts, tmp_path / "files", size))
-        for size in (2, 8, 32, 128)
+        for size in (2, 32, 128)
     }
     size = min(sizes, key=sizes.get)
 
@@ -190,7 +190,7 @@ def test_recording_beside_batches_in_the_order_of_the_data(side_by_side, model, 
 
     side_by_side.time(
         "Recording responses pooled by max",
-        f"AurA (Suau et al. 2024), batches of {size} in the order of the data",
+        f"AurA (Suau et al. 2024), shuffled batches of {size}",
         lambda: ours(model, texts, tmp_path, storage="float32"),
         lambda: record_as_aura(model, texts, tmp_path / "files", size),
         same,
@@ -198,6 +198,7 @@ def test_recording_beside_batches_in_the_order_of_the_data(side_by_side, model, 
         rounds=3,
         amounts=(len(texts), len(texts)),
         unit="sentence",
+        note="; ".join(f"batches of {size}: {seconds / len(texts):.3g} s/sentence" for size, seconds in sizes.items()),
     )
 
 
