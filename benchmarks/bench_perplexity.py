@@ -15,6 +15,11 @@ def text(tokens: int) -> list[int]:
     return [1, *np.random.default_rng(0).integers(4, 2000, tokens - 1).tolist()]
 
 
+def text_of(windows: int) -> int:
+    """Tokens of a text that has so many windows."""
+    return CONTEXT + (windows - 1) * STRIDE
+
+
 def ours(directory: Path, tokens: int) -> Callable[[], float]:
     """Mean negative log likelihood of a token."""
     import torch
@@ -75,7 +80,7 @@ WINDOWS = {"smollm2-135m": 3, "bloom-small": 7}
 
 @pytest.mark.parametrize("name", CASES)
 def test_strided_windows_beside_the_documented_recipe(side_by_side, architecture_directory, name):
-    directory, tokens = architecture_directory(name), CONTEXT + (WINDOWS[name] - 1) * STRIDE
+    directory, tokens = architecture_directory(name), text_of(WINDOWS[name])
     side_by_side.time(
         f"Perplexity, {CASES[name]}",
         "strided recipe of the transformers documentation",
@@ -97,38 +102,31 @@ def test_peak_memory_beside_the_documented_recipe(side_by_side, architecture_dir
         "strided recipe of the transformers documentation",
         ours,
         peer,
-        (architecture_directory(name), CONTEXT + STRIDE),
+        (architecture_directory(name), text_of(2)),
         target=3,
         note=f"windows of {CONTEXT:,} tokens, every {STRIDE}",
     )
 
 
-def prepare(tokens: int, directory: Path) -> Callable[[], float]:
+def prepare(windows: int, directory: Path) -> Callable[[], float]:
     """For `growth`, which gives the size first."""
-    return ours(directory, tokens)
-
-
-SIZES = [CONTEXT + STRIDE * more for more in (0, 4, 12)]
+    return ours(directory, text_of(windows))
 
 
 def test_time_grows_with_the_windows(growth, architecture_directory):
     directory = architecture_directory("bloom-small")
     growth.of_time(
         f"Perplexity, {CASES['bloom-small']}",
-        "tokens",
-        lambda tokens: ours(directory, tokens),
-        SIZES,
+        "windows",
+        lambda windows: ours(directory, text_of(windows)),
+        [2, 4, 8],
         rounds=1,
     )
 
 
-def test_memory_does_not_grow_with_the_text(growth, architecture_directory):
+def test_memory_does_not_grow_with_the_windows(growth, architecture_directory):
     growth.of_memory(
-        f"Perplexity, {CASES['bloom-small']}",
-        "tokens",
-        prepare,
-        SIZES,
-        architecture_directory("bloom-small"),
+        f"Perplexity, {CASES['bloom-small']}", "windows", prepare, [1, 4, 16], architecture_directory("bloom-small")
     )
 
 
@@ -137,7 +135,7 @@ def test_rate(side_by_side, architecture_directory, name):
     from benchmarks.models import load
 
     directory, windows = architecture_directory(name), WINDOWS[name]
-    model, tokens = load(directory), CONTEXT + (windows - 1) * STRIDE
+    model, tokens = load(directory), text_of(windows)
     # Every window goes through the body whole, and the tokens that it scores through the head.
     head = 2 * (tokens - 1) * model.model.get_output_embeddings().weight.numel()
     flop = head + forward_flop(model, windows * CONTEXT, CONTEXT)

@@ -122,19 +122,19 @@ def token_losses(model: LanguageModel, batch: Batch, first: torch.Tensor) -> lis
         labels = batch.token_ids.to(hidden.device)[scored]
         before = hidden[:, :-1][scored[:, 1:]]  # a token is predicted from the position before it
         at_a_time = max(LOGIT_ROWS, LOGIT_BYTES // (4 * model.vocabulary))
-        losses = [
-            _cross_entropies(model, states, targets)
-            for states, targets in zip(before.split(at_a_time), labels.split(at_a_time), strict=True)
-        ]
-        return list(torch.cat(losses).cpu().split(scored.sum(dim=1).tolist()))
+        # Made before the logits: small tensors made among them that stay would leave the memory in pieces.
+        losses = torch.empty(len(labels), device=hidden.device)
+        for start in range(0, len(labels), at_a_time):
+            here = slice(start, start + at_a_time)
+            losses[here] = _cross_entropies(model, before[here], labels[here])
+        return list(losses.cpu().split(scored.sum(dim=1).tolist()))
 
 
 def _cross_entropies(model: LanguageModel, states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Those of the tokens `targets` [rows] after hidden states [rows, d], in float32."""
-    logits = model.logits(states)  # of a spread model, on another device
-    targets = targets.to(logits.device)
-    # Made before the slices: small tensors that stay, made among them, would leave holes of their size in the memory.
-    losses = torch.empty(len(logits), device=logits.device)
+    losses = torch.empty(len(targets), device=targets.device)
+    logits = model.logits(states)
+    targets = targets.to(logits.device)  # of a spread model, another device
     rows = max(1, SLICE_BYTES // (4 * logits.shape[1]))
     for start in range(0, len(logits), rows):
         here = slice(start, start + rows)
