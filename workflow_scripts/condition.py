@@ -9,9 +9,9 @@ from pydantic import Field
 from workflow_scripts.lib import stage
 from workflow_scripts.lib.conditions import Condition, Site, write_condition
 from workflow_scripts.lib.expert_files import LanguageExperts, read_language
-from workflow_scripts.lib.expertise import random_units, top_units
 from workflow_scripts.lib.interventions import get_method
 from workflow_scripts.lib.interventions.method import UnitStatistics
+from workflow_scripts.lib.selection import random_units, top_units
 from workflow_scripts.lib.sites import NeuronSite
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 MINIMUM_CANDIDATES = 3
 # A side whose spread is within rounding of its size is constant: its correlation would be noise.
@@ -36,6 +35,8 @@ def correlate(
     Undefined (NaN) where there are fewer than three languages or a side is constant. Resamples in which a side is
     constant have no r and are left out of the interval.
     """
+    from scipy import stats  # which takes half a second
+
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if len(x) < MINIMUM_CANDIDATES or is_constant(x) or is_constant(y):
         return Correlation()
