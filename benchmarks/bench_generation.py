@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.models import load, sweep
+
 KS = (0, 100, 200, 500, 1000, 2000, 5000)  # those of the paper's sweep
 SENTENCES = 16  # a value of k
 MODEL = "smollm2-135m"
@@ -24,36 +26,7 @@ def sampling():
 @pytest.fixture
 def model(architecture_directory):
     """A model with random weights, which ends a sentence once in thousands."""
-    from benchmarks.models import load
-
     return load(architecture_directory(MODEL))
-
-
-def sweep(model, ks=KS) -> list:
-    """A condition each k: the first k of all neurons in a random order, forced to random constants."""
-    from workflow_scripts.lib.conditions import Condition, Site
-
-    generator = np.random.default_rng(0)
-    sites = model.manifest.sites
-    owner = np.repeat(np.arange(len(sites)), [site.width for site in sites])
-    unit = np.concatenate([np.arange(site.width) for site in sites])
-    order, values = generator.permutation(len(owner)), generator.normal(0, 2, len(owner))
-    conditions = []
-    for k in ks:
-        chosen = np.sort(order[:k])
-        changed = [
-            Site(
-                module=site.module,
-                width=site.width,
-                units=unit[here].tolist(),
-                parameters={"value": values[here].tolist()},
-            )
-            for place, site in enumerate(sites)
-            if len(here := chosen[owner[chosen] == place])
-        ]
-        method = {"method": "force", "units": "expert"} if k else {}
-        conditions.append(Condition(name=f"k{k}", model="random", k=k, sites=changed, **method))
-    return conditions
 
 
 def ours(model, conditions, sampling, sentences=SENTENCES) -> list:
@@ -169,7 +142,7 @@ def test_sentences_that_end_early(side_by_side, model, sampling, monkeypatch):
 
 def compare(side_by_side, model, sampling, sentences: int, which: str) -> None:
     """Time the sweep with the study's sampling; where nothing is left to chance, both must write the same."""
-    conditions = sweep(model)
+    conditions = sweep(model.manifest.sites, KS)
     certain = replace(sampling, top_k=1)
     same(ours(model, conditions, certain, 2), peer(model, conditions, certain, 2))
     count = len(conditions) * sentences
@@ -188,7 +161,7 @@ def compare(side_by_side, model, sampling, sentences: int, which: str) -> None:
 
 
 def test_time_grows_with_the_values_of_k(growth, model, sampling):
-    conditions = sweep(model)
+    conditions = sweep(model.manifest.sites, KS)
     growth.of_time(
         "Sentences under a sweep, 8 a value of k",
         "values of k",
@@ -199,7 +172,7 @@ def test_time_grows_with_the_values_of_k(growth, model, sampling):
 
 
 def test_time_grows_with_the_sentences(growth, model, sampling):
-    conditions = sweep(model)
+    conditions = sweep(model.manifest.sites, KS)
     growth.of_time(
         f"Sentences under {len(conditions)} values of k",
         "sentences a value of k",
@@ -210,7 +183,7 @@ def test_time_grows_with_the_sentences(growth, model, sampling):
 
 
 def test_rate(side_by_side, model, sampling):
-    conditions, steps = sweep(model), sampling.max_tokens - 1
+    conditions, steps = sweep(model.manifest.sites, KS), sampling.max_tokens - 1
     weights = sum(weight.numel() for weight in model.model.parameters())  # the head is the embeddings: counted once
     written = SENTENCES * len(conditions) * steps
     # A token is written by a pass through all weights, and read again unless the unintervened model wrote it.
