@@ -69,8 +69,9 @@ def peer(model, conditions, sampling, sentences=SENTENCES) -> list:
             lengths = generated(tokens, model.model.generation_config.eos_token_id)
             real = torch.arange(tokens.shape[1]) < lengths[:, None]
             mask = torch.cat([torch.ones_like(prompts), real.long()], dim=1)
-            logits = model.model(written.sequences, attention_mask=mask, use_cache=False).logits[:, :-1]
-            base = torch.nn.functional.cross_entropy(logits.transpose(1, 2), tokens, reduction="none")
+            logits = model.model(written.sequences[:, :-1], attention_mask=mask[:, :-1], use_cache=False).logits
+            base = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
+            base = base.view_as(tokens)
         texts = model.tokenizer.batch_decode(
             [row[:length] for row, length in zip(tokens, lengths, strict=True)], skip_special_tokens=True
         )
