@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from workflow_scripts.lib.batching import Batch, batches, run_halving
+from workflow_scripts.lib.batching import Batch, batches, run_halving, tokens_at_once
 from workflow_scripts.lib.conditions import Condition
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.interventions import intervene_by_row
@@ -176,7 +176,7 @@ def _mean_losses(model: LanguageModel, token_ids: Sequence[list[int]], tokens_pe
         for row, loss in zip(batch.rows, losses, strict=True):
             found[row] = loss.mean().item()
 
-    for batch in batches(token_ids, tokens_per_batch, model.pad_id):
+    for batch in batches(token_ids, tokens_at_once(tokens_per_batch, model.device), model.pad_id):
         run_halving(read, batch)
     return found
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from workflow_scripts.lib.batching import Batch, run_halving
+from workflow_scripts.lib.batching import Batch, run_halving, tokens_at_once
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.models import LanguageModel
 from workflow_scripts.lib.progress import Progress
@@ -19,7 +19,6 @@ from workflow_scripts.lib.progress import Progress
 LOGIT_BYTES = 2**26  # of logits held at a time, were they float32,
 LOGIT_ROWS = 192  # or so many rows if those take more: the product of fewer is slow
 SLICE_BYTES = 2**24  # of float32 logits whose cross-entropy is taken at a time, which needs room for a copy of them
-CPU_TOKENS = 2048  # in one forward pass on a CPU: more make it no faster, they only need more memory
 
 
 @dataclass(frozen=True)
@@ -81,18 +80,16 @@ def measure_perplexity(
         token_ids: The text, with its special tokens.
         context: Tokens of a window.
         stride: Tokens between the starts of windows.
-        tokens_per_batch: Tokens in one forward pass; on a CPU at most `CPU_TOKENS`.
+        tokens_per_batch: Tokens in one forward pass; on a CPU as `tokens_at_once` says.
         what: Shown with the progress.
 
     Raises:
         StudyError: as `windows`, or the model gives NaN.
     """
-    if model.device.type == "cpu":
-        tokens_per_batch = min(tokens_per_batch, CPU_TOKENS)
     text = torch.as_tensor(token_ids, dtype=torch.long)
     found = windows(len(text), context, stride)
     sums = np.zeros(len(found))
-    rows_per_batch = max(1, tokens_per_batch // context)
+    rows_per_batch = max(1, tokens_at_once(tokens_per_batch, model.device) // context)
     with Progress(what, total=len(found), unit="window") as progress:
 
         def forward(batch: Batch) -> None:
