@@ -1,16 +1,19 @@
 """What the machine could do at most: products of matrices, and copies in memory."""
 
 import numpy as np
+import pytest
 import torch
 
 from benchmarks import records
 
 
-def test_product_of_float32_matrices(benchmark):
-    size = 2048
-    left = torch.randn(size, size)
-    benchmark.pedantic(torch.mm, args=(left, left), rounds=5, warmup_rounds=2)
-    _record(benchmark, "Product of float32 matrices", 2 * size**3, "FLOP")
+@pytest.mark.parametrize("library", ["torch", "numpy"])
+def test_product_of_float32_matrices(benchmark, library):
+    size = 4096
+    left = np.random.default_rng(0).standard_normal((size, size), dtype=np.float32)
+    multiply, left = (torch.mm, torch.from_numpy(left)) if library == "torch" else (np.matmul, left)
+    benchmark.pedantic(multiply, args=(left, left), rounds=5, warmup_rounds=2)
+    _record(benchmark, f"Product of float32 matrices by {library}", 2 * size**3, "FLOP")
 
 
 def test_copy_in_memory(benchmark):

@@ -91,7 +91,9 @@ def _limits(records: Sequence[dict[str, Any]]) -> str:
 
 
 def _rates(records: Sequence[dict[str, Any]]) -> str:
-    roofs = {record["unit"]: record["per_second"] for record in _of_kind(records, "roof")}
+    roofs: dict[str, float] = {}
+    for record in _of_kind(records, "roof"):
+        roofs[record["unit"]] = max(record["per_second"], roofs.get(record["unit"], 0.0))
     rows = [
         (record["what"], f"{_number(record['per_second'])} {record['unit']}/s", "", "")
         for record in _of_kind(records, "roof")
