@@ -179,7 +179,7 @@ def test_all_cores_beside_one(side_by_side, cache):
     side_by_side.time(
         f"Ranking, float16, {CORES} cores",
         "the same on one core",
-        lambda: stage(cache, 2 * NEURONS, CORES),
+        lambda: stage(cache, 2 * NEURONS, CORES).rename(cache.with_name("all.h5")),
         lambda: stage(cache, 2 * NEURONS, 1).rename(cache.with_name("one.h5")),
         same,
         target=0.8 * CORES,

@@ -5,6 +5,7 @@ target nor another k needs this stage again. Memory is bounded by a block of neu
 """
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -58,9 +59,10 @@ def main(command: list[str] | None = None) -> None:
         ThreadPoolExecutor(threads) as pool,
         Progress("ranking", total=manifest.neurons, unit="neuron") as progress,
     ):
+        own = threading.local()  # to each thread
 
         def rank(start: int, stop: int) -> dict[str, np.ndarray]:
-            block = responses.read(start, stop)
+            block = own.block = responses.read(start, stop, getattr(own, "block", None))
             ranked = rank_statistics(block, responses.groups, len(spec.languages), spec.expertise, first_neuron=start)
             if not spec.token_mean:
                 return vars(ranked)
@@ -68,12 +70,12 @@ def main(command: list[str] | None = None) -> None:
             return vars(ranked) | {"token_mean": _token_means(block, means.groups, tokens)}
 
         names = [name for name in expert_files.STATISTICS if name != "token_mean" or spec.token_mean]
-        expert_files.create(out, spec.languages, manifest.sites, names)
+        written = expert_files.create(out, spec.languages, manifest.sites, names)
         width = _block_width(responses, threads)
         blocks = list(pairwise([*range(0, manifest.neurons, width), manifest.neurons]))
         for (start, stop), statistics in zip(blocks, _in_order(pool, rank, blocks, 2 * threads), strict=True):
-            for name in names:
-                out[name][:, start:stop] = statistics[name]
+            for name, dataset in written.items():
+                dataset[:, start:stop] = statistics[name]
             progress.advance(stop - start)
 
 

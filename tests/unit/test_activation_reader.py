@@ -48,6 +48,17 @@ def test_any_block_of_neurons_is_what_hdf5_reads(tmp_path, monkeypatch, dtype, c
             np.testing.assert_array_equal(reader.read(start, stop), expected[:, start:stop])
 
 
+def test_memory_of_an_earlier_block_serves_again(tmp_path):
+    responses = noise()
+    write(tmp_path / "responses.h5", responses)
+    with NeuronReader(tmp_path / "responses.h5", "max", ["de"]) as reader:
+        first = reader.read(0, 20)
+        assert reader.read(20, 40, first) is first
+        np.testing.assert_array_equal(first, responses["de"][:, 20:40])
+        last = reader.read(40, 50, first)
+    np.testing.assert_array_equal(last, responses["de"][:, 40:])
+
+
 def test_threads_may_read_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(activation_files, "CHUNK", (4, 16))
     responses = noise(neurons=400)

@@ -62,13 +62,16 @@ class NeuronReader:
         os.close(self._descriptor)
         self._file.close()
 
-    def read(self, start: int, stop: int) -> np.ndarray:
+    def read(self, start: int, stop: int, block: np.ndarray | None = None) -> np.ndarray:
         """Responses of neurons `start` to `stop`, [sentences, stop − start]; by any thread.
+
+        They are put into `block`, an earlier one that is done with, if it is of the same shape: new memory takes time.
 
         Raises:
             StudyError: the file is damaged.
         """
-        block = np.empty((len(self.groups), stop - start), self.dtype)
+        shape = len(self.groups), stop - start
+        block = block if block is not None and block.shape == shape else np.empty(shape, self.dtype)
         first = 0
         try:
             for language in self._languages:

@@ -27,15 +27,27 @@ class LanguageExperts:
     statistics: dict[str, np.ndarray]
 
 
-def create(file: h5py.File, languages: list[str], sites: list[NeuronSite], names: list[str]) -> None:
-    """Empty datasets for these languages and statistics."""
+def create(file: h5py.File, languages: list[str], sites: list[NeuronSite], names: list[str]) -> dict[str, h5py.Dataset]:
+    """Empty datasets for these languages and statistics, to be filled block by block of neurons.
+
+    Each keeps the chunks that a block begins until later ones fill them, so long as it stays open.
+    """
     neurons = sum(site.width for site in sites)
     file.attrs["languages"] = languages
     file.attrs["sites"] = SITES.dump_json(sites)
-    for name in names:
-        file.create_dataset(
-            name, (len(languages), neurons), dtype="f8", chunks=(1, min(neurons, 2**14)), fletcher32=True
+    chunk = min(neurons, 2**14)
+    return {
+        name: file.create_dataset(
+            name,
+            (len(languages), neurons),
+            dtype="f8",
+            chunks=(1, chunk),
+            fletcher32=True,
+            rdcc_nbytes=2 * len(languages) * chunk * 8,
+            rdcc_w0=1,  # full chunks leave first
         )
+        for name in names
+    }
 
 
 def read_language(path: Path, language: str) -> LanguageExperts:

@@ -119,6 +119,7 @@ LAYOUTS = {
 
 # Neurons gathered together: their responses to one sentence fill a line or two of the processor's cache.
 TILE = 64
+RUN = 16  # sentences of which they are gathered at a time
 # Keys are counted in squares of so many rows and columns (`_cumulate`).
 SIDE = 32
 SQUARE = SIDE * SIDE
@@ -139,12 +140,9 @@ def _rank(bits, starts, first, last, layout, by_precision, room, expertise, gap,
     tile = np.empty((TILE, sentences), bits.dtype)
     for start in range(first, last, TILE):
         block = bits[:, start : min(start + TILE, last)]
-        neurons = block.shape[1]
-        for sentence in range(sentences):
-            for column in range(neurons):
-                tile[column, sentence] = block[sentence, column]
-        for neuron in range(start, start + neurons):
-            row = tile[neuron - start]
+        _transpose(block, tile)
+        for column in range(block.shape[1]):
+            row, neuron = tile[column], start + column
             _measure_means(row, starts, layout, mean[:, neuron], gap[:, neuron])
             lowest, highest = _turn_into_keys(row)
             largest[neuron] = max(-lowest, highest)
@@ -157,6 +155,22 @@ def _rank(bits, starts, first, last, layout, by_precision, room, expertise, gap,
                 _measure_precision(ranked, starts, layout, expertise[:, neuron])
             else:
                 _measure_auroc(ranked, starts, layout, expertise[:, neuron])
+
+
+@numba.njit
+def _transpose(block, tile):
+    """Copy responses [sentences, neurons] into a tile's rows, a row for each neuron."""
+    sentences, neurons = block.shape
+    # A run of sentences at a time, of which each row gets one wide copy in place of many narrow ones.
+    for start in range(0, sentences - RUN + 1, RUN):
+        run = block[start : start + RUN]
+        for column in range(neurons):
+            row = tile[column, start : start + RUN]
+            for place in range(RUN):
+                row[place] = run[place, column]
+    for sentence in range(sentences - sentences % RUN, sentences):
+        for column in range(neurons):
+            tile[column, sentence] = block[sentence, column]
 
 
 @numba.njit
