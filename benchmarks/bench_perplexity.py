@@ -116,7 +116,7 @@ def prepare(windows: int, directory: Path) -> Callable[[], float]:
 def test_time_grows_with_the_windows(growth, architecture_directory):
     directory = architecture_directory("bloom-small")
     growth.of_time(
-        f"Perplexity, {CASES['bloom-small']}",
+        f"Perplexity, {CASES['bloom-small']}, time",
         "windows",
         lambda windows: ours(directory, text_of(windows)),
         [2, 4, 8],
@@ -126,7 +126,11 @@ def test_time_grows_with_the_windows(growth, architecture_directory):
 
 def test_memory_does_not_grow_with_the_windows(growth, architecture_directory):
     growth.of_memory(
-        f"Perplexity, {CASES['bloom-small']}", "windows", prepare, [1, 4, 16], architecture_directory("bloom-small")
+        f"Perplexity, {CASES['bloom-small']}, memory",
+        "windows",
+        prepare,
+        [1, 4, 16],
+        architecture_directory("bloom-small"),
     )
 
 

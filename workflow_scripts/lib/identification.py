@@ -7,14 +7,16 @@ from abc import ABC, abstractmethod
 from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array
-from scipy.special import softmax
 
 from workflow_scripts.lib.errors import StudyError
+
+# scipy is imported where it is used: a figure needs the identifiers' names alone.
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 BLOCK_TEXTS = 1024  # identified at a time
 
@@ -54,10 +56,14 @@ class Langid(Identifier):
             self._evidence[state] = model.nb_ptc[list(ngrams)].sum(axis=0, dtype=np.float64)
 
     def probabilities(self, texts: list[str]) -> np.ndarray:
+        from scipy.special import softmax
+
         return softmax(self._entered(texts) @ self._evidence + self._prior, axis=1)
 
-    def _entered(self, texts: list[str]) -> csr_array:
+    def _entered(self, texts: list[str]) -> "csr_array":
         """How often the automaton enters each state while it reads a text [texts, states]."""
+        from scipy.sparse import csr_array
+
         encoded = [text.encode() for text in texts]
         lengths = np.array([len(text) for text in encoded])
         inside = np.arange(lengths.max()) < lengths[:, None]
