@@ -26,6 +26,7 @@ rule provenance:
         rules.tables.input,
         rules.figures.input,
         models=expand("<results>/models/{model}/model.json", model=CONFIG.study.models),
+        texts=expand("<results>/texts/{dataset}.parquet", dataset=PLAN.datasets),
     output:
         provenance="<results>/provenance.json",
     log:
@@ -37,7 +38,7 @@ rule provenance:
         code=code("provenance"),
     shell:
         "python -m workflow_scripts.provenance --spec {params.spec:q} --models {input.models:q}"
-        " --provenance {output.provenance:q} 2> {log:q}"
+        " --texts {input.texts:q} --provenance {output.provenance:q} 2> {log:q}"
 
 
 rule results_page:

@@ -19,12 +19,16 @@ def main(command: list[str] | None = None) -> None:
     spec, files = stage.arguments(
         Spec,
         __doc__,
-        inputs={"models...": "manifests of the study's models (JSON)"},
+        inputs={
+            "models...": "manifests of the study's models (JSON)",
+            "texts...": "texts of the study's data sets, each file named by its data set (parquet)",
+        },
         outputs={"provenance": "the provenance (JSON)"},
         command=command,
     )
     manifests = [read_manifest(path) for path in files.models]
-    write_provenance(files.provenance, collect(spec.config, manifests))
+    texts = {path.stem: path for path in files.texts}
+    write_provenance(files.provenance, collect(spec.config, manifests, texts))
 
 
 if __name__ == "__main__":

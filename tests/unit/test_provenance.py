@@ -1,5 +1,6 @@
 """The provenance: what it says of config, code, packages, machine, models, data and seeds, and what it keeps back."""
 
+import hashlib
 import importlib.metadata
 import json
 import subprocess
@@ -17,8 +18,11 @@ from workflow_scripts import provenance as stage
 from workflow_scripts.lib import provenance
 from workflow_scripts.lib.config.study import Config
 from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.fingerprint import fingerprint
 from workflow_scripts.lib.manifests import ModelManifest, write_manifest
+from workflow_scripts.lib.plan import Plan
 from workflow_scripts.lib.sites import NeuronSite
+from workflow_scripts.lib.texts.schema import COLUMNS, texts_hash, write
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "850ba1758a7744fedae78caadc152625133b1677"
@@ -52,15 +56,25 @@ def manifest(name, **changed):
     return ModelManifest(**{**given, **changed})
 
 
-def run(folder, raw, *manifests):
-    """Run the stage; what it writes, as text."""
+def run(folder, raw, *manifests, texts=None):
+    """Run the stage; what it writes, as text. Data sets whose texts are not given have one sentence, their name."""
     for one in manifests:
         write_manifest(folder / one.name / "model.json", one)
-    config = Config.model_validate(raw).model_dump(mode="json")
-    paths = [str(folder / one.name / "model.json") for one in manifests]
+    config = Config.model_validate(raw)
+    used = texts or {name: table([("0", "en", "sentence", name)]) for name in Plan(config).datasets}
+    for name, rows in used.items():
+        write(folder / f"{name}.parquet", rows)
+    models = [str(folder / one.name / "model.json") for one in manifests]
+    tables = [str(folder / f"{name}.parquet") for name in used]
     path = folder / "provenance.json"
-    stage.main(["--spec", json.dumps({"config": config}), "--models", *paths, f"--provenance={path}"])
+    spec = json.dumps({"config": config.model_dump(mode="json")})
+    stage.main(["--spec", spec, "--models", *models, "--texts", *tables, f"--provenance={path}"])
     return path.read_text()
+
+
+def table(rows):
+    """Rows of id, language, part and text as a table of texts."""
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def test_the_whole_resolved_config_is_in_it_and_is_read_back_as_the_same_study(tmp_path):
@@ -183,6 +197,12 @@ def test_without_a_repository_or_a_commit_or_git_there_is_no_commit(tmp_path, mo
     assert provenance.code(ROOT) is None
 
 
+def test_every_stage_has_the_fingerprint_of_its_code(tmp_path):
+    written = json.loads(run(tmp_path, study(), manifest("demo")))["stages"]
+    assert list(written) == sorted(path.stem for path in (ROOT / "workflow_scripts").glob("[!_]*.py"))
+    assert written["embeddings"] == fingerprint("workflow_scripts.embeddings", ROOT / "workflow_scripts")
+
+
 # --- Models and data sets ---
 
 
@@ -225,6 +245,25 @@ def test_data_sets_have_their_roles_and_revisions(tmp_path):
     assert found["cldr-train"]["roles"] == ["training"]
     assert found["cldr-devtest"]["roles"] == ["held out"]
     assert "flores-dev" not in found  # in the config, but not used
+
+
+def test_a_data_sets_hash_is_that_of_its_rows_however_they_are_stored(tmp_path):
+    rows = table([("a", "en", "sentence", "one\ntwo"), ("b", "de", "sentence", "zwei")])
+    rows.to_parquet(tmp_path / "plain.parquet", compression=None, row_group_size=1)
+    write(tmp_path / "usual.parquet", rows)
+    as_json = b'[["a","b"],["en","de"],["sentence","sentence"],["one\\ntwo","zwei"]]'
+    expected = hashlib.sha256(as_json).hexdigest()
+    assert texts_hash(tmp_path / "plain.parquet") == texts_hash(tmp_path / "usual.parquet") == expected
+    found = json.loads(run(tmp_path, study(), manifest("demo")))["datasets"]
+    assert {dataset["sha256"] for dataset in found} == {texts_hash(tmp_path / f"{d['name']}.parquet") for d in found}
+    for changed in (rows.iloc[::-1], rows.assign(id=["a", "c"]), rows.assign(text=["one two", "zwei"])):
+        write(tmp_path / "changed.parquet", changed)
+        assert texts_hash(tmp_path / "changed.parquet") != expected
+
+
+def test_texts_that_are_not_those_of_the_study_are_refused(tmp_path):
+    with pytest.raises(StudyError, match=r"The texts are of other, but the study uses cldr-bucc18, .*"):
+        run(tmp_path, study(), manifest("demo"), texts={"other": table([("0", "en", "sentence", "a")])})
 
 
 # --- Seeds ---

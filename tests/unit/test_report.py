@@ -24,11 +24,13 @@ from workflow_scripts.lib import figures, tables
 from workflow_scripts.lib.config.study import Config
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.manifests import ModelManifest
+from workflow_scripts.lib.plan import Plan
 from workflow_scripts.lib.provenance import collect, write_provenance
 from workflow_scripts.lib.report.images import embed
 from workflow_scripts.lib.report.page import environment
 from workflow_scripts.lib.report.sections import SECTIONS
 from workflow_scripts.lib.sites import NeuronSite
+from workflow_scripts.lib.texts.schema import COLUMNS, write
 
 ROOT = Path(__file__).parents[2]
 LABEL = "Demo <b>BLOOM &amp; co_"
@@ -135,7 +137,9 @@ def results(tmp_path_factory):
         spec = {**common, **own, "panels": [panel[target] for target in targets]}
         run_stage(stage, spec, files, retrieval=metric["retrieval"])
         drawn.append(({"kind": kind, "number": number, "subtitle": subtitle}, files["png"]))
-    write_provenance(folder / "provenance.json", collect(study_config(), [manifest()]))
+    write(folder / "texts.parquet", pd.DataFrame([("0", "en", "sentence", "a")], columns=COLUMNS))
+    texts = dict.fromkeys(Plan(study_config()).datasets, folder / "texts.parquet")
+    write_provenance(folder / "provenance.json", collect(study_config(), [manifest()], texts))
     return SimpleNamespace(
         folder=folder,
         tables=[folder / f"{name}.json" for name in ("compute", "claims", "table5", "table1", "table3", "table4")],

@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from workflow_scripts.lib.config.study import ROLES, Config
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import write_text
+from workflow_scripts.lib.fingerprint import fingerprint
 from workflow_scripts.lib.manifests import ModelManifest
+from workflow_scripts.lib.texts.schema import texts_hash
 
 FINGERPRINT_FILES = ["../envs/requirements.in"]
 
@@ -71,6 +73,7 @@ class UsedDataset(_Record):
     languages: list[str]
     origin: str | None = Field(description="Hub repository.")
     revision: str | None = Field(description="Commit of the hub repository.")
+    sha256: str = Field(description="Hash of languages, ids and texts, however they are stored.")
 
 
 class Provenance(_Record):
@@ -78,6 +81,7 @@ class Provenance(_Record):
 
     config: dict[str, Any] = Field(description="The whole resolved config.")
     code: Code | None = Field(description="None where the workflow is in no Git repository.")
+    stages: dict[str, str] = Field(description="Fingerprint of the code of each stage, committed or not.")
     packages: dict[str, str | None] = Field(description="Versions of Python and packages, None if not installed.")
     machine: Machine
     models: list[UsedModel]
@@ -109,22 +113,28 @@ def write_provenance(path: Path, provenance: Provenance) -> None:
     write_text(path, provenance.model_dump_json(indent=1) + "\n")
 
 
-def collect(config: Config, manifests: list[ModelManifest]) -> Provenance:
+def collect(config: Config, manifests: list[ModelManifest], texts: dict[str, Path]) -> Provenance:
     """The provenance of a study: of the code and packages that run now, on this machine.
 
     Nothing in it changes from one run to the next unless what it describes does. The home folder in a path is `~`.
 
+    Args:
+        config: Of the study.
+        manifests: One of each model.
+        texts: Table of texts of each data set, by its name.
+
     Raises:
-        StudyError: a manifest is of no model of the study, or a model has none.
+        StudyError: manifests or texts are not those of the study's models and data sets.
     """
     resolved = config.model_dump(mode="json")
     return Provenance(
         config=without_home(resolved),
         code=code(WORKFLOW),
+        stages=stages(WORKFLOW / "workflow_scripts"),
         packages=packages(REQUIREMENTS),
         machine=machine(),
         models=models(config, manifests),
-        datasets=datasets(config),
+        datasets=datasets(config, texts),
         seeds=seeds(resolved),
     )
 
@@ -134,6 +144,12 @@ def code(folder: Path) -> Code | None:
     commit = _output(["git", "-C", str(folder), "rev-parse", "HEAD"])
     changes = _output(["git", "-C", str(folder), "status", "--porcelain", "--", *CODE])
     return None if commit is None or changes is None else Code(commit=commit, changed=bool(changes))
+
+
+def stages(package: Path) -> dict[str, str]:
+    """Fingerprint of what each stage of the package runs, by the stage's name."""
+    names = sorted(path.stem for path in package.glob("*.py") if path.stem != "__init__")
+    return {name: fingerprint(f"{package.name}.{name}", package) for name in names}
 
 
 def packages(requirements: Path) -> dict[str, str | None]:
@@ -212,8 +228,12 @@ def _model(config: Config, manifest: ModelManifest) -> UsedModel:
     )
 
 
-def datasets(config: Config) -> list[UsedDataset]:
-    """The data sets of the study with their roles, in the order of the roles; then those that train a model."""
+def datasets(config: Config, texts: dict[str, Path]) -> list[UsedDataset]:
+    """The data sets of the study with their roles, in the order of the roles; then those that train a model.
+
+    Raises:
+        StudyError: the texts are not those of these data sets.
+    """
     uses: dict[str, dict[str, list[str]]] = {}
     for role in ROLES:
         if (corpus := getattr(config.study, role)) is not None:
@@ -222,12 +242,18 @@ def datasets(config: Config) -> list[UsedDataset]:
         if train := config.models[name].train:
             for role, dataset in (("training", train.dataset), ("held out", train.held_out)):
                 uses.setdefault(dataset, {})[role] = train.languages
+    if set(uses) != set(texts):
+        raise StudyError(
+            f"The texts are of {', '.join(sorted(texts)) or 'no data set'}, but the study uses "
+            f"{', '.join(sorted(uses))}; give the parquet of each."
+        )
     return [
         UsedDataset(
             name=name,
             roles=list(roles),
             languages=list(dict.fromkeys(code for codes in roles.values() for code in codes)),
             origin=without_home(config.datasets[name].repository),
+            sha256=texts_hash(texts[name]),
             **config.datasets[name].model_dump(include={"source", "layout", "split", "revision"}),
         )
         for name, roles in uses.items()

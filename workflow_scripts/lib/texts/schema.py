@@ -13,7 +13,7 @@ import pyarrow.parquet as parquet
 
 from workflow_scripts.lib.config.datasets import PARTS, Task
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.files import written_whole
+from workflow_scripts.lib.files import content_hash, written_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,3 +87,9 @@ def read_part(path: Path, language: str, part: str) -> tuple[list[str], list[str
     if table.num_rows == 0:
         raise StudyError(f"{path} holds no {part} of {language}; delete it and run again.")
     return table["id"].to_pylist(), table["text"].to_pylist()
+
+
+def texts_hash(path: Path) -> str:
+    """SHA-256 (hexadecimal) of the rows of a table of texts in their order, however the file stores them."""
+    table = parquet.read_table(path, columns=COLUMNS)
+    return content_hash([table[column].to_pylist() for column in COLUMNS])
