@@ -154,7 +154,6 @@ rule claims:
 rule replication:
     input:
         tables=expand("<results>/table{number}.csv", number=[number for number in PLAN.tables if number != 4]),
-        published=expand(f"{workflow.basedir}/published/table{{number}}.csv", number=[1, 2, 3, 5, 6, 7]),
     output:
         **table("replication"),
     log:
@@ -166,8 +165,7 @@ rule replication:
         code=code("replication"),
     shell:
         "python -m workflow_scripts.replication --spec {params.spec:q} --tables {input.tables:q}"
-        " --published {input.published:q} --csv {output.csv:q} --markdown {output.markdown:q}"
-        " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
 
 rule tables:

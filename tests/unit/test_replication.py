@@ -65,7 +65,7 @@ def shifted(rows, table, by):
     return rows.assign(**{number: rows[number] + by for number in NUMBERS[table]})
 
 
-def run(folder, made, published=PUBLISHED, **changed):
+def run(folder, made, **changed):
     """Run the stage on tables; the rows of its CSV and the paths that it writes."""
     paths = []
     for name, rows in made.items():
@@ -73,7 +73,7 @@ def run(folder, made, published=PUBLISHED, **changed):
         rows.to_csv(path, index=False)
         paths.append(str(path))
     outputs = {name: folder / f"replication.{name}" for name in tables.OUTPUTS}
-    command = ["--spec", json.dumps({**SPEC, **changed}), "--tables", *paths, "--published", *map(str, published)]
+    command = ["--spec", json.dumps({**SPEC, **changed}), "--tables", *paths]
     for name, path in outputs.items():
         command += [f"--{name}", str(path)]
     replication.main(command)
@@ -339,18 +339,12 @@ def test_a_file_that_is_none_of_the_tables_is_refused(tmp_path):
         run(tmp_path, {"table4": study_tables()["table3"]})
 
 
-def test_a_table_without_its_published_one_is_refused(tmp_path):
-    others = [path for path in PUBLISHED if path.stem != "table5"]
-    with pytest.raises(StudyError, match=r"published table5"):
-        run(tmp_path, {"table3": study_tables()["table3"]}, published=others)
-
-
 def test_a_model_that_is_said_to_be_one_the_paper_has_not_is_refused(tmp_path):
     models = [{"name": "bloom", "label": "Bloom", "published": "bloom7b"}]
     with pytest.raises(StudyError, match=r"models.bloom.published: the paper has no bloom7b; give one of aya-8b"):
         run(tmp_path, {"table3": study_tables()["table3"]}, models=models)
 
 
-def test_the_same_table_twice_is_refused(tmp_path):
+def test_the_same_table_twice_is_refused():
     with pytest.raises(StudyError, match="are the same table"):
-        run(tmp_path, {"table3": study_tables()["table3"]}, published=[*PUBLISHED, PUBLISHED[0]])
+        replication.read_tables([*PUBLISHED, PUBLISHED[0]])
