@@ -2,8 +2,11 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import yaml
+from planning import TINY, planned
 from running import copy_repository, run_snakemake
 
 
@@ -11,8 +14,25 @@ from running import copy_repository, run_snakemake
 def finished(tmp_path_factory) -> Path:
     """The smallest study, run to the end in a folder whose path has spaces. Tests must not change it."""
     folder = copy_repository(tmp_path_factory.mktemp("with a space") / "the study")
-    run_snakemake(folder, "--cores", "2", "--configfile", "tiny.yaml")
+    run_snakemake(folder, "--cores", "2", *TINY)
     return folder
+
+
+@pytest.fixture(scope="session")
+def two_models(finished, tmp_path_factory) -> SimpleNamespace:
+    """The same with another model added: its `folder`, `everything` that there is to do and what was `planned` for it.
+
+    Tests must not change it.
+    """
+    folder = shutil.copytree(finished, tmp_path_factory.mktemp("two") / "models", symlinks=True)
+    config = yaml.safe_load((folder / "tiny.yaml").read_text())
+    config["study"]["models"].append("other")
+    other = {**config["models"]["tiny"], "label": "Other BLOOM", "k": 7}
+    config["models"]["other"] = {**other, "train": {**other["train"], "seed": 1}}
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    plans = {"everything": planned(folder, "--forceall"), "planned": planned(folder)}
+    run_snakemake(folder, "--cores", "2", *TINY)
+    return SimpleNamespace(folder=folder, **plans)
 
 
 @pytest.fixture

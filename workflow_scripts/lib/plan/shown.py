@@ -71,6 +71,7 @@ class ShownSlices(Grid):
     def table7(self):
         """What Table 7 shows."""
         roles = {"tatoeba": self._corpus("translation"), "bucc18": self._corpus("mining")}
+        translated = {code for languages in self.translated.values() for code in languages}
         return {
             **self._shown_models(seen=False),
             "similarity": self.config.metrics.shown_similarity,
@@ -79,7 +80,7 @@ class ShownSlices(Grid):
                 for benchmark, corpus in roles.items()
                 if corpus is not None and corpus.languages
             },
-            "names": self._names(self.study.targets),
+            "names": self._names([code for code in self.study.targets if code in translated]),
         }
 
     @slice_of_config

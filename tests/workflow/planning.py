@@ -1,0 +1,60 @@
+"""What Snakemake plans, read from its own dry run: jobs, and which of them need what others make."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from running import run_snakemake
+
+TINY = ("--configfile", "tiny.yaml")
+MADE = ("output", "log", "benchmark")  # what a later job may read: compute tabulates logs and benchmarks
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job by its rule and wildcards, as in `Job.of("embeddings", model="tiny", condition="base", dataset="d")`."""
+
+    rule: str
+    wildcards: frozenset[tuple[str, str]] = frozenset()
+    files: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, rule: str, **wildcards: str) -> "Job":
+        return cls(rule, frozenset(wildcards.items()))
+
+    def __getitem__(self, wildcard: str) -> str:
+        """A wildcard's value; nothing where the rule has no such wildcard."""
+        return dict(self.wildcards).get(wildcard, "")
+
+    @property
+    def made(self) -> frozenset[str]:
+        """Paths of the files that the job makes."""
+        return frozenset().union(*(self.files.get(kind, ()) for kind in MADE))
+
+
+def planned(folder: Path, *arguments: str) -> set[Job]:
+    """Jobs that Snakemake would run now."""
+    return read_dry_run(run_snakemake(folder, "-n", *arguments, *TINY).stdout)
+
+
+def read_dry_run(output: str) -> set[Job]:
+    """Jobs in what a dry run prints: a block each, a line for each kind of file and for the wildcards."""
+    jobs = set()
+    for rule, block in re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)", output, flags=re.MULTILINE):
+        lines = dict(re.findall(r"^ {4}(\w+): (.*)$", block, flags=re.MULTILINE))
+        wildcards = [pair.split("=", 1) for pair in lines.get("wildcards", "").split(", ") if pair]
+        files = {kind: frozenset(lines[kind].split(", ")) for kind in ("input", *MADE) if kind in lines}
+        jobs.add(Job(rule, frozenset((name, value) for name, value in wildcards), files))
+    return jobs
+
+
+def downstream(everything: Iterable[Job], chosen: Callable[[Job], bool]) -> set[Job]:
+    """The chosen ones of all jobs of a study, and every job that needs what one of these makes."""
+    reached: set[Job] = set()
+    pending = {job for job in everything if chosen(job)}
+    while pending:
+        reached |= pending
+        made = frozenset().union(*(job.made for job in pending))
+        pending = {job for job in everything if job.files.get("input", frozenset()) & made} - reached
+    return reached

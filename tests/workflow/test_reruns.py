@@ -1,0 +1,248 @@
+"""What runs again after an edit: exactly the jobs that the edit concerns, and those that need them.
+
+Each test edits a finished study as a user would, states which jobs are concerned, and compares with Snakemake's dry
+run.
+What needs them is taken from the inputs and outputs that Snakemake lists when it is made to plan everything.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import pytest
+from planning import TINY, Job, downstream, planned
+from running import copy_repository, run_snakemake
+
+pytestmark = pytest.mark.slow
+
+Chosen = Callable[[Job], bool]
+BASE = "results/embeddings/tiny/base/tiny-devtest.h5"
+DISTANCES = "results/metrics/tiny/base/tiny-devtest/distances.csv"
+
+
+def of(*rules: str) -> Chosen:
+    """Jobs of these rules."""
+    return lambda job: job.rule in rules
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    """Edit a text file; the old text must be in it, once."""
+    text = path.read_text()
+    assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {path}"
+    path.write_text(text.replace(old, new))
+
+
+def assert_planned(folder: Path, concerned: Chosen) -> set[Job]:
+    """The plan is the concerned jobs and what needs them: no job less, no job more; returns it."""
+    found = planned(folder)
+    assert_same(found, planned(folder, "--forceall"), concerned)
+    return found
+
+
+def assert_same(found: set[Job], everything: set[Job], concerned: Chosen) -> None:
+    """The found jobs are those of everything that are concerned, and what needs them."""
+    expected = downstream(everything, concerned)
+    assert any(map(concerned, expected))
+    assert not (expected - found), f"not planned: {sorted(map(str, expected - found))}"
+    assert not (found - expected), f"planned without need: {sorted(map(str, found - expected))}"
+
+
+def config_edit(concerned: Chosen) -> Chosen:
+    """The jobs that an edit of the config concerns: those stated, and the provenance, which holds the whole config."""
+    return lambda job: concerned(job) or job.rule == "provenance"
+
+
+# --- The config ---
+
+SETTINGS: dict[str, tuple[str, str, Chosen]] = {
+    "k of the model": ("k: 5", "k: 6", lambda job: "-k6" in job["condition"] or job.rule == "figure_sweep"),  # marks it
+    "two settings of a rule": (
+        "seeds: [0, 1]}\nperplexity",
+        "seeds: [0, 1], max_tokens: 50, top_k: 20}\nperplexity",  # by default 20 and 50
+        of("generation"),
+    ),
+    "a seed of the control": (
+        "random_control: {seeds: [0, 1]}",
+        "random_control: {seeds: [0, 2]}",
+        lambda job: job["condition"].endswith("-s2") or job.rule in ("table6", "claims", "compute"),
+    ),
+    "the seed of the training": ("steps: 20", "steps: 20\n      seed: 1", of("train_model")),
+    "the seed of the projection": ("{sentences: 10}", "{sentences: 10, seed: 1}", of("projections")),
+    "the size of the bootstrap": ("resamples: 200", "resamples: 300", of("correlations")),
+    "the seed of the bootstrap": ("resamples: 200", "resamples: 200, seed: 1", of("correlations")),
+    "the stride of windows": ("stride: 32", "stride: 16", of("perplexity")),
+    "what names a language": (
+        "seeds: [0, 1]}\nperplexity",
+        "seeds: [0, 1], identifier: fasttext}\nperplexity",
+        of("identify"),
+    ),
+    "where jobs run": ("threads: 1", "threads: 2\n    tokens_per_batch: 64", of()),
+    "how figures call the model": (
+        "label: Tiny BLOOM",
+        "label: Small BLOOM",
+        lambda job: job.rule.startswith(("table", "figure_")) or job.rule in ("claims", "compute", "replication"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", SETTINGS)
+def test_a_setting_concerns_what_depends_on_it(study, edit):
+    old, new, concerned = SETTINGS[edit]
+    replace(study / "tiny.yaml", old, new)
+    assert_planned(study, config_edit(concerned))
+
+
+def test_nothing_changed_concerns_nothing(finished):
+    assert planned(finished) == set()
+
+
+def test_the_order_of_keys_and_comments_concern_nothing(study):
+    replace(
+        study / "tiny.yaml",
+        "  models: [tiny]\n  targets: [en, es]\n",
+        "  # Two targets.\n  targets: [en, es]\n\n  models: [tiny]  # the only one\n",
+    )
+    replace(
+        study / "tiny.yaml",
+        "{dataset: tiny-paws-x, languages: [en, es]}",
+        "{languages: [en, es], dataset: tiny-paws-x}",
+    )
+    assert planned(study) == set()
+
+
+def test_an_added_target_concerns_its_conditions_and_what_shows_all_targets(study):
+    before = planned(study, "--forceall")
+    replace(study / "tiny.yaml", "targets: [en, es]", "targets: [en, es, de]")
+    jobs = assert_planned(study, config_edit(lambda job: job not in before or job.rule == "table4"))
+    assert {"de-expert-max-k5", "de-random-max-k5-s0"} <= {job["condition"] for job in jobs}
+    assert not {"train_model", "activations", "experts", "generation"} & {job.rule for job in jobs}
+
+
+def test_an_added_candidate_passes_through_the_model_alone(study):
+    replace(study / "tiny.yaml", "languages: [de, en, es, ru]", "languages: [de, en, es, ru, ja]")
+
+    def concerned(job: Job) -> bool:
+        return job.rule == "table4" or (job.rule == "embeddings" and job["dataset"] == "tiny-devtest")
+
+    jobs = assert_planned(study, config_edit(concerned))
+    embedding = [job for job in jobs if job.rule == "embeddings"]
+    assert {job["dataset"] for job in embedding} == {"tiny-devtest"}
+    run_snakemake(study, "--cores", "2", *TINY)
+    for job in embedding:
+        log = study / "results/logs/embeddings/tiny" / job["condition"] / "tiny-devtest"
+        usage = json.loads(log.with_suffix(".usage.json").read_text())
+        assert (usage["sequences"], usage["from_cache"]) == (20, 4)
+
+
+def test_an_added_model_concerns_its_jobs_and_what_shows_all_models(two_models):
+    everything, found = two_models.everything, two_models.planned
+    assert_same(found, everything, config_edit(lambda job: job["model"] == "other" or job.rule == "table4"))
+    assert {job for job in everything if job["model"] == "other"} <= found
+    assert planned(two_models.folder) == set()
+
+
+def test_k_of_one_of_two_models_concerns_that_model(two_models, tmp_path):
+    study = shutil.copytree(two_models.folder, tmp_path / "study", symlinks=True)
+    replace(study / "tiny.yaml", "k: 7", "k: 8")
+    jobs = assert_planned(study, config_edit(lambda job: "-k8" in job["condition"] or job.rule == "figure_sweep"))
+    assert {job["model"] for job in jobs if job.rule in ("condition", "embeddings", "distances")} == {"other"}
+
+
+# --- The code ---
+
+CODE: dict[str, tuple[str, str, str, Chosen]] = {
+    "a function of one stage": (
+        "lib/correlations.py",
+        "def pearson(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:\n",
+        "def pearson(x: np.ndarray, y: np.ndarray, axis: int = -2) -> np.ndarray:\n",
+        of("correlations"),
+    ),
+    "a function of two stages": (
+        "lib/distances.py",
+        "lengths = np.sqrt(np.vecdot(embeddings, embeddings))",
+        "lengths = np.linalg.norm(embeddings, axis=-1)",
+        of("distances", "examples"),
+    ),
+    "a colour": (
+        "lib/figures.py",
+        'POST_COLOUR = "#0072B2"',
+        'POST_COLOUR = "#0072B3"',
+        of("figure_overview", "figure_retrieval"),
+    ),
+    "a template of the report": ("lib/report/page.html", "<h2>Provenance</h2>", "<h2>Origin</h2>", of("results_page")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", CODE)
+def test_changed_code_concerns_the_stages_that_use_it(study, edit):
+    path, old, new, concerned = CODE[edit]
+    replace(study / "workflow_scripts" / path, old, new)
+    assert_planned(study, concerned)
+
+
+def test_comments_docstrings_and_formatting_concern_nothing(study):
+    """In every module of the package at once, and every file at another time."""
+    for path in (study / "workflow_scripts").rglob("*.py"):
+        text = path.read_text()
+        if text.startswith('"""'):
+            text = '"""Another docstring. ' + text[3:]
+        lines = [f"{line}  # a comment" if line.startswith(("import ", "def ")) else line for line in text.splitlines()]
+        path.write_text("# A comment.\n" + "\n".join(lines) + "\n\n\n")
+    for path in (study / "rules").glob("*.smk"):
+        path.write_text("# A comment.\n" + path.read_text())
+    assert planned(study) == set()
+
+
+# --- The files ---
+
+
+def test_a_deleted_table_is_made_again(study):
+    (study / "results/table2.csv").unlink()
+    assert_planned(study, of("table2"))
+
+
+def test_what_nothing_needs_any_more_is_made_again_when_asked_for(study):
+    """The tables made of a metric are there, so its absence concerns nothing until somebody wants it."""
+    distances = (study / DISTANCES).read_bytes()
+    (study / DISTANCES).unlink()
+    assert planned(study) == set()
+    only = Job.of("distances", model="tiny", condition="base")
+    assert planned(study, DISTANCES) == {only}
+    (study / BASE).unlink()
+    assert planned(study) == set()
+    jobs = planned(study, DISTANCES)
+    assert jobs == {only, Job.of("embeddings", model="tiny", condition="base", dataset="tiny-devtest")}
+    run_snakemake(study, DISTANCES, "--cores", "2", *TINY)
+    assert (study / DISTANCES).read_bytes() == distances
+    usage = json.loads((study / "results/logs/embeddings/tiny/base/tiny-devtest.usage.json").read_text())
+    assert (usage["sequences"], usage["from_cache"]) == (0, 4)
+
+
+def test_a_deleted_language_alone_passes_through_the_model_again(study):
+    embeddings = (study / BASE).read_bytes()
+    cells = {cell for cell in (study / "cache/embeddings").rglob("*.h5") if holds(cell, study / BASE, "ru")}
+    assert len(cells) == 1
+    cells.pop().unlink()
+    assert planned(study) == set()
+    (study / BASE).unlink()
+    run_snakemake(study, BASE, "--cores", "2", *TINY)
+    usage = json.loads((study / "results/logs/embeddings/tiny/base/tiny-devtest.usage.json").read_text())
+    assert (usage["sequences"], usage["from_cache"]) == (20, 3)
+    assert (study / BASE).read_bytes() == embeddings
+
+
+def holds(cell: Path, embeddings: Path, language: str) -> bool:
+    """Whether a cell has the embeddings that a file has for a language."""
+    with h5py.File(cell) as one, h5py.File(embeddings) as other:
+        return (one["embeddings"][:].tobytes()) == other[f"{language}/sentence/embeddings"][:].tobytes()
+
+
+def test_a_fresh_clone_with_the_results_copied_in_has_nothing_to_do(finished, tmp_path):
+    """With Snakemake's own records or without them, and with files whose times are in no order."""
+    clone = copy_repository(tmp_path / "clone")
+    shutil.copytree(finished / "results", clone / "results")
+    assert planned(clone) == set()
+    shutil.copytree(finished / ".snakemake", clone / ".snakemake", dirs_exist_ok=True)
+    assert planned(clone) == set()
