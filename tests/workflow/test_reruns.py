@@ -6,6 +6,7 @@ What needs them is taken from the inputs and outputs that Snakemake lists when i
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -237,6 +238,46 @@ def holds(cell: Path, embeddings: Path, language: str) -> bool:
     """Whether a cell has the embeddings that a file has for a language."""
     with h5py.File(cell) as one, h5py.File(embeddings) as other:
         return (one["embeddings"][:].tobytes()) == other[f"{language}/sentence/embeddings"][:].tobytes()
+
+
+def flip_a_byte(path: Path) -> None:
+    """Change one bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 16
+    path.write_bytes(content)
+
+
+def cut_off(path: Path) -> None:
+    """Take away a file's second half."""
+    os.truncate(path, path.stat().st_size // 2)
+
+
+CONDITION = "results/conditions/tiny/es-expert-max-k5.json"
+
+
+@pytest.mark.parametrize(
+    ("damage", "damaged", "needed_for"),
+    [
+        (flip_a_byte, "results/activations/tiny.h5", CONDITION),
+        (cut_off, "results/activations/tiny.h5", CONDITION),
+        (flip_a_byte, "results/experts/tiny/max.h5", CONDITION),
+        (flip_a_byte, BASE, DISTANCES),
+        (cut_off, BASE, DISTANCES),
+        (flip_a_byte, "results/texts/tiny-devtest.parquet", BASE),
+    ],
+)
+def test_a_damaged_file_is_noticed_and_made_again_and_never_read_as_data(study, finished, damage, damaged, needed_for):
+    command = (needed_for, "--cores", "2", *TINY)
+    damage(study / damaged)
+    failed = run_snakemake(study, *command, check=False)
+    assert failed.returncode == 1
+    assert f"{damaged} is damaged" in failed.stdout
+    assert "The same command makes it anew" in failed.stdout
+    assert "Traceback" not in failed.stdout
+    assert not (study / damaged).exists()
+    run_snakemake(study, *command)
+    for name in (damaged, needed_for):
+        assert (study / name).read_bytes() == (finished / name).read_bytes()
 
 
 def test_a_fresh_clone_with_the_results_copied_in_has_nothing_to_do(finished, tmp_path):
