@@ -1,6 +1,7 @@
 """Fetch a model, if it lies on the hub, and find its neurons; write the manifest that later stages load it from."""
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -39,7 +40,7 @@ def main(command: list[str] | None = None) -> None:
         Spec, __doc__, inputs={}, outputs={"manifest": "manifest of the model (JSON)"}, command=command
     )
     if spec.model.hub is not None:
-        download(spec.model, spec.name)
+        refuse_damaged(download(spec.model, spec.name), spec.name)
     write_manifest(files.manifest, describe(spec))
 
 
@@ -82,8 +83,8 @@ def directory_hash(directory: Path) -> str:
     return hashlib.sha256("\n".join(f"{path.name} {file_hash(path)}" for path in paths).encode()).hexdigest()
 
 
-def download(model: ModelConfig, name: str) -> None:
-    """Download the files of a hub repository that the config allows, at the pinned commit.
+def download(model: ModelConfig, name: str) -> Path:
+    """Download the files of a hub repository that the config allows, at the pinned commit: the folder they lie in.
 
     Raises:
         StudyError: the repository is gated, unknown or out of reach.
@@ -92,6 +93,7 @@ def download(model: ModelConfig, name: str) -> None:
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
+        HFValidationError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
@@ -106,6 +108,7 @@ def download(model: ModelConfig, name: str) -> None:
         # Only where there is no other format, so that allowing pickles never prefers them.
         if model.pickle_weights and not any(Path(directory).glob("*.safetensors")):
             snapshot_download(model.hub, revision=model.revision, allow_patterns=["*.bin"])
+        return Path(directory)
     except GatedRepoError as error:
         raise StudyError(
             f"models.{name}: {model.hub} is gated; accept its terms on https://huggingface.co/{model.hub} and set "
@@ -116,13 +119,38 @@ def download(model: ModelConfig, name: str) -> None:
             f"models.{name}.revision: {model.hub} has no commit {model.revision}; pin one that it has "
             "(where it is zeros: `make pin`)."
         ) from error
-    except RepositoryNotFoundError as error:
+    except (RepositoryNotFoundError, HFValidationError) as error:
         raise StudyError(f"models.{name}.hub: there is no repository {model.hub}, or it is private.") from error
     except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise StudyError(
             f"models.{name}: cannot reach the hub for {model.hub} ({type(error).__name__}), and it is not in the "
             f"cache; run `snakemake models` where there is network, or give models.{name}.path."
         ) from error
+
+
+def refuse_damaged(directory: Path, name: str) -> None:
+    """Refuse a file of a repository, in the hub's cache, that is not what the hub sent.
+
+    There a file is a link to one that is named by its hash: SHA-256 of a large file, Git's of any other.
+
+    Raises:
+        StudyError: a file has another hash.
+    """
+    from huggingface_hub.utils.sha import git_hash
+
+    for link in sorted(path for path in directory.rglob("*") if path.is_symlink()):
+        path = link.resolve()
+        if re.fullmatch("[0-9a-f]{64}", path.name):
+            found = file_hash(path)
+        elif re.fullmatch("[0-9a-f]{40}", path.name):
+            found = git_hash(path.read_bytes())
+        else:
+            continue  # the hub gave no hash
+        if found != path.name:
+            raise StudyError(
+                f"models.{name}: {link.name} is damaged: its hash is {found}, that of the hub's {path.name}; delete "
+                f"{path} and run again."
+            )
 
 
 if __name__ == "__main__":

@@ -7,3 +7,8 @@ class StudyError(Exception):
     The message is one paragraph for the user: what is wrong, where (config key, file), and the remedy.
     Stages print it without a traceback.
     """
+
+
+def one_line(error: Exception) -> str:
+    """What a library's error says, in one line, to be part of a message."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from workflow_scripts.lib import credentials
 from workflow_scripts.lib.errors import StudyError
 
 log = logging.getLogger("stage")
@@ -72,14 +73,16 @@ def _parser(description: str, inputs: dict[str, str], outputs: dict[str, str]) -
 
 def run(main: Callable[[], None]) -> None:
     """Run a stage's `main`; end with the cause on the last line of the log and exit status 1 if it fails."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(credentials.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # which tells of every table of every font in a PDF
     try:
         main()
     except StudyError as error:
-        print(f"\nerror: {error}", file=sys.stderr)
+        print(credentials.without_credentials(f"\nerror: {error}"), file=sys.stderr)
         sys.exit(1)
     except Exception as error:
-        traceback.print_exc()
-        print(f"\nerror: {type(error).__name__}: {error}", file=sys.stderr)
+        told = f"{traceback.format_exc()}\nerror: {type(error).__name__}: {error}"
+        print(credentials.without_credentials(told), file=sys.stderr)
         sys.exit(1)

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.lib.config.datasets import DatasetConfig
-from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.errors import StudyError, one_line
 from workflow_scripts.lib.languages import Language
 from workflow_scripts.lib.texts.local import PARAGRAPH_CHARACTERS, Parts, mining, paraphrases
 
@@ -119,7 +119,7 @@ def _rows(dataset: DatasetConfig, code: str, patterns: list[str], streaming: boo
         # From the special to the general: most of these are FileNotFoundErrors, or OSErrors, too.
         except DatasetNotFoundError as error:
             raise StudyError(
-                f"{dataset.repository} cannot be read: {error} If it is gated, accept its terms on "
+                f"{dataset.repository} cannot be read: {one_line(error)} If it is gated, accept its terms on "
                 f"https://huggingface.co/datasets/{dataset.repository} and set HF_TOKEN or run `hf auth login`."
             ) from error
         except (LocalEntryNotFoundError, ConnectionError, HfHubHTTPError) as error:
@@ -129,7 +129,8 @@ def _rows(dataset: DatasetConfig, code: str, patterns: list[str], streaming: boo
         except OSError as error:
             raise _out_of_reach(dataset, error) from error
         except (ArrowInvalid, DatasetGenerationError) as error:
-            raise StudyError(f"{dataset.repository}: {pattern} is no parquet that can be read: {error}") from error
+            told = one_line(error.__cause__ or error)
+            raise StudyError(f"{dataset.repository}: {pattern} is no parquet that can be read: {told}") from error
     revision = f" at {dataset.revision}" if dataset.revision else ""
     raise StudyError(
         f"{dataset.repository}{revision} has no {dataset.split} of {code}: no file {' or '.join(patterns)}."
@@ -139,8 +140,8 @@ def _rows(dataset: DatasetConfig, code: str, patterns: list[str], streaming: boo
 
 def _out_of_reach(dataset: DatasetConfig, error: Exception) -> StudyError:
     return StudyError(
-        f"{dataset.repository} is out of reach ({error}); run `snakemake texts` where there is network, or take the "
-        "data set from local files (docs/adding.md)."
+        f"{dataset.repository} is out of reach ({one_line(error)}); run `snakemake texts` where there is network, or "
+        "take the data set from local files (docs/adding.md)."
     )
 
 
