@@ -28,6 +28,7 @@ CASES = [
     ("study/modles", ["demo"], r"study\.modles: no such key; see docs/config\.md"),
     ("models/demo/revison", "main", r"models\.demo\.revison: no such key"),
     ("datasets/own", {**LOCAL, "sentenses": 10}, r"datasets\.own\.sentenses: no such key"),
+    ("study/ ", 1, r"study\.' ': no such key"),
     ("two\nlines", 1, r"'two\\nlines': no such key"),
     ("\ud800", 1, r"the config: .*valid string.* \(given: '\\ud800'\)"),
     ("study", WITHOUT, r"study: is required"),
@@ -63,7 +64,9 @@ CASES = [
     ("generation", {"temperature": float("inf")}, r"generation\.temperature: .*finite number \(given: inf\)"),
     ("generation", {"seeds": [2**32]}, r"generation\.seeds\.0: .*less than 4294967296"),
     ("projection", {"seed": 2**32}, r"projection\.seed: .*less than 4294967296"),
-    ("projection", {"seed": -(2**20000)}, r"projection\.seed: .*\(given: a number of 20,001 bits\)"),
+    ("projection", {"seed": -(2**20000)}, r"projection\.seed: .*\(given: a number of very many digits\)"),
+    ("perplexity", {"tokens": 2**63}, r"perplexity\.tokens: the number is too large"),
+    ("sweep", {"ks": [0, 2**63]}, r"sweep\.ks: the number is too large"),
     ("perplexity", {"context": 64, "stride": 64}, r"perplexity\.stride: must be below perplexity\.context"),
     # Choices
     ("experts", {"poolings": ["median"]}, r"experts\.poolings\.0: .*'max', 'mean' or 'last' \(given: 'median'\)"),

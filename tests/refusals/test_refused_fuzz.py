@@ -42,9 +42,8 @@ def resolved() -> dict:
 
 RESOLVED = resolved()
 
-NUMBERS = st.sampled_from(
-    [-1, 0, 1, 2, 2**31, 2**32, 2**63, 2**64, 10**5000, -(10**5000), 0.5, -0.0, 1e300, math.inf, math.nan]
-)
+HUGE = st.builds(pow, st.just(10), st.just(5000))  # which Python does not write
+NUMBERS = HUGE | st.sampled_from([-1, 0, 1, 2, 2**31, 2**32, 2**64, 0.5, -0.0, 1e300, math.inf, math.nan])
 TEXTS = st.sampled_from(
     [
         "",
@@ -88,7 +87,7 @@ def places(value, path=()):
 def configs(draw) -> dict:
     """The resolved config after a few changes."""
     raw = copy.deepcopy(RESOLVED)
-    for _ in range(draw(st.integers(1, 4))):
+    for _ in range(draw(st.integers(1, 3))):
         here = list(places(raw))
         if not here:
             break

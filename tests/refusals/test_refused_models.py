@@ -290,6 +290,8 @@ def test_an_encoder_decoder_does_not_generate(refused, commands, model_directory
 
 def test_a_tokenizer_without_a_first_token_does_not_generate(refused, commands, directory):
     change_json("tokenizer_config.json", bos_token=None)(directory)
+    for name in ("config.json", "generation_config.json"):
+        change_json(name, bos_token_id=None)(directory)
     model.main(list(map(str, commands.model(directory))))
     refused(generation.main, commands.generation(), r"no beginning-of-sentence token to generate from; set bos_token")
 

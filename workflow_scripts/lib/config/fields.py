@@ -22,6 +22,14 @@ class Section(BaseModel):
             )
         return value
 
+    @field_validator("*", mode="after")
+    @classmethod
+    def _no_number_beyond_64_bits(cls, value: Any) -> Any:
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int) and number.bit_length() > 63:
+                raise ValueError("the number is too large")
+        return value
+
 
 def _not_a_yaml_boolean(value: Any) -> Any:
     if isinstance(value, bool):

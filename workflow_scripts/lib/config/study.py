@@ -25,7 +25,7 @@ from workflow_scripts.lib.languages import LANGUAGES, Language
 Pooling = Literal["max", "mean", "last"]
 Similarity = Literal["inner_product", "cosine", "centred_cosine", "margin"]
 DistanceMeasure = Literal["pairs", "pairs_centred", "means", "aligned"]
-SHOWN_CHARACTERS = 80  # of a wrong value, in a message
+SHOWN_CHARACTERS = 80  # of a key or a wrong value, in a message
 LINE_CHARACTERS = 1000  # of a message on one key
 
 
@@ -331,21 +331,25 @@ def _explain(problem: Any) -> str:
     elif problem["type"] == "missing":
         message = "is required"
     elif "input" in problem and not isinstance(problem["input"], dict) and problem["type"] != "value_error":
-        message += f" (given: {_shortened(problem['input'])})"
+        message += f" (given: {_written(problem['input'])})"
         if problem["type"] == "string_type" and isinstance(problem["input"], int | float | datetime.date):
             message += "; put it in quotes"
-    line = without_credentials(f"{path or 'the config'}: {message}")
-    return line if len(line) <= LINE_CHARACTERS else f"{line[:LINE_CHARACTERS]}…"
+    return _shortened(without_credentials(f"{path or 'the config'}: {message}"), LINE_CHARACTERS)
 
 
 def _shown(part: Any) -> str:
     """A part of a key's path; one that is no plain word as Python writes it."""
-    return str(part) if isinstance(part, int) or part.isprintable() else repr(part)
+    plain = isinstance(part, int) or (part.isprintable() and part == part.strip() != "")
+    return _shortened(str(part) if plain else repr(part))
 
 
-def _shortened(value: Any) -> str:
+def _written(value: Any) -> str:
     """A value as Python writes it, cut off where it is long."""
-    if isinstance(value, int) and value.bit_length() > 256:
-        return f"a number of {value.bit_length():,} bits"  # Python refuses to write much larger ones
-    written = repr(value)
-    return written if len(written) <= SHOWN_CHARACTERS else f"{written[:SHOWN_CHARACTERS]}…"
+    try:
+        return _shortened(repr(value))
+    except ValueError:  # Python writes no number of more than some thousand digits
+        return "a number of very many digits"
+
+
+def _shortened(text: str, characters: int = SHOWN_CHARACTERS) -> str:
+    return text if len(text) <= characters else f"{text[:characters]}…"
