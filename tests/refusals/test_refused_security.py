@@ -269,12 +269,12 @@ def test_credentials_are_taken_out_of_text(text, expected):
 
 @pytest.fixture
 def hub():
-    """A hub on this machine that refuses everything: its address, with a password, and the requests that it got."""
+    """A hub on this machine that refuses everything: its address, and how each request was authorised."""
     asked = []
 
     class Refuse(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(dict(self.headers))
+            asked.append(self.headers.get("Authorization", ""))
             self.send_response(403)
             self.send_header("X-Error-Message", f"{TOKEN} may not read this")
             self.send_header("Content-Length", "0")
@@ -287,7 +287,7 @@ def hub():
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refuse)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://me:{PASSWORD}@127.0.0.1:{server.server_port}", asked
+    yield f"127.0.0.1:{server.server_port}", asked
     server.shutdown()
     server.server_close()
 
@@ -309,19 +309,30 @@ TEXTS_SPEC = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("stage", "spec", "output"), [("model", MODEL_SPEC, "--manifest"), ("texts", TEXTS_SPEC, "--texts")]
+    ("stage", "spec", "output", "user", "authorised"),
+    [
+        ("model", MODEL_SPEC, "--manifest", "", f"Bearer {TOKEN}"),
+        ("model", MODEL_SPEC, "--manifest", f"me:{PASSWORD}@", "Basic "),  # of a mirror
+        ("texts", TEXTS_SPEC, "--texts", "", f"Bearer {TOKEN}"),
+    ],
+    ids=["model", "model from a mirror", "texts"],
 )
-def test_a_failure_of_the_hub_tells_no_credential(hub, tmp_path, stage, spec, output):
-    endpoint, asked = hub
+def test_a_failure_of_the_hub_tells_no_credential(hub, tmp_path, stage, spec, output, user, authorised):
+    address, asked = hub
     command = [sys.executable, "-m", f"workflow_scripts.{stage}", "--spec", json.dumps(spec), output, tmp_path / "out"]
-    environment = {**os.environ, "HF_TOKEN": TOKEN, "HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "home")}
+    environment = {
+        **os.environ,
+        "HF_TOKEN": TOKEN,
+        "HF_ENDPOINT": f"http://{user}{address}",
+        "HF_HOME": str(tmp_path / "home"),
+    }
     environment["HF_HUB_OFFLINE"] = "0"
     done = subprocess.run(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
     )
     assert done.returncode == 1
     assert "\nerror: " in done.stdout
-    assert asked  # the hub was asked
+    assert [one for one in asked if one.startswith(authorised)]
     for secret in (TOKEN, PASSWORD):
         assert secret not in done.stdout
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
