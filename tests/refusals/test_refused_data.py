@@ -173,6 +173,7 @@ CASES = [
     ),
     ("candidate not there", "bucc2018", bucc(gold=b"de-1\ten-7\n"), "de", r"no candidate for the gold ids en-7"),
     ("gold without tab", "bucc2018", bucc(gold=b"de-1 en-1\n"), "de", r"gold, line 1: two ids separated by a tab"),
+    ("three gold ids", "bucc2018", bucc(gold=b"de-1\ten-1\tx\n"), "de", r"gold, line 1: two ids separated by a tab"),
     ("text without id", "bucc2018", bucc(de=b"de-1\t1\nEins.\n"), "de", r"dev\.de, line 2: an id and a text separated"),
     (
         "query id twice",

@@ -296,26 +296,27 @@ def test_a_tokenizer_without_a_first_token_does_not_generate(refused, commands, 
     refused(generation.main, commands.generation(), r"no beginning-of-sentence token to generate from; set bos_token")
 
 
-def embedded(commands, directory, tmp_path):
-    model.main(list(map(str, commands.model(directory))))
+def embedded(commands, directory, tmp_path, **options):
+    model.main(list(map(str, commands.model(directory, **options))))
     embeddings.main(list(map(str, commands.embeddings())))
     return torch.from_numpy(read_part(tmp_path / "embeddings.h5", "en")[1])
 
 
-# What is odd, and the edit; nothing of it changes an embedding.
+# What is odd, the edit, and options of the model in the config; nothing of it changes an embedding.
 ODD = [
-    ("no pad token", change_json("tokenizer_config.json", pad_token=None)),
-    ("pad token beyond the vocabulary", change_json("tokenizer_config.json", pad_token="<|added|>")),
-    ("padding on the left", change_json("tokenizer_config.json", padding_side="left")),
-    ("other files", write("notes.bin.txt", b"of no matter")),
+    ("no pad token", change_json("tokenizer_config.json", pad_token=None), {}),
+    ("pad token beyond the vocabulary", change_json("tokenizer_config.json", pad_token="<|added|>"), {}),
+    ("padding on the left", change_json("tokenizer_config.json", padding_side="left"), {}),
+    ("other files", write("notes.bin.txt", b"of no matter"), {}),
+    ("pickles that are allowed", pickled(None), {"pickle_weights": True}),
 ]
 
 
-@pytest.mark.parametrize("edit", [case[1] for case in ODD], ids=[case[0] for case in ODD])
-def test_what_is_odd_changes_no_embedding(commands, directory, tmp_path, edit):
+@pytest.mark.parametrize(("edit", "options"), [case[1:] for case in ODD], ids=[case[0] for case in ODD])
+def test_what_is_odd_changes_no_embedding(commands, directory, tmp_path, edit, options):
     before = embedded(commands, directory, tmp_path)
     edit(directory)
-    after = embedded(commands, directory, tmp_path)
+    after = embedded(commands, directory, tmp_path, **options)
     torch.testing.assert_close(after, before)
 
 
