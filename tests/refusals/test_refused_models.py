@@ -225,14 +225,7 @@ BY_RUNNING = [
         {},
         r"models\.own: cannot load .*; fetch it again",
     ),
-    (
-        "NaN",
-        change_weights(with_nan),
-        {},
-        "embeddings",
-        {},
-        r"NaN or infinite hidden states, first for 'A short",
-    ),
+    ("NaN", change_weights(with_nan), {}, "embeddings", {}, r"NaN or infinite hidden states, first for 'A short"),
     (
         "NaN in neurons",
         change_weights(with_nan),

@@ -23,11 +23,13 @@ import yaml
 from running import copy_repository, run_snakemake
 
 from workflow_scripts import convert_gguf, model, provenance
+from workflow_scripts.lib import figures, tables
 from workflow_scripts.lib.config.models import GGUFSource
 from workflow_scripts.lib.config.study import read_config
 from workflow_scripts.lib.credentials import without_credentials
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.manifests import read_manifest
+from workflow_scripts.lib.shown import Panel
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -80,6 +82,20 @@ def test_all_that_a_rule_puts_into_a_command_is_quoted():
         rules = path.read_text()
         assert unquoted(rules) <= harmless, path
         assert "run:\n" not in rules
+
+
+def test_a_label_is_shown_as_it_is_and_not_read_as_markup(tmp_path):
+    label = r"$\frac <b>x</b> & \input{a} | $"
+    shown = Panel(model={"name": "own", "label": label}, target="es", title=label)
+    with figures.style():
+        figure, axes = figures.panels([shown], ["max"], width=2, height=2)
+        figure.savefig(tmp_path / "figure.png")
+    assert axes[0, 0].get_title() == label
+    table = tables.Table(
+        title=label, caption=label, columns=[tables.Column(text=label)], rows=[[tables.Cell(text=label)]], labels=1
+    )
+    assert r"\input" not in tables.as_latex(table, "tab:a")
+    assert r"\<b>x\</b>" in tables.as_markdown(table)
 
 
 # --- Formats ---
