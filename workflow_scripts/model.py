@@ -1,7 +1,6 @@
 """Fetch a model, if it lies on the hub, and find its neurons; write the manifest that later stages load it from."""
 
 import hashlib
-import re
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +8,7 @@ from pydantic import Field
 
 from workflow_scripts.lib import stage
 from workflow_scripts.lib.config.models import ModelConfig
+from workflow_scripts.lib.downloads import refuse_damaged
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import content_hash, file_hash
 from workflow_scripts.lib.manifests import ModelManifest, write_manifest
@@ -40,7 +40,7 @@ def main(command: list[str] | None = None) -> None:
         Spec, __doc__, inputs={}, outputs={"manifest": "manifest of the model (JSON)"}, command=command
     )
     if spec.model.hub is not None:
-        refuse_damaged(download(spec.model, spec.name), spec.name)
+        refuse_damaged(download(spec.model, spec.name).rglob("*"), f"models.{spec.name}")
     write_manifest(files.manifest, describe(spec))
 
 
@@ -126,31 +126,6 @@ def download(model: ModelConfig, name: str) -> Path:
             f"models.{name}: cannot reach the hub for {model.hub} ({type(error).__name__}), and it is not in the "
             f"cache; run `snakemake models` where there is network, or give models.{name}.path."
         ) from error
-
-
-def refuse_damaged(directory: Path, name: str) -> None:
-    """Refuse a file of a repository, in the hub's cache, that is not what the hub sent.
-
-    There a file is a link to one that is named by its hash: SHA-256 of a large file, Git's of any other.
-
-    Raises:
-        StudyError: a file has another hash.
-    """
-    from huggingface_hub.utils.sha import git_hash
-
-    for link in sorted(path for path in directory.rglob("*") if path.is_symlink()):
-        path = link.resolve()
-        if re.fullmatch("[0-9a-f]{64}", path.name):
-            found = file_hash(path)
-        elif re.fullmatch("[0-9a-f]{40}", path.name):
-            found = git_hash(path.read_bytes())
-        else:
-            continue  # the hub gave no hash
-        if found != path.name:
-            raise StudyError(
-                f"models.{name}: {link.name} is damaged: its hash is {found}, that of the hub's {path.name}; delete "
-                f"{path} and run again."
-            )
 
 
 if __name__ == "__main__":

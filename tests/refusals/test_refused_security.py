@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import http.server
+import io
 import json
 import os
 import pickle
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import urllib.parse
 import zipfile
 from pathlib import Path
 
@@ -261,8 +263,76 @@ def test_a_file_of_the_hub_that_is_not_what_its_hash_says_is_refused(
     content = bytearray((files / name).read_bytes())
     content[-1] ^= 1
     (files / name).write_bytes(content)
-    message = refused(model.main, command, rf"models\.own: {re.escape(name)} is damaged: its hash is [0-9a-f]+, that")
+    message = refused(
+        model.main, command, rf"models\.own: {re.escape(name)} is damaged: its hash is [0-9a-f]+, the hub"
+    )
     assert f"delete {(files / name).resolve()} and run again" in message
+
+
+@pytest.fixture
+def hub_of_texts():
+    """A hub on this machine that holds owner/data: its address, and the bytes that it sends for its one file."""
+    name, held, sent = "spa_Latn/dev/0.parquet", io.BytesIO(), {}
+    pd.DataFrame({"text": ["uno", "dos"]}).to_parquet(held)
+    named = hashlib.sha256(held.getvalue()).hexdigest()
+    sent["bytes"] = held.getvalue()
+    file = {"type": "file", "path": name, "size": len(held.getvalue()), "oid": "0" * 40}
+    tree = {"spa_Latn/dev": [file], "spa_Latn": [{"type": "directory", "path": "spa_Latn/dev", "oid": "0", "size": 0}]}
+
+    class Hub(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked = urllib.parse.unquote(self.path.partition("?")[0])
+            if asked == f"/datasets/owner/data/resolve/{COMMIT}/{name}":
+                return self.answer(200, sent["bytes"], **{"ETag": f'"{named}"', "X-Repo-Commit": COMMIT})
+            if asked == f"/api/datasets/owner/data/revision/{COMMIT}":
+                return self.answer(200, json.dumps({"id": "owner/data", "sha": COMMIT, "tags": []}).encode())
+            if (folder := asked.partition(f"/tree/{COMMIT}/")[2]) in tree:
+                return self.answer(200, json.dumps(tree[folder]).encode())
+            return self.answer(404, b"", **{"X-Error-Code": "EntryNotFound"})
+
+        do_HEAD = do_GET
+
+        def answer(self, status, content, **headers):
+            self.send_response(status)
+            for key, value in {**headers, "Content-Length": str(len(content))}.items():
+                self.send_header(key, value)
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", sent
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.slow
+def test_texts_of_the_hub_that_are_not_what_their_hash_says_are_refused(hub_of_texts, tmp_path):
+    endpoint, sent = hub_of_texts
+    right, wrong = sent["bytes"], sent["bytes"].replace(b"dos", b"sin")
+    assert right != wrong
+    environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "home")}
+
+    def run():
+        command = [sys.executable, "-m", "workflow_scripts.texts", "--spec", json.dumps(TEXTS_SPEC)]
+        command += ["--texts", str(tmp_path / "texts.parquet")]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+
+    sent["bytes"] = wrong
+    refusal = run().stderr.strip().splitlines()[-1]
+    assert refusal.startswith("error: owner/data: 0.parquet is damaged: its hash is ")
+    assert not (tmp_path / "texts.parquet").exists()
+    (listed,) = re.findall(r"; delete (.*) and run again\.", refusal)
+    for path in map(Path, listed.split(" and ")):
+        assert path.is_relative_to(tmp_path / "home")
+        path.unlink() if path.is_file() else shutil.rmtree(path)
+    sent["bytes"] = right
+    assert run().returncode == 0
+    assert list(pd.read_parquet(tmp_path / "texts.parquet")["text"]) == ["uno", "dos"]
 
 
 # --- Credentials ---

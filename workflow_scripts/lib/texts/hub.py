@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.lib.config.datasets import DatasetConfig
+from workflow_scripts.lib.downloads import refuse_damaged
 from workflow_scripts.lib.errors import StudyError, one_line
 from workflow_scripts.lib.languages import Language
 from workflow_scripts.lib.texts.local import PARAGRAPH_CHARACTERS, Parts, mining, paraphrases
@@ -109,13 +110,17 @@ def _rows(dataset: DatasetConfig, code: str, patterns: list[str], streaming: boo
         raise StudyError(f"there is no directory {dataset.repository}; correct the data set's `repository`.")
     for pattern in patterns:
         try:
-            return load_dataset(
+            rows = load_dataset(
                 dataset.repository,
                 data_files={dataset.split: pattern},
                 split=dataset.split,
                 revision=dataset.revision,
                 streaming=streaming,
             )
+            if not streaming:
+                made = {Path(file["filename"]).parent for file in rows.cache_files}
+                refuse_damaged(_downloaded(dataset, pattern), dataset.repository, made)
+            return rows
         # From the special to the general: most of these are FileNotFoundErrors, or OSErrors, too.
         except DatasetNotFoundError as error:
             raise StudyError(
@@ -136,6 +141,17 @@ def _rows(dataset: DatasetConfig, code: str, patterns: list[str], streaming: boo
         f"{dataset.repository}{revision} has no {dataset.split} of {code}: no file {' or '.join(patterns)}."
         " Leave the language out, or pin another revision."
     )
+
+
+def _downloaded(dataset: DatasetConfig, pattern: str) -> list[Path]:
+    """The files of that pattern in the hub's cache; none of a directory on this machine."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    if dataset.revision is None:
+        return []
+    folder = repo_folder_name(repo_id=dataset.repository, repo_type="dataset")
+    return list(Path(constants.HF_HUB_CACHE, folder, "snapshots", dataset.revision).glob(pattern))
 
 
 def _out_of_reach(dataset: DatasetConfig, error: Exception) -> StudyError:
