@@ -1,25 +1,22 @@
-"""What a refusal is: a stage ends with status 1 and one paragraph that says what is wrong, and with no traceback."""
+"""What a refusal is: a stage stops with one paragraph that says what is wrong, where, and what to do."""
 
 import re
 
 import pytest
 
-from workflow_scripts.lib import stage
+from workflow_scripts.lib.errors import StudyError
 
 
 @pytest.fixture
-def refused(capsys):
-    """Runs a stage as its command line does; its message, which must match a pattern."""
+def refused():
+    """Runs a stage's `main` with a command line; its message, which is one line and must match a pattern."""
 
     def refused(main, command, message) -> str:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            stage.run(lambda: main(list(map(str, command))))
-        said = capsys.readouterr().err
-        assert ended.value.code == 1
-        assert "Traceback" not in said, said
-        (paragraph,) = [line for line in said.splitlines() if line.startswith("error: ")]
-        assert said.rstrip().endswith(paragraph)  # one paragraph, in one line
+        with pytest.raises(StudyError) as caught:
+            main(list(map(str, command)))
+        paragraph = str(caught.value)
+        assert "\n" not in paragraph
+        assert len(paragraph) < 2000
         assert re.search(message, paragraph), paragraph
         return paragraph
 

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from workflow_scripts import correlations, distances, paraphrase, retrieval, translation
 from workflow_scripts.lib.conditions import Condition, write_condition
@@ -110,6 +111,14 @@ def test_refused_with_the_file(refused, space, tmp_path, embeddings, stage, spec
         command = space(embeddings, "retrieval", similarities=["inner_product", "cosine", "centred_cosine"], **common)
     refused(stage.main, [*command, "--embeddings", tmp_path / "space.h5"], message)
     assert not list(tmp_path.glob("*.csv"))
+
+
+@pytest.mark.parametrize(("stage", "outputs"), [(distances, "distances medoid"), (retrieval, "retrieval")])
+def test_one_language_is_refused_as_in_the_config(space, tmp_path, stage, outputs):
+    similarities = {"similarities": ["cosine"]} if stage is retrieval else {}
+    command = space(drawn(languages=["es"]), outputs, languages=["es"], **similarities)
+    with pytest.raises(ValidationError, match="languages\n  List should have at least 2 items"):
+        stage.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
 
 
 def test_other_ids_are_refused(refused, space, tmp_path):

@@ -53,9 +53,9 @@ def commands(tmp_path):
             return ["--spec", json.dumps(spec), *texts, "--activations", tmp_path / "activations.h5", *running]
 
         @staticmethod
-        def generation():
-            spec = {"target": "en", "pooling": "max", "sentences": 2, "seeds": [0], "max_tokens": 5, "temperature": 1.0}
-            spec |= {"top_p": 0.9, "top_k": 50}
+        def generation(max_tokens=5):
+            spec = {"target": "en", "pooling": "max", "sentences": 2, "seeds": [0], "max_tokens": max_tokens}
+            spec |= {"temperature": 1.0, "top_p": 0.9, "top_k": 50}
             files = ["--conditions", tmp_path / "base.json", "--generations", tmp_path / "generations.parquet"]
             return ["--spec", json.dumps(spec), *files, *running]
 
@@ -112,6 +112,8 @@ def move_vocabulary(directory):
     (directory / "tokenizer.json").write_text(json.dumps(content))
 
 
+EVERYTHING = {"type": "Replace", "pattern": {"Regex": ".+"}, "content": ""}
+NO_TOKEN = change_json("tokenizer.json", normalizer=EVERYTHING, post_processor=None)
 ELSEWHERE = {"AutoModelForCausalLM": "someone/else--modeling.Model"}
 VIT = b'{"model_type": "vit", "architectures": ["ViTModel"]}'
 BERT = b'{"model_type": "bert", "architectures": ["BertModel"]}'
@@ -257,6 +259,22 @@ BY_RUNNING = [
         "embeddings",
         {},
         r"gives token \d+, but the model's vocabulary has \d+: tok.* do not",
+    ),
+    (
+        "short context",
+        lambda _: None,
+        {},
+        "generation",
+        {"max_tokens": 129},
+        r"generation\.max_tokens: 129, but own takes 128",
+    ),
+    (
+        "no token",
+        NO_TOKEN,
+        {},
+        "embeddings",
+        {},
+        r"the tokenizer makes no token of 'A short one\.'; remove that sentence",
     ),
     ("too few layers", lambda _: None, {}, "embeddings", {"layer": 3}, r"embeddings\.layer: 3, but own has 2 layers"),
 ]

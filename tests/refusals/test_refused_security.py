@@ -418,6 +418,7 @@ def test_a_failure_of_the_hub_tells_no_credential(hub, tmp_path, stage, spec, ou
     )
     assert done.returncode == 1
     assert "\nerror: " in done.stdout
+    assert "Traceback" not in done.stdout
     assert [one for one in asked if one.startswith(authorised)]
     for secret in (TOKEN, PASSWORD):
         assert secret not in done.stdout
@@ -425,18 +426,18 @@ def test_a_failure_of_the_hub_tells_no_credential(hub, tmp_path, stage, spec, ou
     assert not [path for path in written if TOKEN.encode() in path.read_bytes()]
 
 
-def test_a_traceback_tells_no_credential(capsys):
-    from workflow_scripts.lib import stage
-
-    def main():
-        raise RuntimeError(f"https://me:{PASSWORD}@hub.org refused {TOKEN}")
-
-    with pytest.raises(SystemExit):
-        stage.run(main)
-    said = capsys.readouterr().err
-    assert "error: RuntimeError: https://***@hub.org refused ***" in said
-    assert "Traceback" in said
-    assert TOKEN not in said and PASSWORD not in said
+@pytest.mark.parametrize("error", ["RuntimeError", "StudyError"])
+def test_a_failing_stage_tells_no_credential(error):
+    code = (
+        "from workflow_scripts.lib import stage\nfrom workflow_scripts.lib.errors import StudyError\n"
+        f"def main():\n    raise {error}('https://me:{PASSWORD}@hub.org refused {TOKEN}')\nstage.run(main)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last == f"error: {'RuntimeError: ' if error == 'RuntimeError' else ''}https://***@hub.org refused ***"
+    assert ("Traceback" in done.stderr) == (error == "RuntimeError")
+    assert TOKEN not in done.stderr and PASSWORD not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ class StudyError(Exception):
     """
 
 
-def one_line(error: Exception) -> str:
-    """What a library's error says, in one line, to be part of a message."""
-    return " ".join(str(error).split()) or type(error).__name__
+def one_line(error: BaseException, characters: int = 500) -> str:
+    """What a library's error says, in one line that is cut off if need be, to be part of a message."""
+    told = " ".join(str(error).split()) or type(error).__name__
+    return told if len(told) <= characters else f"{told[:characters]}…"

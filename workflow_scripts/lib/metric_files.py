@@ -38,6 +38,8 @@ def measuring(embeddings: Path) -> Iterator[None]:
     try:
         yield
     except StudyError as error:
+        if type(error) is not StudyError:
+            raise  # of the file itself, which it names
         raise StudyError(
             f"{embeddings}: {error} Check the model's weights and tokenizer, or force fewer neurons (models.*.k)."
         ) from error
