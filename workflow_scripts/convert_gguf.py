@@ -14,8 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from workflow_scripts.lib import stage
 from workflow_scripts.lib.config.models import GGUFSource
-from workflow_scripts.lib.errors import StudyError, one_line
+from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import file_hash
+from workflow_scripts.lib.messages import one_line
 from workflow_scripts.lib.models import refuse_new_weights
 
 

@@ -28,9 +28,9 @@ from workflow_scripts import convert_gguf, model, provenance
 from workflow_scripts.lib import figures, tables
 from workflow_scripts.lib.config.models import GGUFSource
 from workflow_scripts.lib.config.study import read_config
-from workflow_scripts.lib.credentials import without_credentials
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.manifests import read_manifest
+from workflow_scripts.lib.messages import without_credentials
 from workflow_scripts.lib.shown import Panel
 
 ROOT = Path(__file__).parents[2]

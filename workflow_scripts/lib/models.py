@@ -20,8 +20,9 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_N
 from transformers.utils import logging as transformers_logging
 
 from workflow_scripts.lib.batching import Batch
-from workflow_scripts.lib.errors import StudyError, one_line
+from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.manifests import ModelManifest
+from workflow_scripts.lib.messages import one_line
 
 if TYPE_CHECKING:
     # Importing these takes seconds, which a job that finds all in the cache need not spend.

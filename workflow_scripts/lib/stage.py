@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from workflow_scripts.lib import credentials
 from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.messages import DiscreetStream
 
 log = logging.getLogger("stage")
 
@@ -73,16 +73,15 @@ def _parser(description: str, inputs: dict[str, str], outputs: dict[str, str]) -
 
 def run(main: Callable[[], None]) -> None:
     """Run a stage's `main`; end with the cause on the last line of the log and exit status 1 if it fails."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(credentials.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    sys.stderr = DiscreetStream(sys.stderr)  # libraries log the URLs that they ask, and what they were given
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # which tells of every table of every font in a PDF
     try:
         main()
     except StudyError as error:
-        print(credentials.without_credentials(f"\nerror: {error}"), file=sys.stderr)
+        print(f"\nerror: {error}", file=sys.stderr)
         sys.exit(1)
     except Exception as error:
-        told = f"{traceback.format_exc()}\nerror: {type(error).__name__}: {error}"
-        print(credentials.without_credentials(told), file=sys.stderr)
+        traceback.print_exc()
+        print(f"\nerror: {type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(1)

@@ -17,10 +17,10 @@ from workflow_scripts.lib.config.fields import (
     Slug,
 )
 from workflow_scripts.lib.config.models import ModelConfig
-from workflow_scripts.lib.credentials import without_credentials
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.interventions import methods
 from workflow_scripts.lib.languages import LANGUAGES, Language
+from workflow_scripts.lib.messages import without_credentials
 
 Pooling = Literal["max", "mean", "last"]
 Similarity = Literal["inner_product", "cosine", "centred_cosine", "margin"]

@@ -12,8 +12,9 @@ import pandas as pd
 
 from workflow_scripts.lib.config.datasets import DatasetConfig
 from workflow_scripts.lib.downloads import refuse_damaged
-from workflow_scripts.lib.errors import StudyError, one_line
+from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.languages import Language
+from workflow_scripts.lib.messages import one_line
 from workflow_scripts.lib.texts.local import PARAGRAPH_CHARACTERS, Parts, mining, paraphrases
 
 log = logging.getLogger(__name__)
