@@ -395,15 +395,15 @@ TEXTS_SPEC = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("stage", "spec", "output", "user", "authorised"),
+    ("stage", "spec", "output", "user", "authorised", "message"),
     [
-        ("model", MODEL_SPEC, "--manifest", "", f"Bearer {TOKEN}"),
-        ("model", MODEL_SPEC, "--manifest", f"me:{PASSWORD}@", "Basic "),  # of a mirror
-        ("texts", TEXTS_SPEC, "--texts", "", f"Bearer {TOKEN}"),
+        ("model", MODEL_SPEC, "--manifest", "", f"Bearer {TOKEN}", "models.own: cannot reach the hub for owner/tiny"),
+        ("model", MODEL_SPEC, "--manifest", f"me:{PASSWORD}@", "Basic ", "models.own: cannot reach the hub"),
+        ("texts", TEXTS_SPEC, "--texts", "", f"Bearer {TOKEN}", "owner/data is out of reach (403 Forbidden"),
     ],
     ids=["model", "model from a mirror", "texts"],
 )
-def test_a_failure_of_the_hub_tells_no_credential(hub, tmp_path, stage, spec, output, user, authorised):
+def test_a_failure_of_the_hub_tells_no_credential(hub, tmp_path, stage, spec, output, user, authorised, message):
     address, asked = hub
     command = [sys.executable, "-m", f"workflow_scripts.{stage}", "--spec", json.dumps(spec), output, tmp_path / "out"]
     environment = {
@@ -417,7 +417,7 @@ def test_a_failure_of_the_hub_tells_no_credential(hub, tmp_path, stage, spec, ou
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
     )
     assert done.returncode == 1
-    assert "\nerror: " in done.stdout
+    assert f"\nerror: {message}" in done.stdout
     assert "Traceback" not in done.stdout
     assert [one for one in asked if one.startswith(authorised)]
     for secret in (TOKEN, PASSWORD):

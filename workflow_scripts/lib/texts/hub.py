@@ -4,7 +4,7 @@ A local directory laid out like such a repository can be named instead of one.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,10 @@ def _rows(dataset: DatasetConfig, code: str, patterns: list[str], streaming: boo
         except (LocalEntryNotFoundError, ConnectionError, HfHubHTTPError) as error:
             raise _out_of_reach(dataset, error) from error
         except FileNotFoundError as error:
+            # So `datasets` also calls a hub that refuses, or fails, to tell.
+            for cause in _causes(error):
+                if isinstance(cause, LocalEntryNotFoundError):
+                    raise _out_of_reach(dataset, cause.__cause__ or cause) from error
             log.info("%s has no %s (%s)", dataset.repository, pattern, type(error).__name__)
         except OSError as error:
             raise _out_of_reach(dataset, error) from error
@@ -155,7 +159,14 @@ def _downloaded(dataset: DatasetConfig, pattern: str) -> list[Path]:
     return list(Path(constants.HF_HUB_CACHE, folder, "snapshots", dataset.revision).glob(pattern))
 
 
-def _out_of_reach(dataset: DatasetConfig, error: Exception) -> StudyError:
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _out_of_reach(dataset: DatasetConfig, error: BaseException) -> StudyError:
     return StudyError(
         f"{dataset.repository} is out of reach ({one_line(error)}); run `snakemake texts` where there is network, or "
         "take the data set from local files (docs/adding.md)."
