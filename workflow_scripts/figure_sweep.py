@@ -137,7 +137,7 @@ def add_title(axis: Axes, model: Model, pooling: str, spec: Spec) -> None:
     title = f"{model.label}\n{pooling} pooling" if len(spec.poolings) > 1 else model.label
     # Where one model has such a line, the others leave room for it, so that all titles are at one height.
     room = {"pad": 14} if any(unseen(other, spec) for other in spec.models) else {}
-    axis.set_title(title, **room)
+    axis.set_title(title, parse_math=False, **room)
     if targets := unseen(model, spec):
         text = "not seen: " + ", ".join(f"{target}*" for target in targets)
         place = {"xycoords": "axes fraction", "xytext": (0, 4), "textcoords": "offset points", "ha": "center"}

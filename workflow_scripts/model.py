@@ -8,6 +8,7 @@ from pydantic import Field
 
 from workflow_scripts.lib import stage
 from workflow_scripts.lib.config.models import ModelConfig
+from workflow_scripts.lib.downloads import refuse_damaged
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import content_hash, file_hash
 from workflow_scripts.lib.manifests import ModelManifest, write_manifest
@@ -39,7 +40,7 @@ def main(command: list[str] | None = None) -> None:
         Spec, __doc__, inputs={}, outputs={"manifest": "manifest of the model (JSON)"}, command=command
     )
     if spec.model.hub is not None:
-        download(spec.model, spec.name)
+        refuse_damaged(download(spec.model, spec.name).rglob("*"), f"models.{spec.name}")
     write_manifest(files.manifest, describe(spec))
 
 
@@ -82,8 +83,8 @@ def directory_hash(directory: Path) -> str:
     return hashlib.sha256("\n".join(f"{path.name} {file_hash(path)}" for path in paths).encode()).hexdigest()
 
 
-def download(model: ModelConfig, name: str) -> None:
-    """Download the files of a hub repository that the config allows, at the pinned commit.
+def download(model: ModelConfig, name: str) -> Path:
+    """Download the files of a hub repository that the config allows, at the pinned commit: the folder they lie in.
 
     Raises:
         StudyError: the repository is gated, unknown or out of reach.
@@ -92,6 +93,7 @@ def download(model: ModelConfig, name: str) -> None:
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
+        HFValidationError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
@@ -106,6 +108,7 @@ def download(model: ModelConfig, name: str) -> None:
         # Only where there is no other format, so that allowing pickles never prefers them.
         if model.pickle_weights and not any(Path(directory).glob("*.safetensors")):
             snapshot_download(model.hub, revision=model.revision, allow_patterns=["*.bin"])
+        return Path(directory)
     except GatedRepoError as error:
         raise StudyError(
             f"models.{name}: {model.hub} is gated; accept its terms on https://huggingface.co/{model.hub} and set "
@@ -116,7 +119,7 @@ def download(model: ModelConfig, name: str) -> None:
             f"models.{name}.revision: {model.hub} has no commit {model.revision}; pin one that it has "
             "(where it is zeros: `make pin`)."
         ) from error
-    except RepositoryNotFoundError as error:
+    except (RepositoryNotFoundError, HFValidationError) as error:
         raise StudyError(f"models.{name}.hub: there is no repository {model.hub}, or it is private.") from error
     except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise StudyError(

@@ -8,7 +8,7 @@ from workflow_scripts.lib import stage
 from workflow_scripts.lib.conditions import read_condition
 from workflow_scripts.lib.embedding_files import read_part
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.metric_files import write_metric
+from workflow_scripts.lib.metric_files import measuring, write_metric
 from workflow_scripts.lib.retrieval import Similarity, top1_accuracies
 
 
@@ -38,7 +38,8 @@ def main(command: list[str] | None = None) -> None:
         raise StudyError(f"{files.base} and {files.intervened} hold different sentences; delete both and run again.")
     # Queries from the first sentences, candidates are all second sentences; mixed: queries pre, candidates post.
     spaces = {"pre": (pre, pre), "post": (post, post), "mixed": (pre, post)}
-    accuracies = {space: space_accuracies(*both, spec.similarities) for space, both in spaces.items()}
+    with measuring(files.intervened):
+        accuracies = {space: space_accuracies(*both, spec.similarities) for space, both in spaces.items()}
     rows = [
         {
             "similarity": similarity,

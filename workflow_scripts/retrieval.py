@@ -6,7 +6,7 @@ from pydantic import Field
 from workflow_scripts.lib import stage
 from workflow_scripts.lib.conditions import read_condition
 from workflow_scripts.lib.embedding_files import read_aligned
-from workflow_scripts.lib.metric_files import write_metric
+from workflow_scripts.lib.metric_files import measuring, write_metric
 from workflow_scripts.lib.retrieval import Similarity, pairwise_top1_accuracies
 
 
@@ -28,7 +28,8 @@ def main(command: list[str] | None = None) -> None:
         command=command,
     )
     embeddings = read_aligned(files.embeddings, spec.languages)
-    accuracies = pairwise_top1_accuracies(embeddings, spec.similarities)
+    with measuring(files.embeddings):
+        accuracies = pairwise_top1_accuracies(embeddings, spec.similarities)
     rows = [
         {
             "similarity": similarity,

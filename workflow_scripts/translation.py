@@ -12,7 +12,7 @@ from workflow_scripts.lib import stage
 from workflow_scripts.lib.conditions import read_condition
 from workflow_scripts.lib.embedding_files import open_part, read_part
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.metric_files import write_metric
+from workflow_scripts.lib.metric_files import measuring, write_metric
 from workflow_scripts.lib.retrieval import Similarity, pairwise_top1_accuracies, top1_accuracies
 
 Row = tuple[Similarity, dict[str, object]]
@@ -58,7 +58,9 @@ def translation_accuracies(path: Path, language: str, similarities: list[Similar
     if ids != target_ids:
         raise StudyError(f"{path}: {language} has other ids in source than in target; delete it and run again.")
     sizes = {"queries": len(ids), "candidates": len(ids)}
-    for similarity, accuracy in pairwise_top1_accuracies(np.stack([source, target]), similarities).items():
+    with measuring(path):
+        accuracies = pairwise_top1_accuracies(np.stack([source, target]), similarities)
+    for similarity, accuracy in accuracies.items():
         yield similarity, {"direction": "to_english", **sizes, "accuracy": accuracy[0, 1]}
         yield similarity, {"direction": "from_english", **sizes, "accuracy": accuracy[1, 0]}
 
@@ -79,7 +81,8 @@ def mining_accuracies(path: Path, language: str, similarities: list[Similarity])
                 f"{path}, {language}: no candidate has the id {stray[0]} of a query; delete it and run again."
             )
         gold = np.array([where[identifier] for identifier in query_ids])
-        accuracies = top1_accuracies(queries, candidates, gold, similarities)
+        with measuring(path):
+            accuracies = top1_accuracies(queries, candidates, gold, similarities)
     sizes = {"queries": len(query_ids), "candidates": len(candidate_ids)}
     for similarity, accuracy in accuracies.items():
         yield similarity, {"direction": "to_english", **sizes, "accuracy": accuracy}

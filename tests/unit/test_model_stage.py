@@ -81,26 +81,6 @@ def test_the_identity_is_that_of_the_files(manifest_of, directory, model_directo
     assert manifest_of(directory).identity != identity
 
 
-def test_a_missing_directory_is_named(manifest_of, tmp_path):
-    with pytest.raises(StudyError, match=r"models\.tiny\.path: there is no directory .*/nothing"):
-        manifest_of(tmp_path / "nothing")
-    assert not (tmp_path / "model.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("config.json", None, "no usable model configuration"),
-        ("config.json", '{"model_type": "no_such_model"}', "no usable model configuration"),
-        ("tokenizer.json", "{", "no usable tokenizer"),
-    ],
-)
-def test_unusable_files_are_refused(manifest_of, directory, name, content, message):
-    (directory / name).unlink() if content is None else (directory / name).write_text(content)
-    with pytest.raises(StudyError, match=message):
-        manifest_of(directory)
-
-
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """A hub on this machine: serves a directory as owner/tiny, or refuses everything with an error code."""

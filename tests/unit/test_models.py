@@ -1,21 +1,14 @@
 """Models: sites are found by rule, responses and embeddings do not depend on the batch, bad checkpoints are refused."""
 
-import json
-import shutil
-
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 from workflow_scripts.lib.batching import batches, encode, run_halving, tokens_at_once
-from workflow_scripts.lib.config.models import ModelConfig
 from workflow_scripts.lib.embedding import embed
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.models import load_model
 from workflow_scripts.lib.responses import ResponseRecorder
 from workflow_scripts.lib.sites import find_sites
-from workflow_scripts.model import Spec, describe
 
 ARCHITECTURES = ["bloom", "cohere", "gpt2", "llama", "mt5"]
 MLP_MODULES = {
@@ -146,58 +139,3 @@ def test_out_of_memory_halves_the_batch_and_goes_on():
     assert seen == list(zip(batch.rows, batch.lengths.tolist(), strict=True))
     with pytest.raises(StudyError, match="one sentence of 4 tokens does not fit"):
         run_halving(lambda part: (_ for _ in ()).throw(torch.OutOfMemoryError("no")), batch)
-
-
-class TestBadCheckpoints:
-    @pytest.fixture
-    def directory(self, model_directory, tmp_path):
-        return shutil.copytree(model_directory("gpt2"), tmp_path / "gpt2")
-
-    def load(self, directory, **model):
-        config = ModelConfig(label="", path=str(directory), k=0, **model)
-        manifest = describe(Spec(name="bad", model=config, directory=str(directory), sites="mlp"))
-        return load_model(manifest, "cpu")
-
-    def test_a_missing_weight_is_refused(self, directory):
-        weights = load_file(directory / "model.safetensors")
-        del weights["transformer.h.1.mlp.c_fc.weight"]
-        save_file(weights, directory / "model.safetensors", {"format": "pt"})
-        with pytest.raises(StudyError, match=r"lacks 1 weights, which would be random: transformer\.h\.1\.mlp\.c_fc"):
-            self.load(directory)
-
-    def test_pickled_weights_are_refused_unless_allowed(self, directory):
-        torch.save(load_file(directory / "model.safetensors"), directory / "pytorch_model.bin")
-        (directory / "model.safetensors").unlink()
-        with pytest.raises(StudyError, match=r"models\.bad\.pickle_weights: true"):
-            self.load(directory)
-        assert self.load(directory, pickle_weights=True).manifest.neurons == 2 * 5 * 32
-
-    def test_a_directory_without_weights_is_refused(self, directory):
-        (directory / "model.safetensors").unlink()
-        with pytest.raises(StudyError, match=r"no \*\.safetensors weights"):
-            self.load(directory)
-
-    def test_weights_of_nan_are_found(self, directory, texts):
-        weights = load_file(directory / "model.safetensors")
-        weights["transformer.h.0.mlp.c_fc.weight"][0, 0] = torch.nan
-        save_file(weights, directory / "model.safetensors", {"format": "pt"})
-        with pytest.raises(StudyError, match="NaN or infinite hidden states"):
-            embed(self.load(directory), texts)
-
-    def test_a_tokenizer_of_another_model_is_refused(self, directory, model_directory, texts):
-        config = json.loads((directory / "tokenizer.json").read_text())
-        config["model"]["vocab"] = {token: index + 400 for token, index in config["model"]["vocab"].items()}
-        (directory / "tokenizer.json").write_text(json.dumps(config))
-        with pytest.raises(StudyError, match="do not belong together"):
-            embed(self.load(directory), texts)
-
-    def test_an_encoder_is_refused(self, directory):
-        config = json.loads((directory / "config.json").read_text())
-        config["architectures"] = ["BertForMaskedLM"]
-        (directory / "config.json").write_text(json.dumps(config))
-        with pytest.raises(StudyError, match="is an encoder"):
-            self.load(directory)
-
-    def test_another_number_of_neurons_than_the_config_says_is_refused(self, directory):
-        with pytest.raises(StudyError, match=r"neurons says 321, but neurons\.sites finds 320"):
-            self.load(directory, neurons=321)

@@ -162,12 +162,6 @@ def test_a_missing_column_is_named_beside_those_there(read, write, layout, split
         read(layout, split, ["es"])
 
 
-def test_a_missing_text_is_an_empty_one(read, write):
-    write("spa_Latn/dev/0000.parquet", sentence=["Uno.", None])
-    with pytest.raises(StudyError, match=r"1 texts are empty \(ids dev-000001\)"):
-        read("flores200", "dev", ["es"])
-
-
 @pytest.mark.parametrize(
     ("layout", "name"), [("flores200", "spa_Latn/dev/0.parquet"), ("wikipedia", "20231101.es/dev-0.parquet")]
 )

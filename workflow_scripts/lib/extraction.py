@@ -74,13 +74,16 @@ def _stored(responses: torch.Tensor, storage: str) -> np.ndarray:
     """Responses in the data type of the file, in host memory.
 
     Raises:
-        StudyError: one is NaN, or too large for that type.
+        StudyError: one is NaN, infinite, or too large for that type.
     """
     dtype = getattr(torch, storage)
     low, high = responses.aminmax()
     largest = float(torch.maximum(-low, high))
-    if math.isnan(largest):
-        raise StudyError("the model gives NaN activations: its weights are damaged, or its dtype is too narrow.")
+    if not math.isfinite(largest):
+        raise StudyError(
+            f"the model gives {'NaN' if math.isnan(largest) else 'infinite'} activations: its weights are damaged, or "
+            "its dtype is too narrow (try float32 or bfloat16)."
+        )
     if largest > torch.finfo(dtype).max:
         raise StudyError(f"activations reach {largest:g}, beyond {storage}; set experts.storage: float32.")
     stored = responses.to(dtype)

@@ -92,7 +92,8 @@ def panels(
     axes = figure.subplots(len(poolings), len(columns), squeeze=False, **shared)
     for row, pooling in zip(axes, poolings, strict=True):
         for axis, panel in zip(row, columns, strict=True):
-            axis.set_title(f"{panel.title}\n{pooling} pooling" if len(poolings) > 1 else panel.title)
+            title = f"{panel.title}\n{pooling} pooling" if len(poolings) > 1 else panel.title
+            axis.set_title(title, parse_math=False)  # a label may hold a dollar
     return figure, axes
 
 

@@ -62,9 +62,14 @@ def generate(
         what: Shown with the progress.
 
     Raises:
-        StudyError: the tokenizer has no beginning-of-sentence token, or as `intervene_by_row`.
+        StudyError: the tokenizer has no beginning-of-sentence token, the model takes fewer tokens, or as
+            `intervene_by_row`.
     """
     prompt = _prompt(model)
+    if model.max_tokens is not None and sampling.max_tokens > model.max_tokens:
+        raise StudyError(
+            f"generation.max_tokens: {sampling.max_tokens}, but {model.manifest.name} takes {model.max_tokens} at most."
+        )
     written: list[_Written | None] = [None] * len(draws)
     rows_per_batch = max(1, tokens_per_batch // sampling.max_tokens)
     with Progress(what, total=len(draws), unit="sentence") as progress:

@@ -1,5 +1,7 @@
 """Metrics on disk: tidy CSV, one observation a row, what was done to the model in the leading columns."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,19 @@ TEXT_COLUMNS = (
     "pre_text",
     "right_text",
 )
+
+
+@contextmanager
+def measuring(embeddings: Path) -> Iterator[None]:
+    """Have what is refused inside the block say which file of embeddings it is about, and what to look at."""
+    try:
+        yield
+    except StudyError as error:
+        if type(error) is not StudyError:
+            raise  # of the file itself, which it names
+        raise StudyError(
+            f"{embeddings}: {error} Check the model's weights and tokenizer, or force fewer neurons (models.*.k)."
+        ) from error
 
 
 def write_metric(path: Path, condition: Condition, dataset: str, rows: pd.DataFrame) -> None:

@@ -4,20 +4,25 @@ No remote code and no pickled weights unless the config says so for that model, 
 not hold: transformers would fill it with random numbers and only warn.
 """
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 from transformers.utils import logging as transformers_logging
 
 from workflow_scripts.lib.batching import Batch
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.manifests import ModelManifest
+from workflow_scripts.lib.messages import one_line
 
 if TYPE_CHECKING:
     # Importing these takes seconds, which a job that finds all in the cache need not spend.
@@ -61,8 +66,10 @@ class LanguageModel:
 
     @property
     def pad_id(self) -> int:
-        """Token that fills batches; masked, so any valid one serves where the tokenizer has no pad token."""
-        return next((id for id in (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id) if id is not None), 0)
+        """Token that fills batches; masked, so any valid one serves where tokenizer or model has no pad token."""
+        vocabulary = self.backbone.get_input_embeddings().num_embeddings
+        given = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id)
+        return next((id for id in given if id is not None and id < vocabulary), 0)
 
     @property
     def max_tokens(self) -> int | None:
@@ -73,7 +80,7 @@ class LanguageModel:
         """Hidden states [sentences, tokens, d]: the last after the final norm, or those after `layer` blocks.
 
         Raises:
-            StudyError: a token id is outside the model's vocabulary.
+            StudyError: a token id is outside the model's vocabulary, or there is no such layer.
         """
         vocabulary = self.backbone.get_input_embeddings().num_embeddings
         if (largest := int(batch.token_ids.max())) >= vocabulary:
@@ -89,7 +96,13 @@ class LanguageModel:
                 output_hidden_states=layer is not None,
                 **({} if self.model.config.is_encoder_decoder else {"use_cache": False}),
             )
-        return output.last_hidden_state if layer is None else output.hidden_states[layer]
+        if layer is None:
+            return output.last_hidden_state
+        if layer >= len(output.hidden_states):
+            raise StudyError(
+                f"embeddings.layer: {layer}, but {self.manifest.name} has {len(output.hidden_states) - 1} layers."
+            )
+        return output.hidden_states[layer]
 
     @property
     def vocabulary(self) -> int:
@@ -127,6 +140,11 @@ class LanguageModel:
         with torch.inference_mode():
             ours = self.logits(self.forward(batch)).float()
             theirs = self.model(input_ids=batch.token_ids.to(self.device)).logits.float()
+        if not theirs.isfinite().all():
+            raise StudyError(
+                f"models.{name} gives NaN or infinite logits: its weights are damaged, or {self.manifest.dtype} is too "
+                "narrow for it (try float32 or bfloat16)."
+            )
         # The two paths round alike up to the order of sums.
         if not torch.allclose(ours, theirs.to(ours.device), rtol=1e-2, atol=1e-2 * float(theirs.abs().max())):
             raise StudyError(
@@ -165,10 +183,13 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
             use_safetensors=None if manifest.pickle_weights else True,
             trust_remote_code=manifest.trust_remote_code,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are named in `loading`, and refused
             **placement,
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise StudyError(f"models.{manifest.name}: cannot load {directory}: {error}") from error
+    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        raise StudyError(
+            f"models.{manifest.name}: cannot load {directory}: {one_line(error)}; fetch it again, or take another."
+        ) from error
     refuse_new_weights(loading, manifest.name)
     if not placement:
         model = model.to(device)
@@ -181,9 +202,19 @@ def backbone_of(model: "PreTrainedModel") -> torch.nn.Module:
 
 
 def empty_model(config: "PretrainedConfig", trust_remote_code: bool) -> "PreTrainedModel":
-    """The model's modules without memory for weights, to look at its structure."""
-    with torch.device("meta"):
-        return _auto_class(config).from_config(config, trust_remote_code=trust_remote_code)
+    """The model's modules without memory for weights, to look at its structure.
+
+    Raises:
+        StudyError: the architecture is none that generates text.
+    """
+    try:
+        with torch.device("meta"):
+            return _auto_class(config).from_config(config, trust_remote_code=trust_remote_code)
+    except ValueError as error:
+        raise StudyError(
+            f"{config.name_or_path}: {config.model_type} is no causal language model and no encoder-decoder that "
+            f"transformers can build: {one_line(error)}"
+        ) from error
 
 
 def load_config(directory: Path, trust_remote_code: bool) -> "PretrainedConfig":
@@ -192,17 +223,40 @@ def load_config(directory: Path, trust_remote_code: bool) -> "PretrainedConfig":
     Raises:
         StudyError: it is missing, or its architecture is unknown, needs code that is not allowed, or cannot be used.
     """
+    _refuse_code_from_elsewhere(directory)
     try:
         config = AutoConfig.from_pretrained(directory, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError) as error:
-        raise StudyError(f"{directory}: no usable model configuration: {error}") from error
+        raise StudyError(f"{directory}: no usable model configuration: {one_line(error)}") from error
     architectures = getattr(config, "architectures", None) or []
-    if any(name.endswith(("ForMaskedLM", "ForPreTraining")) for name in architectures):
+    # Transformers would make a decoder of an encoder, whose tokens see all others, by new weights or a mask.
+    encoder = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not (
+        config.is_encoder_decoder or getattr(config, "is_decoder", False)
+    )
+    if encoder or any(name.endswith(("ForMaskedLM", "ForPreTraining")) for name in architectures):
         raise StudyError(
-            f"{directory} is an encoder ({', '.join(architectures)}); give a causal language model or an "
-            "encoder-decoder."
+            f"{directory} is an encoder ({', '.join(architectures) or config.model_type}); give a causal language "
+            "model or an encoder-decoder."
         )
     return config
+
+
+def _refuse_code_from_elsewhere(directory: Path) -> None:
+    """Refuse a model whose code lies in another repository, of which no revision is pinned.
+
+    Raises:
+        StudyError: a class is named as `owner/name--module.Class`.
+    """
+    for name in ("config.json", "tokenizer_config.json"):
+        try:
+            classes = json.loads((directory / name).read_bytes())["auto_map"]
+        except (OSError, ValueError, LookupError, TypeError):
+            continue  # what is wrong with the file, if anything, transformers says
+        if "--" in json.dumps(classes):
+            raise StudyError(
+                f"{directory / name} takes code from another repository ({classes}), which nothing pins to a revision; "
+                "give a repository that holds its code, or a directory with the code beside the weights."
+            )
 
 
 def load_tokenizer(directory: Path, trust_remote_code: bool) -> "PreTrainedTokenizerBase":
@@ -214,7 +268,7 @@ def load_tokenizer(directory: Path, trust_remote_code: bool) -> "PreTrainedToken
     try:
         return AutoTokenizer.from_pretrained(directory, trust_remote_code=trust_remote_code)
     except (OSError, ValueError) as error:
-        raise StudyError(f"{directory}: no usable tokenizer: {error}") from error
+        raise StudyError(f"{directory}: no usable tokenizer: {one_line(error)}") from error
 
 
 def model_directory(hub: str | None, revision: str | None, directory: str | None) -> Path:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.messages import DiscreetStream
 
 log = logging.getLogger("stage")
 
@@ -72,6 +73,7 @@ def _parser(description: str, inputs: dict[str, str], outputs: dict[str, str]) -
 
 def run(main: Callable[[], None]) -> None:
     """Run a stage's `main`; end with the cause on the last line of the log and exit status 1 if it fails."""
+    sys.stderr = DiscreetStream(sys.stderr)  # libraries log the URLs that they ask, and what they were given
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # which tells of every table of every font in a PDF
     try:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from workflow_scripts.lib.config.fields import Section
+from workflow_scripts.lib.config.fields import REPOSITORY, PathName, Section, Seed
 from workflow_scripts.lib.languages import Language
 
 Task = Literal["parallel", "paraphrase", "translation", "mining", "paragraphs"]
@@ -38,13 +38,18 @@ class DatasetConfig(Section):
         description="How its files are laid out, and so its task; of a generated one, whose counterpart it is."
     )
     split: str = Field(
-        pattern=r"^[A-Za-z0-9_.-]+$", description="Split as the files name it: dev, devtest, test, validation, dev_2k."
+        pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$",
+        description="Split as the files name it: dev, devtest, test, validation, dev_2k.",
     )
     sentences: Annotated[int, Field(ge=1)] | None = Field(None, description="Take the first n; all where absent.")
-    path: str | None = Field(None, description="local: folder under data_root, where it is not the layout's usual one.")
-    repository: str | None = Field(None, description="hub: owner/name, or a local directory laid out like the hub's.")
+    path: PathName | None = Field(
+        None, description="local: folder under data_root, where it is not the layout's usual one."
+    )
+    repository: PathName | None = Field(
+        None, description="hub: owner/name, or a local directory laid out like the hub's."
+    )
     revision: str | None = Field(None, description="hub: commit of the repository, 40 hexadecimal digits.")
-    seed: int = Field(0, ge=0, description="cldr: seed of the draw of meanings.")
+    seed: Seed = Field(0, description="cldr: seed of the draw of meanings.")
     distractors: Annotated[int, Field(ge=0)] | None = Field(
         None,
         description="bucc2018: English sentences that translate no query: so many of them, all where absent; of generated "
@@ -90,7 +95,11 @@ class DatasetConfig(Section):
     def _fits_its_source(self) -> "DatasetConfig":
         if self.source == "hub" and not self.repository:
             raise ValueError("source: hub needs repository")
-        if self.source == "hub" and not self.revision and not self.repository.startswith((".", "/")):
+        on_this_machine = self.repository is not None and self.repository.startswith((".", "/"))
+        if self.source == "hub" and not on_this_machine and not re.fullmatch(REPOSITORY, self.repository):
+            # What was given is not repeated: it may be a URL with a password.
+            raise ValueError("repository must be owner/name on the hub, or a directory that begins with / or .")
+        if self.source == "hub" and not self.revision and not on_this_machine:
             raise ValueError("source: hub needs revision: pin the repository to a commit")
         if self.source == "cldr" and self.sentences is None:
             raise ValueError("source: cldr needs sentences: how many to generate")

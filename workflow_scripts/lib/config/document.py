@@ -62,8 +62,8 @@ def _type(field: dict[str, Any]) -> str:
     if field.get("type") == "array":
         return f"list of {_type(field['items'])}"
     if field.get("type") == "object":
-        values = field.get("additionalProperties")
-        return f"name: {_type(values)}" if isinstance(values, dict) else "mapping"
+        values = [field.get("additionalProperties"), *field.get("patternProperties", {}).values()]
+        return next((f"name: {_type(value)}" for value in values if isinstance(value, dict)), "mapping")
     return {"string": "text", "null": "nothing"}.get(field.get("type"), field.get("type", "any"))
 
 

@@ -2,16 +2,16 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 
 class Section(BaseModel):
-    """A section of the config: unknown keys and wrong types are refused.
+    """A section of the config: unknown keys, wrong types, and numbers that are infinite or none are refused.
 
     Numbers may come as text, since Snakemake passes what is inside `--config key={...}` on as text.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -20,6 +20,14 @@ class Section(BaseModel):
             raise ValueError(
                 f"{str(value).lower()} is not what is asked for here (YAML also reads yes, no, on, off so)"
             )
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _no_number_beyond_64_bits(cls, value: Any) -> Any:
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int) and number.bit_length() > 63:
+                raise ValueError("the number is too large")
         return value
 
 
@@ -32,18 +40,48 @@ def _not_a_yaml_boolean(value: Any) -> Any:
 
 LanguageCode = Annotated[
     str,
-    BeforeValidator(_not_a_yaml_boolean),
     Field(pattern=r"^[a-z]{2,3}$", description="Two-letter (ISO 639-1) or three-letter (ISO 639-3) language code."),
+    BeforeValidator(_not_a_yaml_boolean),
 ]
 
 Slug = Annotated[
     str,
-    BeforeValidator(_not_a_yaml_boolean),
     Field(
         pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$",
         max_length=64,
         description="A name that becomes part of file names: lower-case letters, digits, and . _ - between them.",
     ),
+    BeforeValidator(_not_a_yaml_boolean),
 ]
 
-Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:\d+)$", description="Where a model runs.")]
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:[0-9]+)$", description="Where a model runs.")]
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every library that draws takes
+
+
+def _distinct(values: list) -> list:
+    if repeated := sorted({value for value in values if values.count(value) > 1}):
+        raise ValueError(f"{', '.join(map(str, repeated))} given more than once")
+    return values
+
+
+Distinct = AfterValidator(_distinct)
+Languages = Annotated[list[LanguageCode], Field(min_length=1), Distinct]
+
+
+def _path(path: str) -> str:
+    if not path:
+        raise ValueError("is empty; give a path, or leave the key out")
+    if not path.isprintable():
+        raise ValueError("a path must be one line of printable characters")
+    if set(path) & set("{}"):
+        raise ValueError("Snakemake fills in what stands in braces; take a path without { and }")
+    if path.startswith("~"):
+        raise ValueError("~ is not the home folder here; write the path in full")
+    return path
+
+
+PathName = Annotated[str, AfterValidator(_path)]
+
+# A name on the Hugging Face hub, where neither .. nor -- may be part of one. No URL, which could hold a password.
+REPOSITORY = "[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*/[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*"

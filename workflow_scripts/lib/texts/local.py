@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 PARAGRAPH_CHARACTERS = 100  # shorter paragraphs are left out (paper, appendix B)
 # Rows of PAWS-X whose translation is missing hold this or nothing.
 UNTRANSLATED = {"", "NS"}
+PARAPHRASE, OTHER = "1", "0"  # labels of PAWS-X
 
 
 def read_local(dataset: DatasetConfig, languages: list[str], table: Mapping[str, Language], root: Path) -> pd.DataFrame:
@@ -71,8 +72,15 @@ def _paws(path: Path, split: str) -> Parts:
 
 
 def paraphrases(rows: list[dict[str, str]], where: str, split: str) -> Parts:
-    """The pairs labelled as paraphrases (paper, section 6); rows without a translation are left out and counted."""
-    pairs = [row for row in rows if str(row["label"]) == "1"]
+    """The pairs labelled as paraphrases (paper, section 6); rows without a translation are left out and counted.
+
+    Raises:
+        StudyError: a label is neither 0 nor 1.
+    """
+    for row in rows:
+        if str(row["label"]) not in (PARAPHRASE, OTHER):
+            raise StudyError(f"{where}: the label of pair {row['id']} is {row['label']!r}, not 0 or 1.")
+    pairs = [row for row in rows if str(row["label"]) == PARAPHRASE]
     kept = [row for row in pairs if not UNTRANSLATED & {row["sentence1"].strip(), row["sentence2"].strip()}]
     log.info("%s: %d pairs, %d paraphrases, %d untranslated", where, len(rows), len(pairs), len(pairs) - len(kept))
     return {part: [(f"{split}-{int(row['id']):06d}", row[part]) for row in kept] for part in ("sentence1", "sentence2")}
@@ -111,7 +119,7 @@ def read_lines(path: Path) -> list[str]:
     """The lines of a UTF-8 file without their ends (LF or CRLF) and without a byte order mark at its start.
 
     Raises:
-        StudyError: the file is missing, empty or not UTF-8.
+        StudyError: the file is missing, empty, not UTF-8, or cannot be read.
     """
     if not path.is_file():
         beside = sorted(other.name for other in path.parent.glob("*"))[:8] if path.parent.is_dir() else []
@@ -123,9 +131,15 @@ def read_lines(path: Path) -> list[str]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise StudyError(f"{path} is not UTF-8: byte {error.start} cannot be decoded.") from error
+        raise StudyError(
+            f"{path} is not UTF-8: byte {error.start} cannot be decoded; save it as UTF-8, for example by iconv."
+        ) from error
+    except OSError as error:
+        raise StudyError(f"{path} cannot be read: {error.strerror}.") from error
     if not text:
-        raise StudyError(f"{path} is empty.")
+        raise StudyError(f"{path} is empty; fetch it again, or leave the language out.")
+    if "\n" not in text and "\r" in text.removesuffix("\r"):
+        raise StudyError(f"the lines of {path} end in CR alone; end them in LF, for example by `tr '\\r' '\\n'`.")
     # Only LF ends a line: str.splitlines would also break at characters that real sentences hold, such as U+2028.
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
@@ -135,10 +149,12 @@ def _numbered(path: Path, split: str) -> list[tuple[str, str]]:
 
 
 def _with_ids(path: Path) -> list[tuple[str, str]]:
-    pairs = []
+    lines: dict[str, tuple[int, str]] = {}
     for number, line in enumerate(read_lines(path), start=1):
         identifier, tab, text = line.partition("\t")
         if not tab:
             raise StudyError(f"{path}, line {number}: an id and a text separated by a tab are expected.")
-        pairs.append((identifier, text))
-    return pairs
+        if identifier in lines:
+            raise StudyError(f"{path}, line {number}: the id {identifier} stands in line {lines[identifier][0]} too.")
+        lines[identifier] = number, text
+    return [(identifier, text) for identifier, (_, text) in lines.items()]

@@ -26,7 +26,8 @@ def validate(texts: "pd.DataFrame", task: Task, languages: list[str], where: str
     """Refuse a table that the measurements could not trust; log its counts.
 
     Raises:
-        StudyError: a language has no text, a text is empty or holds NUL, ids repeat, or ids that must agree do not.
+        StudyError: a language has no text, a text is none, empty or holds NUL, ids repeat, or ids that must agree do
+            not.
     """
     for language in languages:
         for part in PARTS[task]:
@@ -53,6 +54,9 @@ def _validate_part(rows: "pd.DataFrame", where: str) -> None:
         raise StudyError(f"{where}: there is no sentence.")
     if not rows["id"].is_unique:
         raise StudyError(f"{where}: the id {rows['id'][rows['id'].duplicated()].iloc[0]} is there twice.")
+    for identifier, text in zip(rows["id"], rows["text"], strict=True):
+        if not isinstance(text, str):
+            raise StudyError(f"{where}: the text of id {identifier} is {text!r}, a {type(text).__name__}; give text.")
     empty = rows["text"].str.strip() == ""
     if empty.any():
         some = ", ".join(rows["id"][empty].head(5))

@@ -1,0 +1,221 @@
+"""Data that is refused, by the stage `texts`, with the file and the line; and odd data that is read as it is meant."""
+
+import json
+import os
+
+import datasets
+import huggingface_hub.constants
+import pandas as pd
+import pytest
+
+from workflow_scripts import texts
+from workflow_scripts.lib.languages import LANGUAGES
+
+UNEQUAL = {"en.txt": b"1\n2\n", "de.txt": b"1\n2\n3\n"}
+SHORTER = {"tatoeba/tatoeba.deu-eng.deu": b"1\n2\n", "tatoeba/tatoeba.deu-eng.eng": b"1\n"}
+
+
+def paws(rows, header=b"id\tsentence1\tsentence2\tlabel\n"):
+    """The file of a small data set in the layout of PAWS-X."""
+    return {"paws-x/en/dev.tsv": header + rows}
+
+
+def bucc(**changed):
+    """Files of a small data set in the layout of BUCC, some of them changed."""
+    files = {"de": b"de-1\tEins.\n", "en": b"en-1\tOne.\n", "gold": b"de-1\ten-1\n", **changed}
+    return {f"bucc2018/de-en.dev.{name}": content for name, content in files.items()}
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """The command line of the stage for a data set, by default local, under `tmp_path / data`."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets_cache")
+
+    def command(layout, languages, data_root=tmp_path / "data", table=LANGUAGES, **dataset):
+        spec = {
+            "name": "own",
+            "dataset": {"source": "local", "layout": layout, "split": "dev", **dataset},
+            "languages": languages,
+            "table": {code: table[code].model_dump() for code in languages},
+            "data_root": data_root and str(data_root),
+        }
+        return ["--spec", json.dumps(spec), "--texts", tmp_path / "own.parquet"]
+
+    return command
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes files below `tmp_path / data`."""
+
+    def write(files):
+        for name, content in files.items():
+            path = tmp_path / "data" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+    return write
+
+
+# What is wrong, the layout, its files, the languages, and what the message says.
+CASES = [
+    ("empty file", "lines", {"en.txt": b""}, "en", r"en\.txt is empty; fetch it again"),
+    ("byte order mark alone", "lines", {"en.txt": b"\xef\xbb\xbf"}, "en", r"en\.txt is empty"),
+    ("one empty line", "lines", {"en.txt": b"\n"}, "en", r"1 texts are empty \(ids dev-000000\)"),
+    ("empty line within", "lines", {"en.txt": b"a\n\nc\n"}, "en", r"own, en sentence: 1 texts are empty \(ids dev-"),
+    ("empty line at the end", "lines", {"en.txt": b"a\n\n"}, "en", r"1 texts are empty \(ids dev-000001\)"),
+    ("only spaces", "lines", {"en.txt": "a\n \t\u3000\u00a0\u2028\n".encode()}, "en", r"1 texts are empty"),
+    ("invalid UTF-8", "lines", {"en.txt": b"fine\n\xff\xfe\n"}, "en", r"en\.txt is not UTF-8: byte 5 .*save it as"),
+    ("Latin-1", "lines", {"en.txt": "läuft".encode("latin-1")}, "en", r"not UTF-8: byte 1"),
+    ("surrogates in UTF-8", "lines", {"en.txt": b"a\xed\xa0\x80b\n"}, "en", r"not UTF-8: byte 1"),
+    ("UTF-16", "lines", {"en.txt": "one\ntwo\n".encode("utf-16")}, "en", r"not UTF-8: byte 0"),
+    ("UTF-16 without mark", "lines", {"en.txt": "one\ntwo".encode("utf-16-le")}, "en", r"dev-000000 holds a NUL"),
+    ("NUL", "lines", {"en.txt": b"one\ntwo\0\n"}, "en", r"dev-000001 holds a NUL character; is the file text\?"),
+    ("lines that end in CR", "lines", {"en.txt": b"one\rtwo\r"}, "en", r"en\.txt end in CR alone; end them in LF"),
+    (
+        "unequal lengths",
+        "lines",
+        UNEQUAL,
+        "en de",
+        r"en and de must be parallel, but have 2 and 3",
+    ),
+    (
+        "missing language",
+        "lines",
+        {"en.txt": b"1\n"},
+        "en de",
+        r"no file .*/data/de\.txt; beside it are en\.txt, …\. Set data_root",
+    ),
+    ("missing folder", "tatoeba", {}, "de", r"no file .*; there is no folder .*/data/tatoeba either\. Set data_root"),
+    ("folder for a file", "lines", {"en.txt/a": b"1\n"}, "en", r"there is no file .*/data/en\.txt"),
+    (
+        "no header",
+        "paws-x",
+        paws(b"1\ta\tb\t1\n", header=b""),
+        "en",
+        r"dev\.tsv: the first line must name the columns id, sent",
+    ),
+    ("too few fields", "paws-x", paws(b"7\ta\tb\n"), "en", r"dev\.tsv, line 2: not 4 fields"),
+    ("too many fields", "paws-x", paws(b"7\ta\tb\t1\t1\n"), "en", r"dev\.tsv, line 2: not 4 fields"),
+    ("empty row", "paws-x", paws(b"\n8\ta\tb\t1\n"), "en", r"dev\.tsv, line 2: not 4 fields"),
+    ("id that is no number", "paws-x", paws(b"x\ta\tb\t1\n"), "en", r"line 2: the id 'x' is no number"),
+    ("id twice", "paws-x", paws(b"7\ta\tb\t1\n7\tc\td\t1\n"), "en", r"the id dev-000007 is there twice"),
+    ("unknown label", "paws-x", paws(b"7\ta\tb\tyes\n"), "en", r"the label of pair 7 is 'yes', not 0 or 1"),
+    ("no paraphrase", "paws-x", paws(b"7\ta\tb\t0\n"), "en", r"en sentence1: there is no sentence"),
+    (
+        "other side shorter",
+        "tatoeba",
+        SHORTER,
+        "de",
+        r"de: source and target, but have 2 and 1",
+    ),
+    (
+        "query that is not there",
+        "bucc2018",
+        bucc(gold=b"de-7\ten-1\n"),
+        "de",
+        r"gold pairs name de-7, which is not there",
+    ),
+    ("candidate not there", "bucc2018", bucc(gold=b"de-1\ten-7\n"), "de", r"no candidate for the gold ids en-7"),
+    ("gold without tab", "bucc2018", bucc(gold=b"de-1 en-1\n"), "de", r"gold, line 1: two ids separated by a tab"),
+    ("three gold ids", "bucc2018", bucc(gold=b"de-1\ten-1\tx\n"), "de", r"gold, line 1: two ids separated by a tab"),
+    ("text without id", "bucc2018", bucc(de=b"de-1\t1\nEins.\n"), "de", r"dev\.de, line 2: an id and a text separated"),
+    ("query id twice", "bucc2018", bucc(de=b"de-1\t1\nde-1\t2\n"), "de", r"dev\.de, line 2: the id de-1 stands in"),
+    ("candidate id twice", "bucc2018", bucc(en=b"en-1\t1\nen-1\t2\n"), "de", r"dev\.en, line 2: the id en-1 stands in"),
+    (
+        "no long paragraph",
+        "wikipedia",
+        {"wikipedia/fr.txt": b"court\n"},
+        "fr",
+        r"own, fr paragraph: there is no sentence",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("layout", "files", "languages", "message"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_refused_with_the_file_and_the_remedy(refused, command, write, tmp_path, layout, files, languages, message):
+    write(files)
+    refused(texts.main, command(layout, languages.split()), message)
+    assert not (tmp_path / "own.parquet").exists()
+
+
+def test_without_a_data_root_it_is_asked_for(refused, command):
+    refused(texts.main, command("lines", ["en"], data_root=None), r"datasets\.own is local, but data_root is not set")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_may_not_be_read_is_named(refused, command, write, tmp_path):
+    write({"en.txt": b"one\n"})
+    (tmp_path / "data/en.txt").chmod(0)
+    refused(texts.main, command("lines", ["en"]), r"en\.txt cannot be read: Permission denied")
+
+
+# What is wrong with a parquet file of a repository: its columns or bytes, and what the message says.
+ON_THE_HUB = [
+    ("missing column", {"other": ["a"]}, r"has no column text; it has other"),
+    ("numbers for texts", {"text": [1, 2]}, r"the text of id dev-000000 is 1, a int; give text"),
+    ("missing text", {"text": ["a", None]}, r"1 texts are empty \(ids dev-000001\)"),
+    ("no row", {"text": []}, r"is no parquet that can be read: BatchSize must be greater than 0"),
+    ("damaged", b"PAR1 and no more", r"is no parquet that can be read"),
+    ("another language", None, r"has no dev of es: no file spa_Latn.*Leave the language out, or pin another revision"),
+]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [case[1:] for case in ON_THE_HUB], ids=[case[0] for case in ON_THE_HUB]
+)
+def test_refused_from_the_hub(refused, command, tmp_path, content, message):
+    path = tmp_path / "repository/spa_Latn/dev/0.parquet"
+    path.parent.mkdir(parents=True)
+    if isinstance(content, dict):
+        pd.DataFrame(content).to_parquet(path)
+    elif content is not None:
+        path.write_bytes(content)
+    repository = {"source": "hub", "repository": str(tmp_path / "repository")}
+    refused(texts.main, command("flores200", ["es"], **repository), message)
+
+
+def test_what_cannot_be_generated_is_refused(refused, command):
+    generated = {"source": "cldr", "sentences": 3}
+    refused(
+        texts.main, command("flores200", ["es"], **generated, split="final"), r"no generated split final; there are t"
+    )
+    table = {"es": LANGUAGES["es"].model_copy(update={"cldr": "../../etc"})}
+    refused(
+        texts.main,
+        command("flores200", ["es"], **generated, table=table),
+        r"CLDR has no locale '\.\./\.\./etc'; set lan",
+    )
+
+
+# What is odd, the file's bytes, and the sentences that are read.
+ODD = [
+    ("byte order mark", b"\xef\xbb\xbfone\ntwo", ["one", "two"]),
+    ("CRLF", b"one\r\ntwo\r\n", ["one", "two"]),
+    ("CRLF without the last", b"one\r\ntwo", ["one", "two"]),
+    ("CR within a line", b"a\rb\nc\n", ["a\rb", "c"]),
+    ("one line that ends in CR", b"one\r", ["one"]),
+    ("separators within", "a\u2028b\u0085c\x0bd\x0ce\x1ef\n".encode(), ["a\u2028b\u0085c\x0bd\x0ce\x1ef"]),
+    ("space around", b" one \n\ttwo\n", [" one ", "\ttwo"]),
+    ("nothing normalised", "e\u0301\u00a0\ufeff\n".encode(), ["e\u0301\u00a0\ufeff"]),
+    ("a sentence twice", b"one\none\n", ["one", "one"]),
+    ("100,000 characters", b"x" * 100_000 + b"\n", ["x" * 100_000]),
+    ("100,000 characters beyond the BMP", ("𝒙" * 100_000).encode(), ["𝒙" * 100_000]),
+]
+
+
+@pytest.mark.parametrize(("content", "expected"), [case[1:] for case in ODD], ids=[case[0] for case in ODD])
+def test_odd_text_is_read_as_it_is(command, write, tmp_path, content, expected):
+    write({"en.txt": content})
+    texts.main(list(map(str, command("lines", ["en"]))))
+    assert list(pd.read_parquet(tmp_path / "own.parquet")["text"]) == expected
+
+
+def test_a_limit_makes_files_of_unequal_length_parallel(command, write, tmp_path):
+    write({"en.txt": b"1\n2\n3\n", "de.txt": b"1\n2\n"})
+    texts.main(list(map(str, command("lines", ["en", "de"], sentences=2))))
+    assert pd.read_parquet(tmp_path / "own.parquet").groupby("lang").size().to_dict() == {"de": 2, "en": 2}

@@ -1,0 +1,177 @@
+"""The config, changed at random: it is either a study that can be planned, or refused in a message that names keys."""
+
+import copy
+import datetime
+import math
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from workflow_scripts import condition, distances, paraphrase, projection, retrieval, texts
+from workflow_scripts.lib.config.study import Config, read_config
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.plan import Plan
+
+ROOT = Path(__file__).parents[2]
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def resolved() -> dict:
+    """The default study with every key that there is, and each kind of model and data set."""
+    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    raw["models"] |= {
+        "on-hub": {"label": "A", "hub": "owner/name", "revision": COMMIT, "k": 5, "neurons": 100, "seen": ["en"]},
+        "unpacked": {"label": "B", "gguf": {"sha256": "0" * 64, "file": "b.gguf", "wheel": "b==1.0"}, "k": 5},
+        "own": {"label": "C", "path": "weights", "k": 5},
+    }
+    raw["study"]["models"] = list(raw["models"])
+    raw["sweep"] = {"ks": [0, 5]}
+    raw["data_root"] = "data"
+    raw["datasets"]["on-hub"] = {
+        "source": "hub", "layout": "tatoeba", "split": "test", "repository": "owner/name", "revision": COMMIT,
+    }  # fmt: skip
+    raw["study"]["translation"]["dataset"] = "on-hub"
+    raw["study"]["alignment"]["dataset"] = "flores-devtest"
+    raw["languages"] = {"sv": {"name": "Swedish", "iso639_3": "swe", "flores": "swe_Latn"}}
+    return read_config(raw, []).model_dump(mode="json")
+
+
+RESOLVED = resolved()
+
+HUGE = st.builds(pow, st.just(10), st.just(5000))  # which Python does not write
+NUMBERS = HUGE | st.sampled_from([-1, 0, 1, 2, 2**31, 2**32, 2**64, 0.5, -0.0, 1e300, math.inf, math.nan])
+TEXTS = st.sampled_from(
+    [
+        "",
+        " ",
+        "no",
+        "..",
+        "../..",
+        "/",
+        "~",
+        "{x}",
+        "a\0b",
+        "a\nb",
+        "\ud800",
+        "ß",
+        "名前",
+        "x" * 10_000,
+        "$(ls)",
+        "1e3",
+        "nan",
+    ]
+)
+WORDS = st.text(max_size=8) | TEXTS
+OTHERS = st.sampled_from([None, True, False, b"\xff", datetime.date(2024, 1, 1), (1, 2), frozenset({1}), object()])
+KEYS = WORDS | st.sampled_from([None, True, 1, 1.5, ("a", "b")])
+JUNK = st.recursive(
+    NUMBERS | WORDS | OTHERS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(value, path=()):
+    """The paths of all values within a value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inner:
+        yield (*path, key)
+        yield from places(one, (*path, key))
+
+
+@st.composite
+def configs(draw) -> dict:
+    """The resolved config after a few changes."""
+    raw = copy.deepcopy(RESOLVED)
+    for _ in range(draw(st.integers(1, 3))):
+        here = list(places(raw))
+        if not here:
+            break
+        *parents, key = draw(st.sampled_from(here))
+        section = raw
+        for parent in parents:
+            section = section[parent]
+        change = draw(st.sampled_from(["drop", "rename", "replace", "empty", "wrap", "copy", "repeat", "text"]))
+        if change == "drop":
+            del section[key]
+        elif change == "rename" and isinstance(section, dict):
+            section[draw(KEYS)] = section.pop(key)
+        elif change == "empty":
+            section[key] = draw(st.sampled_from([None, [], {}, ""]))
+        elif change == "wrap":
+            section[key] = draw(st.sampled_from([[section[key]], {"value": section[key]}, {key: section[key]}]))
+        elif change == "copy":
+            value = raw
+            for step in draw(st.sampled_from(here)):
+                value = value[step]
+            section[key] = copy.deepcopy(value)
+        elif change == "repeat" and isinstance(section, list):
+            section.append(section[key])
+        elif change == "text":
+            section[key] = str(section[key]) if not isinstance(section[key], int) else "7"
+        else:
+            section[key] = draw(JUNK)
+    return raw
+
+
+def plan(config: Config) -> None:
+    """Ask the plan of a study for what the rules ask it for."""
+    plan = Plan(config)
+    study = config.study
+    re.compile(plan.condition_pattern)
+    plan.whole(), plan.report(), plan.tables, plan.translated
+    for figure in plan.figures:
+        plan.contents(figure.path)
+    for dataset in plan.datasets:
+        texts.Spec.model_validate_json(plan.texts(dataset))
+        plan.local_files(dataset)
+    for model in study.models:
+        plan.model(model, None)
+        for slug in [*plan.experts_of(model), *plan.randoms_of(model)]:
+            condition.Spec.model_validate_json(plan.condition(model, slug))
+            plan.datasets_under(slug)
+            paraphrase.Spec.model_validate_json(plan.paraphrase(slug))
+    distances.Spec.model_validate_json(plan.distances())
+    retrieval.Spec.model_validate_json(plan.retrieval())
+    projection.Spec.model_validate_json(plan.projection())
+    for target in plan.sweep_targets:
+        for pooling in plan.poolings:
+            plan.sweep(target, pooling), plan.generation(target, pooling), plan.perplexity(target, pooling)
+
+
+def test_the_config_that_is_changed_can_be_planned():
+    plan(read_config(RESOLVED, []))
+
+
+outcomes: set[str] = set()
+
+
+@settings(max_examples=600, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(configs())
+def check(raw):
+    try:
+        config = read_config(raw, ["config.yaml"])
+    except StudyError as error:
+        outcomes.add("refused")
+        heading, *lines = str(error).splitlines()
+        assert heading == "the config is not valid (config.yaml):"
+        assert lines
+        for line in lines:
+            # A path of keys, then what is wrong with it.
+            assert re.match(r"  [^\s:].*: \S", line), line
+            assert len(line) < 2000
+            assert "Traceback" not in line
+            line.encode()
+        return
+    outcomes.add("planned")
+    plan(config)
+
+
+@pytest.mark.slow
+def test_a_config_changed_at_random_is_planned_or_refused():
+    check()
+    assert outcomes == {"planned", "refused"}
