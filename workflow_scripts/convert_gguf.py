@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from workflow_scripts.lib import stage
 from workflow_scripts.lib.config.models import GGUFSource
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.files import file_hash
+from workflow_scripts.lib.files import file_hash, written
 from workflow_scripts.lib.models import refuse_new_weights
 
 
@@ -88,8 +88,10 @@ def convert(gguf: Path, spec: Spec, directory: Path) -> None:
         output_loading_info=True,
     )
     refuse_new_weights(loading, spec.name)
-    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(directory)
-    model.save_pretrained(directory)
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    with written(directory):
+        tokenizer.save_pretrained(directory)
+        model.save_pretrained(directory)
 
 
 if __name__ == "__main__":
