@@ -1,8 +1,7 @@
-"""A study that is killed again and again comes to the same end as one that is left alone, and computes nothing twice."""
+"""A study that is killed again and again ends as one that is left alone, and computes nothing twice."""
 
 import os
 import random
-import re
 import signal
 import subprocess
 import time
