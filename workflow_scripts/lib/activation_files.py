@@ -78,7 +78,8 @@ def copy_language(cell: Path, file: h5py.File, language: str) -> None:
     """Add a language's datasets, from a cell of the cache, to the file of a model."""
     with h5py.File(cell, "r") as source:
         for name in source:
-            source.copy(source[name], file, name=f"{name}/{language}")
+            # Into a group that is there: one that HDF5 makes as it copies says when it was made.
+            source.copy(source[name], file.require_group(name), name=language)
 
 
 def read_token_counts(path: Path, language: str) -> np.ndarray:

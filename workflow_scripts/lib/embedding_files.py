@@ -28,7 +28,8 @@ def copy_part(cell: Path, file: h5py.File, language: str, part: str) -> None:
     """Add one part of one language, from a cell of the cache, to a file of embeddings."""
     with h5py.File(cell, "r") as source:
         for name in source:
-            source.copy(source[name], file, name=f"{language}/{part}/{name}")
+            # Into a group that is there: one that HDF5 makes as it copies says when it was made.
+            source.copy(source[name], file.require_group(f"{language}/{part}"), name=name)
 
 
 class StoredEmbeddings:
