@@ -83,7 +83,7 @@ class Moments:
         started, finished = self._said("Execute "), self._said("Finished jobid")
         self._until(lambda: self._said("Execute ") > started, running)
         if kind == "at random":
-            time.sleep(self._random.uniform(0, 3))
+            time.sleep(self._random.uniform(0, 2))
         elif kind == "after a job":
             self._until(lambda: self._said("Finished jobid") > finished, running)
             time.sleep(self._random.uniform(0, 0.5))
