@@ -16,6 +16,7 @@ from workflow_scripts.lib.cells import CellStore
 from workflow_scripts.lib.devices import take_device
 from workflow_scripts.lib.extraction import record
 from workflow_scripts.lib.files import canonical_json, content_hash, written_whole
+from workflow_scripts.lib.hdf5 import created
 from workflow_scripts.lib.manifests import read_manifest
 from workflow_scripts.lib.models import LanguageModel, load_model
 from workflow_scripts.lib.texts.schema import read_part
@@ -47,7 +48,7 @@ def main(command: list[str] | None = None) -> None:
         measured(files.usage) as usage,
         take_device(files.device) as device,
         written_whole(files.activations) as beside,
-        h5py.File(beside, "w") as out,
+        created(beside) as out,
     ):
         for language in spec.languages:
             _, texts = read_part(files.texts, language, "sentence")

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from workflow_scripts.lib import stage
 from workflow_scripts.lib.config.models import GGUFSource
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.files import file_hash
+from workflow_scripts.lib.files import file_hash, written
 from workflow_scripts.lib.messages import one_line
 from workflow_scripts.lib.models import refuse_new_weights
 
@@ -97,8 +97,9 @@ def convert(gguf: Path, spec: Spec, directory: Path) -> None:
             "give another file, or the model's own repository as hub."
         ) from error
     refuse_new_weights(loading, spec.name)
-    tokenizer.save_pretrained(directory)
-    model.save_pretrained(directory)
+    with written(directory):
+        tokenizer.save_pretrained(directory)
+        model.save_pretrained(directory)
 
 
 def load(gguf: Path, spec: Spec) -> tuple:

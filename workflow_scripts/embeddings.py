@@ -16,6 +16,7 @@ from workflow_scripts.lib.devices import take_device
 from workflow_scripts.lib.embedding import embed
 from workflow_scripts.lib.embedding_files import copy_part, write_part
 from workflow_scripts.lib.files import content_hash, written_whole
+from workflow_scripts.lib.hdf5 import created
 from workflow_scripts.lib.interventions import intervene
 from workflow_scripts.lib.manifests import read_manifest
 from workflow_scripts.lib.models import LanguageModel, load_model
@@ -53,7 +54,7 @@ def main(command: list[str] | None = None) -> None:
         measured(files.usage) as usage,
         take_device(files.device) as device,
         written_whole(files.embeddings) as beside,
-        h5py.File(beside, "w") as out,
+        created(beside) as out,
     ):
         for language in spec.languages:
             for part in spec.parts:

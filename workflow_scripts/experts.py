@@ -12,7 +12,6 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, Literal
 
-import h5py
 import numpy as np
 from pydantic import Field
 
@@ -22,6 +21,7 @@ from workflow_scripts.lib.activation_reader import NeuronReader
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.expertise import rank_statistics
 from workflow_scripts.lib.files import written_whole
+from workflow_scripts.lib.hdf5 import created
 from workflow_scripts.lib.manifests import read_manifest
 from workflow_scripts.lib.progress import Progress
 
@@ -53,7 +53,7 @@ def main(command: list[str] | None = None) -> None:
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     with (
         written_whole(files.experts) as beside,
-        h5py.File(beside, "w") as out,
+        created(beside) as out,
         NeuronReader(files.activations, spec.pooling, spec.languages) as responses,
         NeuronReader(files.activations, "mean" if spec.token_mean else spec.pooling, spec.languages) as means,
         ThreadPoolExecutor(threads) as pool,

@@ -12,8 +12,8 @@ from matplotlib.text import Annotation
 from pydantic import Field
 
 from workflow_scripts.lib import figures, stage
-from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.metric_files import grid, select
+from workflow_scripts.lib.parquet_files import read_parquet
 from workflow_scripts.lib.shown import Panel
 
 COLUMNS = ["model", "condition", "target", "pooling", "units", "k", "seed", "space", "language", "id", "x", "y"]
@@ -69,11 +69,7 @@ def read_projections(paths: list[Path]) -> pd.DataFrame:
     """
     frames = []
     for path in paths:
-        try:
-            frame = pd.read_parquet(path, columns=COLUMNS)
-        except (OSError, ValueError) as error:  # Arrow's errors are the one or the other
-            raise StudyError(f"{path} is damaged or no projection ({error}); delete it and run again.") from error
-        frames.append(frame.assign(file=str(path)))
+        frames.append(read_parquet(path, columns=COLUMNS).to_pandas().assign(file=str(path)))
     return pd.concat(frames, ignore_index=True)
 
 

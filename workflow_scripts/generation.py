@@ -15,10 +15,11 @@ from workflow_scripts.lib import stage
 from workflow_scripts.lib.cells import CellStore
 from workflow_scripts.lib.conditions import Condition, read_condition
 from workflow_scripts.lib.devices import take_device
-from workflow_scripts.lib.files import written_whole
 from workflow_scripts.lib.generation import Sampling, Sentence, generate
+from workflow_scripts.lib.hdf5 import read_strings, write_strings
 from workflow_scripts.lib.manifests import read_manifest
 from workflow_scripts.lib.models import LanguageModel, load_model
+from workflow_scripts.lib.parquet_files import write_parquet
 from workflow_scripts.lib.usage import measured
 
 
@@ -67,22 +68,24 @@ def main(command: list[str] | None = None) -> None:
                 }
                 for condition in conditions
             ]
-            missing = [condition for condition, key in zip(conditions, keys, strict=True) if not store.holds(key)]
-            written: dict[str, list[Sentence]] = {}
-            for condition, key in zip(conditions, keys, strict=True):
+            with store.reserved(keys):
+                missing = [condition for condition, key in zip(conditions, keys, strict=True) if not store.holds(key)]
+                written: dict[str, list[Sentence]] = {}
+                for condition, key in zip(conditions, keys, strict=True):
 
-                def compute(cell: h5py.File, condition=condition, seed=seed, missing=missing, written=written) -> None:
-                    nonlocal model
-                    model = model or load_checked(manifest, device)
-                    if condition.name not in written:
-                        # Those that the cache lacks share batches; one that it holds damaged comes alone.
-                        together = missing if condition in missing else [condition]
-                        written.update(sentences_of(model, together, seed, spec, files.tokens_per_batch))
-                    write_sentences(cell, written[condition.name])
+                    def compute(
+                        cell: h5py.File, condition=condition, seed=seed, missing=missing, written=written
+                    ) -> None:
+                        nonlocal model
+                        model = model or load_checked(manifest, device)
+                        if condition.name not in written:
+                            # Those that the cache lacks share batches; one that it holds damaged comes alone.
+                            together = missing if condition in missing else [condition]
+                            written.update(sentences_of(model, together, seed, spec, files.tokens_per_batch))
+                        write_sentences(cell, written[condition.name])
 
-                frames.append(read_sentences(usage.cell(store, key, compute), condition, seed, spec))
-    with written_whole(files.generations) as beside:
-        pd.concat(frames, ignore_index=True).to_parquet(beside, index=False)
+                    frames.append(read_sentences(usage.cell(store, key, compute), condition, seed, spec))
+    write_parquet(files.generations, pd.concat(frames, ignore_index=True))
 
 
 def load_checked(manifest, device: str) -> LanguageModel:
@@ -106,7 +109,7 @@ def write_sentences(cell: h5py.File, sentences: list[Sentence]) -> None:
     """Write the sentences of one condition and seed to a cell of the cache."""
     # As JSON: models do write NUL characters, which HDF5's strings cannot hold.
     texts = [json.dumps(sentence.text) for sentence in sentences]
-    cell.create_dataset("text", data=texts, dtype=h5py.string_dtype())
+    write_strings(cell, "text", texts)
     for name in ("tokens", "perplexity", "own_perplexity"):
         values = np.array([getattr(sentence, name) for sentence in sentences])
         cell.create_dataset(name, data=values, chunks=values.shape, fletcher32=True)
@@ -115,11 +118,11 @@ def write_sentences(cell: h5py.File, sentences: list[Sentence]) -> None:
 def read_sentences(path, condition: Condition, seed: int, spec: Spec) -> pd.DataFrame:
     """The sentences of a cell, one row each, under the sweep's target and pooling: the unintervened model has none."""
     with h5py.File(path, "r") as cell:
-        rows = {name: cell[name][:] for name in ("text", "tokens", "perplexity", "own_perplexity")}
-    rows["text"] = [json.loads(text) for text in rows["text"]]
+        rows = {name: cell[name][:] for name in ("tokens", "perplexity", "own_perplexity")}
+        texts = [json.loads(text) for text in read_strings(cell["text"])]
     leading = {**condition.columns(), "target": spec.target, "pooling": spec.pooling}
     del leading["seed"]
-    return pd.DataFrame({**leading, "sample_seed": seed, "sentence": range(spec.sentences), **rows})
+    return pd.DataFrame({**leading, "sample_seed": seed, "sentence": range(spec.sentences), "text": texts, **rows})
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from workflow_scripts.lib import stage
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import written_whole
 from workflow_scripts.lib.identification import IdentifierName, get_identifier, identify
+from workflow_scripts.lib.parquet_files import read_parquet, write_parquet
 
 # What was done to the model, and the seed of the sample: one row of the metric each.
 GROUP = ["model", "condition", "method", "units", "target", "pooling", "k", "identifier", "sample_seed"]
@@ -29,7 +30,7 @@ def read_generations(path: Path) -> pd.DataFrame:
     Raises:
         StudyError: a column is missing, there are no texts, or a row has none (an empty one is fine).
     """
-    generations = pd.read_parquet(path)
+    generations = read_parquet(path).to_pandas()
     if absent := [column for column in READ if column not in generations.columns]:
         raise StudyError(
             f"{path} has no column {', '.join(absent)}, so it holds no generations; delete it and run again."
@@ -86,8 +87,7 @@ def main(command: list[str] | None = None) -> None:
     generations = read_generations(files.generations)
     found = identify(generations["text"], identifier, spec.language)
     identified = pd.concat([generations.assign(identifier=spec.identifier), found], axis=1)
-    with written_whole(files.identified) as beside:
-        identified.to_parquet(beside, index=False)
+    write_parquet(files.identified, identified)
     with written_whole(files.language_id) as beside:
         by_seed(identified, spec.language).to_csv(beside, index=False)
 

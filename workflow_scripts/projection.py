@@ -13,7 +13,7 @@ from workflow_scripts.lib import stage
 from workflow_scripts.lib.conditions import Condition, read_condition
 from workflow_scripts.lib.embedding_files import read_aligned, read_part
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.files import written_whole
+from workflow_scripts.lib.parquet_files import write_parquet
 from workflow_scripts.lib.progress import Progress
 from workflow_scripts.lib.projection import project
 
@@ -56,8 +56,7 @@ def main(command: list[str] | None = None) -> None:
             plane = project(points, spec.neighbours, spec.min_distance, spec.seed, spec.components)
             frames.append(as_frame(condition, spec.languages, ids, plane))
             progress.advance()
-    with written_whole(files.projections) as beside:
-        pd.concat(frames, ignore_index=True).to_parquet(beside, index=False)
+    write_parquet(files.projections, pd.concat(frames, ignore_index=True))
 
 
 def read_both(

@@ -19,6 +19,7 @@ from workflow_scripts.lib import stage
 from workflow_scripts.lib.batching import Batch, batches
 from workflow_scripts.lib.config.models import TrainingSource
 from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.files import written
 from workflow_scripts.lib.progress import Progress
 from workflow_scripts.lib.texts.schema import read_part
 from workflow_scripts.lib.usage import measured
@@ -52,8 +53,9 @@ def main(command: list[str] | None = None) -> None:
     with measured(files.usage):
         model = train(texts, tokenizer, spec.train)
         directory = files.weights.parent
-        tokenizer.save_pretrained(directory)
-        model.save_pretrained(directory)
+        with written(directory):
+            tokenizer.save_pretrained(directory)
+            model.save_pretrained(directory)
 
 
 def read_texts(path: Path, spec: Spec) -> list[str]:

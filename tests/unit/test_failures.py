@@ -1,5 +1,10 @@
 """The cause of a failed job is told from its log."""
 
+from types import SimpleNamespace
+
+import pytest
+
+from workflow_scripts.lib import failures
 from workflow_scripts.lib.failures import cause, explain_failures
 
 
@@ -14,16 +19,36 @@ def test_each_failed_job_is_named_with_its_log_and_cause(tmp_path):
         f"Error in rule embeddings:\n    log: {embeddings} (check log file(s) for error details)\n"
     )
     told = explain_failures([log])
-    assert told.splitlines() == [
+    assert told.splitlines()[:3] == [
         "text failed: dev/spa_Latn.dev is missing;",
         "set data_root.",
         f"  (log: {text})",
-        "embeddings failed: embedding fr: 3/10",
-        f"  (log: {embeddings})",
     ]
+    assert told.splitlines()[3].startswith(
+        "embeddings failed: it ended without telling an error, so it was probably killed"
+    )
+    assert told.splitlines()[4:] == ["embedding fr: 3/10", f"  (log: {embeddings})"]
 
 
-def test_a_killed_job_is_told_apart(tmp_path):
-    (tmp_path / "empty.log").touch()
-    assert "killed" in cause(tmp_path / "empty.log")
-    assert "no log" in cause(tmp_path / "none.log")
+@pytest.mark.parametrize("text", ["", "embedding fr: 3/10 sentences\nerror rates: none\n"])
+def test_a_killed_job_is_told_apart(tmp_path, text):
+    (tmp_path / "job.log").write_text(text)
+    told = cause(tmp_path / "job.log")
+    assert "killed, most often for lack of memory" in told
+    assert "mem_mb" in told
+    assert told.endswith(text.strip() or "kept.")
+
+
+def test_no_log_and_an_error_before_the_stage_began_are_not_called_a_kill(tmp_path):
+    assert cause(tmp_path / "none.log") == "it left no log."
+    log = tmp_path / "job.log"
+    log.write_text("Traceback (most recent call last):\n  File x\nModuleNotFoundError: No module named 'torch'\n")
+    assert cause(log).endswith("ModuleNotFoundError: No module named 'torch'")
+    log.write_text("usage: embeddings.py [-h]\nembeddings.py: error: the following arguments are required: --spec\n")
+    assert cause(log) == "the following arguments are required: --spec"
+
+
+def test_a_log_that_a_full_disk_cut_off_is_told_apart(tmp_path, monkeypatch):
+    (tmp_path / "job.log").write_text("embedding fr")
+    monkeypatch.setattr(failures.shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+    assert cause(tmp_path / "job.log").startswith(f"no space is left where its log is, {tmp_path}. Make space there")

@@ -1,7 +1,10 @@
 """Writing whole files, hashes, and progress lines."""
 
+import errno
+
 import pytest
 
+from workflow_scripts.lib.errors import FullDisk
 from workflow_scripts.lib.files import canonical_json, content_hash, file_hash, write_text, written_whole
 from workflow_scripts.lib.progress import Progress
 
@@ -19,6 +22,44 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path):
         assert path.read_text() == "old"
     assert path.read_text() == "new"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_one_alone(tmp_path):
+    path = tmp_path / "table[1].csv"
+    left = [tmp_path / f".table[1].{digits}.partial.csv" for digits in ("0123abcd", "89efabcd")]
+    others = [tmp_path / name for name in (".table[1].0123abcd.partial.md", ".table.0123abcd.partial.csv", "x.csv")]
+    for each in (*left, *others):
+        each.touch()
+    with written_whole(path, alone=False) as beside:
+        beside.touch()
+    assert sorted(tmp_path.iterdir()) == sorted([path, *left, *others])
+    write_text(path, "new")
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others])
+
+
+class RustError(Exception):
+    """As safetensors and tokenizers raise them."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        RustError("I/O error: No space left on device (os error 28)"),
+        RuntimeError("cannot flush (errno = 28, error message = 'No space left on device')"),
+    ],
+)
+def test_a_full_disk_is_told_with_the_path_and_the_remedy(tmp_path, error):
+    path = tmp_path / "table.csv"
+    with (
+        pytest.raises(FullDisk, match=r"no space is left to write .*table\.csv .*Make space there"),
+        written_whole(path),
+    ):
+        raise error
+    with pytest.raises(PermissionError), written_whole(path):
+        raise PermissionError(errno.EACCES, "No space left on device for you")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_equal_values_have_one_json_and_one_hash():

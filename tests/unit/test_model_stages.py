@@ -1,5 +1,8 @@
 """The stages that run a model, on a tiny one: what they write, and what they need not compute again."""
 
+import re
+import shutil
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -179,6 +182,30 @@ def test_a_finished_language_is_not_embedded_again(study, monkeypatch):
     assert embedded[2:] == ["base: embedding ja sentence"]
     embed(folder, ["en"], max_tokens=4)
     assert len(embedded) == 4
+
+
+def test_out_of_memory_halves_the_batch_says_so_and_gives_the_same(study, monkeypatch, caplog):
+    model, folder = study
+    embed(folder, ["en", "de"])
+    ids, undisturbed = read_part(folder / "base.h5", "de")
+    shutil.rmtree(folder / "cache")
+    backbone = type(model.backbone)
+    real = backbone.forward
+
+    def forward(self, input_ids, *call, **options):
+        if len(input_ids) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return real(self, input_ids, *call, **options)
+
+    monkeypatch.setattr(backbone, "forward", forward)
+    with caplog.at_level("WARNING"):
+        embed(folder, ["en", "de"])
+    halved = re.findall(r"out of memory with (\d+) sentences of \d+ tokens: halving", caplog.text)
+    assert halved
+    assert min(map(int, halved)) > 1
+    again, halves = read_part(folder / "base.h5", "de")
+    assert again == ids
+    np.testing.assert_allclose(halves, undisturbed, rtol=1e-4, atol=1e-5)
 
 
 def test_an_intervention_is_another_cell_and_another_space(study, monkeypatch):

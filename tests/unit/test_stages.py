@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 STAGES = sorted(path.stem for path in (ROOT / "workflow_scripts").glob("[a-z]*.py"))
 RUNNING_MODELS = {
@@ -17,3 +19,35 @@ def test_stages_that_run_no_model_import_no_torch():
     code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
     imported = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"torch", "transformers", "umap", "sklearn"} & set(imported.stdout.split())
+
+
+def run_failing(code, **options):
+    """Run a stage whose `main` is this code, in a process of its own."""
+    whole = f"from workflow_scripts.lib import errors, hdf5, stage\ndef main():\n    {code}\nstage.run(main)\n"
+    return subprocess.run([sys.executable, "-c", whole], cwd=ROOT, capture_output=True, text=True, **options)
+
+
+def test_a_damaged_input_is_put_aside_so_that_it_is_made_anew(tmp_path):
+    path = tmp_path / "es.h5"
+    path.write_text("no HDF5")
+    failed = run_failing(f"hdf5.opened({str(path)!r}).__enter__()")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"\nerror: {path} is damaged (")
+    assert f"put aside as {path}.damaged. The same command makes it anew." in failed.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["es.h5.damaged"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        ("errors.StudyError('k is too large; lower it.')", "k is too large; lower it."),
+        ("errors.FullDisk('results/a.h5')", "no space is left to write results/a.h5"),
+        ("Exception('No space left on device (os error 28)')", "no space is left to write on a disk that this job"),
+        ("ValueError('a mistake of ours')", "ValueError: a mistake of ours"),
+    ],
+)
+def test_a_log_ends_with_the_cause(raised, told):
+    failed = run_failing(f"raise {raised}")
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines()[-1].startswith(f"error: {told}")
+    assert ("Traceback" in failed.stderr) == ("ValueError" in raised)

@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PARTS = ["Snakefile", "config.yaml", "rules", "workflow_scripts", "profiles", "published", "studies", "envs"]
 TINY = Path(__file__).parent / "tiny.yaml"
+ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def copy_repository(folder: Path) -> Path:
@@ -27,9 +28,21 @@ def copy_repository(folder: Path) -> Path:
 def run_snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
     """Run Snakemake in a folder, offline; its standard output and error are in `stdout`."""
     command = [Path(sys.executable).parent / "snakemake", *arguments]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900
+        command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900
     )
     assert not check or done.returncode == 0, done.stdout[-6000:]
     return done
+
+
+def start_snakemake(folder: Path, *arguments: str) -> subprocess.Popen:
+    """Start Snakemake in a folder, as the head of a process group of its own; it writes to `snakemake.out` there."""
+    with (folder / "snakemake.out").open("a") as out:
+        return subprocess.Popen(
+            [Path(sys.executable).parent / "snakemake", *arguments],
+            cwd=folder,
+            env=ENVIRONMENT,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )

@@ -13,6 +13,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from workflow_scripts.lib.hdf5 import opened
+
 CHUNK = (64, 1024)  # sentences × neurons: 128 KiB of float16
 WAITING = 2  # batches that may wait for the disk
 
@@ -76,10 +78,15 @@ def copy_language(cell: Path, file: h5py.File, language: str) -> None:
     """Add a language's datasets, from a cell of the cache, to the file of a model."""
     with h5py.File(cell, "r") as source:
         for name in source:
-            source.copy(source[name], file, name=f"{name}/{language}")
+            # Into a group that is there: one that HDF5 makes as it copies says when it was made.
+            source.copy(source[name], file.require_group(name), name=language)
 
 
 def read_token_counts(path: Path, language: str) -> np.ndarray:
-    """Number of real tokens of each sentence of a language, [sentences]."""
-    with h5py.File(path, "r") as file:
+    """Number of real tokens of each sentence of a language, [sentences].
+
+    Raises:
+        StudyError: the file is damaged.
+    """
+    with opened(path) as file:
         return file[f"tokens/{language}"][:]

@@ -6,6 +6,7 @@ read here from where HDF5 says that they lie in the file; each is stored as it i
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from workflow_scripts.lib.checksums import fletcher32
 from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.hdf5 import reading
 
 CHECKSUM_BYTES = 4
 
@@ -42,14 +44,12 @@ class NeuronReader:
 
     def __init__(self, path: Path, pooling: str, languages: Sequence[str]):
         self._path = path
-        try:
-            self._file = h5py.File(path, "r")
-        except OSError as error:
-            raise self._damaged(error) from error
-        if missing := [code for code in languages if f"{pooling}/{code}" not in self._file]:
-            self._file.close()
-            raise StudyError(f"{path} lacks {pooling} responses of {', '.join(missing)}; delete it and run again.")
-        datasets = [self._file[f"{pooling}/{code}"] for code in languages]
+        with reading(path), ExitStack() as stack:
+            self._file = stack.enter_context(h5py.File(path, "r"))
+            if missing := [code for code in languages if f"{pooling}/{code}" not in self._file]:
+                raise StudyError(f"{path} lacks {pooling} responses of {', '.join(missing)}; delete it and run again.")
+            datasets = [self._file[f"{pooling}/{code}"] for code in languages]
+            stack.pop_all()  # it stays open
         self._languages = [_Language(dataset.id, *dataset.shape, *dataset.chunks) for dataset in datasets]
         self._descriptor = os.open(path, os.O_RDONLY)
         self.groups = np.repeat(np.arange(len(languages)), [language.sentences for language in self._languages])
@@ -73,12 +73,10 @@ class NeuronReader:
         shape = len(self.groups), stop - start
         block = block if block is not None and block.shape == shape else np.empty(shape, self.dtype)
         first = 0
-        try:
+        with reading(self._path):
             for language in self._languages:
                 self._read(language, start, block[first : first + language.sentences])
                 first += language.sentences
-        except OSError as error:
-            raise self._damaged(error) from error
         return block
 
     def _read(self, language: _Language, start: int, block: np.ndarray) -> None:
@@ -102,6 +100,3 @@ class NeuronReader:
         if read < len(stored) or fletcher32(content.view(np.uint16)) != checksum:
             raise OSError(f"the chunk at {row}, {column} has another checksum")
         return content.view(self.dtype).reshape(language.height, language.width)
-
-    def _damaged(self, error: OSError) -> StudyError:
-        return StudyError(f"{self._path} is damaged ({error}); delete it and run again.")

@@ -5,18 +5,19 @@ Each group holds `embeddings`, float32 [sentences, d], and `ids`, the ids of the
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.hdf5 import read_strings, reading, write_strings
 
 
 def write_part(group: h5py.Group, ids: list[str], embeddings: np.ndarray) -> None:
     """Write ids and embeddings [sentences, d] of one part of one language; every block carries a checksum."""
-    group.create_dataset("ids", data=ids, dtype=h5py.string_dtype())
+    write_strings(group, "ids", ids)
     rows = max(1, min(len(embeddings), 2**20 // max(1, embeddings.shape[1] * 4)))
     group.create_dataset(
         "embeddings", data=embeddings.astype(np.float32), chunks=(rows, embeddings.shape[1]), fletcher32=True
@@ -27,7 +28,8 @@ def copy_part(cell: Path, file: h5py.File, language: str, part: str) -> None:
     """Add one part of one language, from a cell of the cache, to a file of embeddings."""
     with h5py.File(cell, "r") as source:
         for name in source:
-            source.copy(source[name], file, name=f"{language}/{part}/{name}")
+            # Into a group that is there: one that HDF5 makes as it copies says when it was made.
+            source.copy(source[name], file.require_group(f"{language}/{part}"), name=name)
 
 
 class StoredEmbeddings:
@@ -43,10 +45,8 @@ class StoredEmbeddings:
         Raises:
             StudyError: the file is damaged, or one of these values is not finite.
         """
-        try:
+        with reading(self._path):
             embeddings = self._dataset[rows]
-        except OSError as error:
-            raise _damaged(self._path, error) from error
         if not np.isfinite(embeddings).all():
             raise StudyError(f"{self._path} holds NaN or infinite embeddings of {self._name}; see the log of its job.")
         return embeddings
@@ -60,23 +60,14 @@ def open_part(path: Path, language: str, part: str = "sentence") -> Iterator[tup
         StudyError: the file is damaged or lacks that part.
     """
     name = f"{language}/{part}"
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise _damaged(path, error) from error
-    with file:
-        try:
+    with ExitStack() as stack:
+        with reading(path):
+            file = stack.enter_context(h5py.File(path, "r"))
             if name not in file:
                 raise StudyError(f"{path} has no embeddings of {name}; it has {sorted(file)}.")
-            ids = [identifier.decode() for identifier in file[name]["ids"][:]]
+            ids = read_strings(file[name]["ids"])
             embeddings = StoredEmbeddings(file[name]["embeddings"], path, name)
-        except OSError as error:
-            raise _damaged(path, error) from error
         yield ids, embeddings
-
-
-def _damaged(path: Path, error: OSError) -> StudyError:
-    return StudyError(f"{path} is damaged ({error}); delete it and run again.")
 
 
 def read_part(path: Path, language: str, part: str = "sentence") -> tuple[list[str], np.ndarray]:

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.hdf5 import opened, read_strings, write_strings
 from workflow_scripts.lib.sites import NeuronSite
 
 STATISTICS = ("expertise", "gap", "mean", "median", "token_mean")
@@ -33,8 +34,8 @@ def create(file: h5py.File, languages: list[str], sites: list[NeuronSite], names
     Each keeps the chunks that a block begins until later ones fill them, so long as it stays open.
     """
     neurons = sum(site.width for site in sites)
-    file.attrs["languages"] = languages
-    file.attrs["sites"] = SITES.dump_json(sites)
+    write_strings(file, "languages", languages)
+    write_strings(file, "sites", [SITES.dump_json(sites).decode()])
     chunk = min(neurons, 2**14)
     return {
         name: file.create_dataset(
@@ -56,13 +57,10 @@ def read_language(path: Path, language: str) -> LanguageExperts:
     Raises:
         StudyError: the file is damaged or does not know the language.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            languages = list(file.attrs["languages"])
-            if language not in languages:
-                raise StudyError(f"{path} ranks neurons for {', '.join(languages)}, not for {language}; run it again.")
-            row = languages.index(language)
-            statistics = {name: file[name][row] for name in STATISTICS if name in file}
-            return LanguageExperts(SITES.validate_json(file.attrs["sites"]), statistics)
-    except (OSError, KeyError) as error:
-        raise StudyError(f"{path} is damaged ({error}); delete it and run again.") from error
+    with opened(path) as file:
+        languages = read_strings(file["languages"])
+        if language not in languages:
+            raise StudyError(f"{path} ranks neurons for {', '.join(languages)}, not for {language}; run it again.")
+        row = languages.index(language)
+        statistics = {name: file[name][row] for name in STATISTICS if name in file}
+        return LanguageExperts(SITES.validate_json(*read_strings(file["sites"])), statistics)

@@ -66,8 +66,8 @@ def record(
             run_halving(forward, batch)
         with progress.paused():
             writer.finish()
-    cell["row"] = np.array(rows, dtype=np.int32)
-    cell["tokens"] = np.array([len(token_ids[row]) for row in rows], dtype=np.int32)
+    for name, values in {"row": rows, "tokens": [len(token_ids[row]) for row in rows]}.items():
+        cell.create_dataset(name, data=np.array(values, dtype=np.int32), chunks=(len(rows),), fletcher32=True)
 
 
 def _stored(responses: torch.Tensor, storage: str) -> np.ndarray:

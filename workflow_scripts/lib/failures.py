@@ -4,9 +4,12 @@ Snakemake's own message ends with its exit; the cause stands in the log of the j
 """
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+ERROR = re.compile(r"^(?:\S+: )?error: ", flags=re.MULTILINE)  # of a stage, or of its command line
+SPACE_FOR_A_LOG = 2**16  # bytes
 LOG_LINE = re.compile(r"^\s*log: (?P<paths>.+?)(?: \(check log file.*)?$")
 
 
@@ -29,10 +32,22 @@ def explain_failures(snakemake_logs: Sequence[Path]) -> str:
 
 
 def cause(log: Path) -> str:
-    """The error that a stage wrote at the end of its log, or the log's last lines."""
+    """The error that a stage wrote at the end of its log, or what its lack and the log's last lines tell."""
     if not log.is_file():
         return "it left no log."
     text = log.read_text(encoding="utf-8", errors="replace").strip()
-    if "error: " in text:
-        return text[text.rindex("error: ") + len("error: ") :]
-    return "\n".join(text.splitlines()[-5:]) or "its log is empty; it may have been killed (out of memory?)."
+    if told := list(ERROR.finditer(text)):
+        return text[told[-1].end() :]
+    last = "\n".join(text.splitlines()[-5:])
+    if "Traceback (most recent call last)" in text:
+        return last
+    if shutil.disk_usage(log.parent).free < SPACE_FOR_A_LOG:
+        why = f"no space is left where its log is, {log.parent}. Make space there"
+    else:
+        why = (
+            "it ended without telling an error, so it was probably killed, most often for lack of memory. Give it more "
+            "(on a cluster mem_mb in the profile), or run fewer jobs at a time (--cores), or take a smaller "
+            "compute.tokens_per_batch"
+        )
+    end = f" Its log ends:\n{last}" if last else ""
+    return f"{why}, and run the same command again; what is finished is kept.{end}"

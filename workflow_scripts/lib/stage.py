@@ -2,15 +2,18 @@
 
 import argparse
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.errors import DamagedFile, FullDisk, StudyError
+from workflow_scripts.lib.files import is_full
 from workflow_scripts.lib.messages import DiscreetStream
 
 log = logging.getLogger("stage")
@@ -78,10 +81,19 @@ def run(main: Callable[[], None]) -> None:
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # which tells of every table of every font in a PDF
     try:
         main()
+    except DamagedFile as error:
+        _fail(error.put_aside())
     except StudyError as error:
-        print(f"\nerror: {error}", file=sys.stderr)
-        sys.exit(1)
+        _fail(str(error))
     except Exception as error:
+        if is_full(error):
+            _fail(str(FullDisk(None)))
         traceback.print_exc()
-        print(f"\nerror: {type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(1)
+        _fail(f"{type(error).__name__}: {error}")
+
+
+def _fail(message: str) -> NoReturn:
+    with suppress(OSError):  # the disk of the log may be full
+        print(f"\nerror: {message}", file=sys.stderr, flush=True)
+    # At once: HDF5 crashes when Python frees a file that could not be written for lack of space.
+    os._exit(1)

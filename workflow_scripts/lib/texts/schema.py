@@ -9,11 +9,10 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow.parquet as parquet
-
 from workflow_scripts.lib.config.datasets import PARTS, Task
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.files import content_hash, written_whole
+from workflow_scripts.lib.files import content_hash
+from workflow_scripts.lib.parquet_files import read_parquet, write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,17 +76,16 @@ def _require_same(ids: list[str], others: list[str], what: str) -> None:
 
 def write(path: Path, texts: "pd.DataFrame") -> None:
     """Write a table of texts as parquet."""
-    with written_whole(path) as beside:
-        texts.to_parquet(beside, index=False)
+    write_parquet(path, texts)
 
 
 def read_part(path: Path, language: str, part: str) -> tuple[list[str], list[str]]:
     """Ids and texts of one part of one language, in their order.
 
     Raises:
-        StudyError: the file does not hold them.
+        StudyError: the file is damaged or does not hold them.
     """
-    table = parquet.read_table(path, columns=["id", "text"], filters=[("lang", "==", language), ("part", "==", part)])
+    table = read_parquet(path, columns=["id", "text"], filters=[("lang", "==", language), ("part", "==", part)])
     if table.num_rows == 0:
         raise StudyError(f"{path} holds no {part} of {language}; delete it and run again.")
     return table["id"].to_pylist(), table["text"].to_pylist()
@@ -95,5 +93,5 @@ def read_part(path: Path, language: str, part: str) -> tuple[list[str], list[str
 
 def texts_hash(path: Path) -> str:
     """SHA-256 (hexadecimal) of the rows of a table of texts in their order, however the file stores them."""
-    table = parquet.read_table(path, columns=COLUMNS)
+    table = read_parquet(path, columns=COLUMNS)
     return content_hash([table[column].to_pylist() for column in COLUMNS])
