@@ -24,7 +24,7 @@ import transformers.dynamic_module_utils
 import yaml
 from running import copy_repository, run_snakemake
 
-from workflow_scripts import convert_gguf, model, provenance
+from workflow_scripts import convert_gguf, model
 from workflow_scripts.lib import figures, tables
 from workflow_scripts.lib.config.models import GGUFSource
 from workflow_scripts.lib.config.study import read_config
@@ -47,7 +47,7 @@ def test_nothing_that_the_config_names_is_run_by_a_shell(tmp_path):
     folder = copy_repository(tmp_path / "study")
     texts = folder / f"data {HOSTILE}" / f"texts {HOSTILE}"
     texts.mkdir(parents=True)
-    for code in ("en", "es", "ja"):
+    for code in ("de", "en", "es", "ja"):
         (texts / f"{code}.txt").write_text("one\ntwo\n")
     overlay = {
         "results": f"results {HOSTILE}",
@@ -64,7 +64,7 @@ def test_nothing_that_the_config_names_is_run_by_a_shell(tmp_path):
     run_snakemake(folder, *targets, "--cores", "2", "--configfile", "tiny.yaml", "hostile.yaml")
     assert not [path for path in tmp_path.rglob("*pwned*") if path.name == "pwned"]
     assert {path.name for path in folder.iterdir()} - before == {results, ".snakemake"}
-    assert list(pd.read_parquet(folder / targets[0])["text"]) == ["one", "two"] * 3
+    assert list(pd.read_parquet(folder / targets[0])["text"]) == ["one", "two"] * 4
     assert json.loads((folder / targets[1]).read_text())["model"] == "tiny"
 
 
@@ -461,18 +461,3 @@ def test_a_credential_in_the_config_is_refused_and_not_repeated(path, value):
     with pytest.raises(StudyError, match=rf"{section}\.own") as caught:
         read_config(raw, [])
     assert TOKEN not in str(caught.value) and PASSWORD not in str(caught.value)
-
-
-def test_provenance_holds_nothing_of_the_environment(model_directory, tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    monkeypatch.setenv("HTTPS_PROXY", f"http://me:{PASSWORD}@proxy")
-    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
-    raw["models"] = {"own": {"label": "Own", "k": 1, "path": str(model_directory("gpt2"))}}
-    raw["study"]["models"] = ["own"]
-    model.main(model_command(model_directory("gpt2"), tmp_path / "model.json"))
-    config = read_config(raw, []).model_dump(mode="json")
-    files = ["--models", str(tmp_path / "model.json"), "--provenance", str(tmp_path / "provenance.json")]
-    provenance.main(["--spec", json.dumps({"config": config}), *files])
-    written = (tmp_path / "provenance.json").read_text()
-    assert '"own"' in written
-    assert TOKEN not in written and PASSWORD not in written

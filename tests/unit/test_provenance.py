@@ -284,6 +284,7 @@ def test_home_and_environment_are_not_in_it(tmp_path, monkeypatch):
     home = tmp_path / "home" / "someone"
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:hf_secret@proxy")
     models = {"demo": {"label": "Own", "path": str(home / "own"), "k": 6}}
     text = run(tmp_path, study(models=models, data_root=str(home), results="results"), manifest("demo"))
     assert "someone" not in text and "hf_secret" not in text

@@ -54,9 +54,9 @@ def test_two_studies_that_share_a_cache_compute_each_language_once(runs, finishe
         assert (folder / "two" / path).read_bytes() == (finished / "results" / path).read_bytes()
     logs = [path for results in ("one", "two") for path in (folder / results / "logs").rglob("*.log")]
     computed = [what for path in logs for what in COMPUTED.findall(path.read_text())]
-    assert len(computed) == len(set(computed)) == 3 + 4 + 2
+    assert len(computed) == len(set(computed)) == 4 + 4 + 2
     cells = sum(path.suffix == ".h5" for path in (folder / "cache").rglob("*"))
-    assert cells == 3 + 4 + 3 * 2
+    assert cells == 4 + 4 + 3 * 2
     found = sum(path.read_text().count("found in the cache") for path in logs)
     assert found == cells
     assert not list(folder.rglob("*.partial*"))
