@@ -99,6 +99,9 @@ rule translation:
         dataset=alternatives(PLAN.translated),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=grown(8000),
+        runtime=grown(60),
     params:
         spec=lambda wildcards: PLAN.translation(wildcards.condition, wildcards.dataset),
         code=code("translation"),
@@ -147,6 +150,9 @@ rule projections:
         "<benchmarks>/projection/{model}.tsv"
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=grown(8000),
+        runtime=grown(120),
     params:
         spec=PLAN.projection(),
         code=code("projection"),
