@@ -1,6 +1,7 @@
 """The workflow on a real Slurm: the same results, through jobs that fail, are preempted or cancelled."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,11 +16,14 @@ from slurm_cluster import slurm_cluster, submitted
 pytestmark = pytest.mark.slow
 
 # The tests' Slurm has two cores and keeps no accounts; its jobs end within seconds.
-TINY = ("--configfile", "tiny.yaml", "--cores", "2", "--seconds-between-status-checks", "2")
+TINY = ("--configfile", "tiny.yaml", "--cores", "2", "--latency-wait", "10", "--seconds-between-status-checks", "2")
 SLURM = (
-    *("--workflow-profile", "profiles/slurm", "--latency-wait", "10"),
+    *("--workflow-profile", "profiles/slurm"),
     *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "5"),
 )
+# Half a gigabyte is less than torch needs, so that the first attempt is ended; the next has five times as much.
+TOO_LITTLE = ("--set-resources", "activations:mem_mb=300 * 5 ** (attempt - 1)")
+ON_A_GPU = ("--config", "models={tiny: {device: auto}}")
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +61,68 @@ def stop_at_the_first_language(folder: Path, condition: str, running: Future) ->
                     time.sleep(0.002)
         time.sleep(0.02)
     pytest.fail(f"no embeddings job of {condition} was seen: {running.result().stdout[-6000:]}")
+
+
+@pytest.fixture(scope="module")
+def through_slurm(slurm, finished, tmp_path_factory) -> Path:
+    """Table 2 made on the cluster, while one job is ended for its memory, one is preempted and one is cancelled."""
+    folder = with_models_and_texts_alone(finished, tmp_path_factory.mktemp("on a cluster") / "the study")
+    with pytest.MonkeyPatch.context() as environment, ThreadPoolExecutor(2) as pool:
+        environment.setenv("SBATCH_PARTITION", "other")
+        arguments = ("results/table2.csv", *TINY, *SLURM, *TOO_LITTLE, *ON_A_GPU)
+        running = pool.submit(run_snakemake, folder, *arguments)
+        interrupted = [
+            pool.submit(interrupt, folder, condition, command, running)
+            for condition, command in (("base", ["scontrol", "requeue"]), ("es-expert-max-k5", ["scancel"]))
+        ]
+        for done in (running, *interrupted):
+            done.result()
+    return folder
+
+
+def interrupt(folder: Path, condition: str, command: list[str], running: Future) -> None:
+    """Wait until a condition's embeddings job has finished a language, stop it there, and tell Slurm to end it."""
+    stop_at_the_first_language(folder, condition, running)
+    (job,) = [job for job in submitted("rule_embeddings") if condition in job["Comment"]]
+    subprocess.run([*command, job["JobId"]], check=True)
+
+
+def test_table_2_is_the_same(through_slurm, finished):
+    made, expected = (folder / "results/table2.csv" for folder in (through_slurm, finished))
+    assert made.read_bytes() == expected.read_bytes()
+
+
+def test_a_job_ended_for_its_memory_is_submitted_again_with_more(through_slurm):
+    jobs = submitted("rule_activations")
+    assert [job["JobState"] for job in jobs][-1] == "COMPLETED"
+    assert [job["MinMemoryNode"] for job in jobs] == ["300M", "1500M"]
+
+
+@pytest.mark.parametrize("condition", ["base", "es-expert-max-k5"])
+def test_an_interrupted_model_job_computes_no_finished_language_again(through_slurm, condition):
+    log = (through_slurm / f"results/logs/embeddings/tiny/{condition}/tiny-devtest.log").read_text()
+    found, computed = log.count("found in the cache"), len(re.findall(r"embedding \w+ sentence", log))
+    assert found >= 1
+    assert found + computed == 4
+
+
+def test_a_preempted_job_waits_in_the_queue_and_a_cancelled_one_is_submitted_again_with_more(through_slurm):
+    (preempted,) = [job for job in submitted("rule_embeddings") if "base" in job["Comment"]]
+    assert (preempted["JobState"], preempted["Restarts"]) == ("COMPLETED", "1")
+    cancelled = [job for job in submitted("rule_embeddings") if "es-expert" in job["Comment"]]
+    assert [job["JobState"] for job in cancelled] == ["CANCELLED", "COMPLETED"]
+    assert [job["MinMemoryNode"] for job in cancelled] == ["4000M", "8000M"]
+
+
+def test_model_jobs_ask_for_a_gpu_and_all_for_the_users_partition(through_slurm):
+    jobs = submitted("rule_")
+    with_gpu = {job["Comment"].split("_wildcards_")[0] for job in jobs if job.get("TresPerJob") == "gres:gpu:1"}
+    assert with_gpu == {"rule_activations", "rule_embeddings"}
+    assert {job["Partition"] for job in jobs} == {"other"}
+
+
+def test_short_jobs_are_submitted_together(through_slurm):
+    # Two conditions; distances and retrieval under three.
+    assert len(submitted("rule_conditions_tiny")) == 1
+    assert len(submitted("rule_metrics_tiny")) == 1
+    assert not submitted("rule_distances") + submitted("rule_condition_")
