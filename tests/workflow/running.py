@@ -4,7 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 ROOT = Path(__file__).parents[2]
 PARTS = ["Snakefile", "config.yaml", "rules", "workflow_scripts", "profiles", "published", "studies", "envs"]
@@ -24,10 +26,12 @@ def copy_repository(folder: Path) -> Path:
     return folder
 
 
-def run_snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-    """Run Snakemake in a folder, offline; its standard output and error are in `stdout`."""
+def run_snakemake(
+    folder: Path, *arguments: str, check: bool = True, variables: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess:
+    """Run Snakemake in a folder, offline unless `variables` say otherwise; its output and errors are in `stdout`."""
     command = [Path(sys.executable).parent / "snakemake", *arguments]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1", **variables}
     done = subprocess.run(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900
     )

@@ -19,10 +19,10 @@ pytestmark = pytest.mark.slow
 TINY = ("--configfile", "tiny.yaml", "--cores", "2", "--latency-wait", "10", "--seconds-between-status-checks", "2")
 SLURM = (
     *("--workflow-profile", "profiles/slurm"),
-    *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "5"),
+    *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3"),
 )
 # Half a gigabyte is less than torch needs, so that the first attempt is ended; the next has five times as much.
-TOO_LITTLE = ("--set-resources", "activations:mem_mb=300 * 5 ** (attempt - 1)")
+TOO_LITTLE = "mem_mb=300 * 5 ** (attempt - 1)"
 ON_A_GPU = ("--config", "models={tiny: {device: auto}}")
 
 
@@ -67,10 +67,9 @@ def stop_at_the_first_language(folder: Path, condition: str, running: Future) ->
 def through_slurm(slurm, finished, tmp_path_factory) -> Path:
     """Table 2 made on the cluster, while one job is ended for its memory, one is preempted and one is cancelled."""
     folder = with_models_and_texts_alone(finished, tmp_path_factory.mktemp("on a cluster") / "the study")
-    with pytest.MonkeyPatch.context() as environment, ThreadPoolExecutor(2) as pool:
-        environment.setenv("SBATCH_PARTITION", "other")
-        arguments = ("results/table2.csv", *TINY, *SLURM, *TOO_LITTLE, *ON_A_GPU)
-        running = pool.submit(run_snakemake, folder, *arguments)
+    with ThreadPoolExecutor(3) as pool:
+        arguments = ("results/table2.csv", *TINY, *SLURM, *ON_A_GPU, "--set-resources", f"activations:{TOO_LITTLE}")
+        running = pool.submit(run_snakemake, folder, *arguments, variables={"SBATCH_PARTITION": "other"})
         interrupted = [
             pool.submit(interrupt, folder, condition, command, running)
             for condition, command in (("base", ["scontrol", "requeue"]), ("es-expert-max-k5", ["scancel"]))
@@ -126,3 +125,17 @@ def test_short_jobs_are_submitted_together(through_slurm):
     assert len(submitted("rule_conditions_tiny")) == 1
     assert len(submitted("rule_metrics_tiny")) == 1
     assert not submitted("rule_distances") + submitted("rule_condition_")
+
+
+def test_another_way_to_submit_notices_what_the_scheduler_ended_and_submits_it_again(slurm, finished, study):
+    made = "results/embeddings/tiny/base/tiny-paws-x.h5"
+    (study / made).unlink()
+    shutil.rmtree(study / "cache")
+    before = len(submitted(""))
+    generic = ("--workflow-profile", "profiles/cluster-generic", "--set-resources", f"embeddings:{TOO_LITTLE}")
+    run_snakemake(study, made, *TINY, *generic)
+    assert (study / made).read_bytes() == (finished / made).read_bytes()
+    assert [(job["JobState"], job["MinMemoryNode"]) for job in submitted("")[before:]] == [
+        ("FAILED", "300M"),
+        ("COMPLETED", "1500M"),
+    ]
