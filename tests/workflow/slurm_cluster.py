@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ COMMANDS = ["slurmctld", "slurmd", "munged", "sbatch"]
 CONFIGURATION = Path("/etc/slurm/slurm.conf")
 GPUS = Path("/etc/slurm/gres.conf")
 GPU_FILES = "Name=gpu Type=fake File=/dev/null\nName=gpu Type=fake File=/dev/zero\n"  # any two devices
+MUNGE = ["--reuid", "munge", "--regid", "munge", "--init-groups"]  # the user of that daemon
 SECONDS_TO_START = 30
 
 
@@ -75,7 +76,8 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-# A job that is requeued starts again after so many seconds.
+# A job is requeued only if it says so, and starts again after so many seconds.
+JobRequeue=0
 AuthInfo=cred_expire=5
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
@@ -97,8 +99,11 @@ SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
 GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=64000 Gres=gpu:fake:2 State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES State=UP
-PartitionName=other Nodes=ALL State=UP
+# Jobs in the first partition take the place of those in the second.
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=main Nodes=ALL Default=YES PriorityTier=2 State=UP
+PartitionName=other Nodes=ALL PriorityTier=1 State=UP
 """
 
 
@@ -119,15 +124,18 @@ def _munge(folder: Path) -> Iterator[None]:
         directory = Path("/", name, "munge")
         directory.mkdir(exist_ok=True)
         shutil.chown(directory, "munge", "munge")
-    with _daemon(["munged", "--foreground"], folder / "munged.out", user="munge", group="munge"):
+    with _daemon(["munged", "--foreground"], folder / "munged.out", MUNGE):
         _wait_until(lambda: subprocess.run(["munge", "-n"], capture_output=True).returncode == 0, folder)
         yield
 
 
 @contextmanager
-def _daemon(command: list[str], log: Path, **options: str) -> Iterator[None]:
+def _daemon(command: list[str], log: Path, options: Sequence[str] = ()) -> Iterator[None]:
     with log.open("w") as out:
-        running = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, **options)
+        # It ends with this process, even if that is killed.
+        running = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", *options, *command], stdout=out, stderr=subprocess.STDOUT
+        )
         try:
             yield
         finally:
@@ -139,7 +147,7 @@ def _output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
 
-def _wait_until(holds, folder: Path) -> None:
+def _wait_until(holds: Callable[[], bool], folder: Path) -> None:
     deadline = time.monotonic() + SECONDS_TO_START
     while not holds():
         logs = {path.name: path.read_text(errors="replace")[-2000:] for path in folder.glob("*.out")}

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from running import run_snakemake
+from running import copy_repository, run_snakemake
 from slurm_cluster import slurm_cluster, submitted
 
 pytestmark = pytest.mark.slow
@@ -24,6 +24,8 @@ SLURM = (
 # Half a gigabyte is less than torch needs, so that the first attempt is ended; the next has five times as much.
 TOO_LITTLE = "mem_mb=300 * 5 ** (attempt - 1)"
 ON_A_GPU = ("--config", "models={tiny: {device: auto}}")
+# A job that wants the whole node, in the partition that goes first.
+TAKE_ITS_PLACE = ["sbatch", "--partition=main", "--cpus-per-task=2", "--mem=100", "--output=/dev/null", "--wrap=true"]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def through_slurm(slurm, finished, tmp_path_factory) -> Path:
         running = pool.submit(run_snakemake, folder, *arguments, variables={"SBATCH_PARTITION": "other"})
         interrupted = [
             pool.submit(interrupt, folder, condition, command, running)
-            for condition, command in (("base", ["scontrol", "requeue"]), ("es-expert-max-k5", ["scancel"]))
+            for condition, command in (("base", TAKE_ITS_PLACE), ("es-expert-max-k5", ["scancel", "{job}"]))
         ]
         for done in (running, *interrupted):
             done.result()
@@ -83,7 +85,7 @@ def interrupt(folder: Path, condition: str, command: list[str], running: Future)
     """Wait until a condition's embeddings job has finished a language, stop it there, and tell Slurm to end it."""
     stop_at_the_first_language(folder, condition, running)
     (job,) = [job for job in submitted("rule_embeddings") if condition in job["Comment"]]
-    subprocess.run([*command, job["JobId"]], check=True)
+    subprocess.run([argument.format(job=job["JobId"]) for argument in command], check=True)
 
 
 def test_table_2_is_the_same(through_slurm, finished):
@@ -118,6 +120,26 @@ def test_model_jobs_ask_for_a_gpu_and_all_for_the_users_partition(through_slurm)
     with_gpu = {job["Comment"].split("_wildcards_")[0] for job in jobs if job.get("TresPerJob") == "gres:gpu:1"}
     assert with_gpu == {"rule_activations", "rule_embeddings"}
     assert {job["Partition"] for job in jobs} == {"other"}
+
+
+def test_what_jobs_ask_for_runs_nothing_again(finished):
+    larger = ("--config", "models={tiny: {billion_parameters: 70}}")
+    planned = run_snakemake(
+        finished, "-n", "--configfile", "tiny.yaml", "--workflow-profile", "profiles/slurm", *larger
+    )
+    assert "Nothing to be done" in planned.stdout
+
+
+def test_the_papers_jobs_ask_for_a_gpu_and_room_for_their_model(tmp_path):
+    folder = copy_repository(tmp_path / "study")
+    paper = ("--configfile", "studies/paper.yaml", "--workflow-profile", "profiles/slurm")
+    planned = run_snakemake(folder, "-n", *paper).stdout
+    for model, memory in (("bloom-7b1", 25_300), ("aya-23-8b", 28_000), ("polylm-chat-13b", 43_000)):
+        jobs = re.findall(rf"rule activations:\n(?: .*\n)*? +wildcards: model={model}\n +resources: (.*)", planned)
+        assert len(jobs) == 1
+        assert f"mem_mb={memory}," in jobs[0]
+        assert "gpu=1" in jobs[0]
+        assert planned.count(f"Group job conditions_{model} ") == 2  # of 55 conditions
 
 
 def test_short_jobs_are_submitted_together(through_slurm):
