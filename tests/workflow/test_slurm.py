@@ -123,10 +123,9 @@ def test_model_jobs_ask_for_a_gpu_and_all_for_the_users_partition(through_slurm)
 
 
 def test_what_jobs_ask_for_runs_nothing_again(finished):
-    larger = ("--config", "models={tiny: {billion_parameters: 70}}")
-    planned = run_snakemake(
-        finished, "-n", "--configfile", "tiny.yaml", "--workflow-profile", "profiles/slurm", *larger
-    )
+    results = ("results/table2.csv", "results/table7.csv", "results/claims.csv")
+    larger = ("--workflow-profile", "profiles/slurm", "--config", "models={tiny: {billion_parameters: 70}}")
+    planned = run_snakemake(finished, *results, "-n", "--configfile", "tiny.yaml", *larger)
     assert "Nothing to be done" in planned.stdout
 
 
@@ -135,7 +134,9 @@ def test_the_papers_jobs_ask_for_a_gpu_and_room_for_their_model(tmp_path):
     paper = ("--configfile", "studies/paper.yaml", "--workflow-profile", "profiles/slurm")
     planned = run_snakemake(folder, "-n", *paper).stdout
     for model, memory in (("bloom-7b1", 25_300), ("aya-23-8b", 28_000), ("polylm-chat-13b", 43_000)):
-        jobs = re.findall(rf"rule activations:\n(?: .*\n)*? +wildcards: model={model}\n +resources: (.*)", planned)
+        jobs = re.findall(
+            rf"rule activations:\n(?: .*\n)*? +wildcards: model={model}\n +threads: .*\n +resources: (.*)", planned
+        )
         assert len(jobs) == 1
         assert f"mem_mb={memory}," in jobs[0]
         assert "gpu=1" in jobs[0]
