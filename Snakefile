@@ -1,6 +1,6 @@
 # Steering into New Embedding Spaces: texts -> activations -> experts -> conditions -> embeddings -> metrics -> tables,
-# figures. Ask for any file by name, or for one of the targets all, tables, figures, models, texts; the files of rules/
-# follow the flow.
+# figures. Ask for any file by name, or for one of the targets all, tables, figures, models, texts, prefetch; the
+# files of rules/ follow the flow.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -24,6 +24,8 @@ localrules:
     figures,
     models,
     texts,
+    prefetch,
+    numbered_figure,
 
 
 wildcard_constraints:
@@ -54,6 +56,14 @@ rule all:
         rules.figures.input,
         rules.results_page.output,
         expand("<results>/models/{model}/evaluation.csv", model=PLAN.models_from("train")),
+
+
+# Everything that a network is needed for, so that the rest can run where there is none.
+rule prefetch:
+    input:
+        expand("<results>/models/{model}/model.json", model=PLAN.models_from("hub")),
+        expand("<results>/models/{model}/weights/model.safetensors", model=PLAN.models_from("gguf")),
+        expand("<results>/texts/{dataset}.parquet", dataset=hub_datasets()),
 
 
 onerror:

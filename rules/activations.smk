@@ -17,6 +17,8 @@ rule activations:
     threads: setting("threads")
     resources:
         gpu=gpus,
+        mem_mb=model_memory,
+        runtime=model_minutes("activations"),
         tokens_per_batch=setting("tokens_per_batch"),
         device=setting("device"),
         cache=CONFIG.cache,

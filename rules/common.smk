@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 
+from workflow_scripts.lib import demand
 from workflow_scripts.lib.config.files import refuse_repeated_keys
 from workflow_scripts.lib.config.study import read_config
 from workflow_scripts.lib.errors import StudyError
@@ -61,6 +62,11 @@ def local_files(wildcards):
     return [file for file in PLAN.local_files(wildcards.dataset) if Path(file).is_file()]
 
 
+def hub_datasets():
+    """Data sets of the study that lie on the hub."""
+    return [dataset for dataset in PLAN.datasets if CONFIG.datasets[dataset].source == "hub"]
+
+
 def setting(name):
     """A setting of compute that a model may override, as a function of the wildcards."""
 
@@ -74,6 +80,29 @@ def setting(name):
 def gpus(wildcards):
     """GPUs that a job takes which runs this model."""
     return 0 if setting("device")(wildcards) == "cpu" else 1
+
+
+def model_memory(wildcards, attempt):
+    """Memory in MB that a job asks a cluster for which loads this model."""
+    return demand.memory(CONFIG.models[wildcards.model], attempt)
+
+
+def model_minutes(stage):
+    """Time that a stage's job asks a cluster for, as a function of the wildcards."""
+
+    def of_model(wildcards, attempt):
+        return demand.minutes(CONFIG.models[wildcards.model], setting("device")(wildcards), stage, attempt)
+
+    return of_model
+
+
+def grown(amount):
+    """Something of which a job asks for more at each attempt, as a function of the wildcards."""
+
+    def at_attempt(wildcards, attempt):
+        return attempt * amount
+
+    return at_attempt
 
 
 def model_weights(wildcards):

@@ -12,6 +12,8 @@ rule condition:
         condition=PLAN.changed_pattern,
     conda:
         ENVIRONMENT
+    resources:
+        runtime=grown(3),
     params:
         spec=lambda wildcards: PLAN.condition(wildcards.model, wildcards.condition),
         code=code("condition"),

@@ -18,6 +18,8 @@ rule embeddings:
     threads: setting("threads")
     resources:
         gpu=gpus,
+        mem_mb=model_memory,
+        runtime=model_minutes("embeddings"),
         tokens_per_batch=setting("tokens_per_batch"),
         device=setting("device"),
         cache=CONFIG.cache,

@@ -14,6 +14,9 @@ rule experts:
     conda:
         ENVIRONMENT
     threads: CONFIG.compute.threads
+    resources:
+        mem_mb=grown(8000),
+        runtime=grown(60),
     params:
         spec=lambda wildcards: PLAN.experts(wildcards.pooling),
         code=code("experts"),

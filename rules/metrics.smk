@@ -12,6 +12,8 @@ rule distances:
         "<logs>/distances/{model}/{condition}.log",
     conda:
         ENVIRONMENT
+    resources:
+        runtime=grown(10),
     params:
         spec=PLAN.distances(),
         code=code("distances"),
@@ -32,6 +34,8 @@ rule retrieval:
         "<benchmarks>/retrieval/{model}/{condition}.tsv"
     conda:
         ENVIRONMENT
+    resources:
+        runtime=grown(10),
     params:
         spec=PLAN.retrieval(),
         code=code("retrieval"),
@@ -53,6 +57,8 @@ rule paraphrase:
         condition=PLAN.changed_pattern,
     conda:
         ENVIRONMENT
+    resources:
+        runtime=grown(10),
     params:
         spec=lambda wildcards: PLAN.paraphrase(wildcards.condition),
         code=code("paraphrase"),
@@ -77,6 +83,8 @@ rule correlations:
         condition=PLAN.changed_pattern,
     conda:
         ENVIRONMENT
+    resources:
+        runtime=grown(10),
     params:
         spec=lambda wildcards: PLAN.correlations(wildcards.model, wildcards.condition),
         code=code("correlations"),
@@ -99,6 +107,9 @@ rule translation:
         dataset=alternatives(PLAN.translated),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=grown(8000),
+        runtime=grown(60),
     params:
         spec=lambda wildcards: PLAN.translation(wildcards.condition, wildcards.dataset),
         code=code("translation"),
@@ -121,6 +132,8 @@ rule examples:
         condition=PLAN.changed_pattern,
     conda:
         ENVIRONMENT
+    resources:
+        runtime=grown(10),
     params:
         spec=lambda wildcards: PLAN.examples(wildcards.condition),
         code=code("examples"),
@@ -147,6 +160,9 @@ rule projections:
         "<benchmarks>/projection/{model}.tsv"
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=grown(8000),
+        runtime=grown(120),
     params:
         spec=PLAN.projection(),
         code=code("projection"),

@@ -23,6 +23,9 @@ rule train_model:
     conda:
         ENVIRONMENT
     threads: 2  # a model this small gains nothing from more
+    resources:
+        mem_mb=model_memory,
+        runtime=model_minutes("train_model"),
     params:
         spec=lambda wildcards: PLAN.training(wildcards.model),
         code=code("train_model"),
@@ -45,6 +48,9 @@ rule evaluate_model:
     conda:
         ENVIRONMENT
     threads: setting("threads")
+    resources:
+        mem_mb=model_memory,
+        runtime=model_minutes("evaluate_model"),
     params:
         spec=lambda wildcards: PLAN.evaluation(wildcards.model),
         code=code("evaluate_model"),
@@ -69,6 +75,9 @@ rule convert_gguf:
         model=alternatives(PLAN.models_from("gguf")),
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=model_memory,
+        runtime=model_minutes("convert_gguf"),
     params:
         spec=lambda wildcards: PLAN.gguf(wildcards.model),
         code=code("convert_gguf"),
@@ -85,6 +94,9 @@ rule model:
         "<logs>/model/{model}.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=grown(4000),
+        runtime=model_minutes("model"),
     params:
         spec=lambda wildcards: PLAN.model(wildcards.model, model_directory(wildcards)),
         code=code("model"),

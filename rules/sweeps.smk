@@ -17,6 +17,8 @@ rule generation:
     threads: setting("threads")
     resources:
         gpu=gpus,
+        mem_mb=model_memory,
+        runtime=model_minutes("generation"),
         tokens_per_batch=setting("tokens_per_batch"),
         device=setting("device"),
         cache=CONFIG.cache,
@@ -65,6 +67,8 @@ rule perplexity:
     threads: setting("threads")
     resources:
         gpu=gpus,
+        mem_mb=model_memory,
+        runtime=model_minutes("perplexity"),
         tokens_per_batch=setting("tokens_per_batch"),
         device=setting("device"),
         cache=CONFIG.cache,

@@ -10,6 +10,9 @@ rule text:
         "<logs>/texts/{dataset}.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=grown(8000),
+        runtime=grown(120),
     params:
         spec=lambda wildcards: PLAN.texts(wildcards.dataset),
         code=code("texts"),

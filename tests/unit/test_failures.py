@@ -35,7 +35,7 @@ def test_a_killed_job_is_told_apart(tmp_path, text):
     (tmp_path / "job.log").write_text(text)
     told = cause(tmp_path / "job.log")
     assert "killed, most often for lack of memory" in told
-    assert "mem_mb" in told
+    assert "--set-resources" in told
     assert told.endswith(text.strip() or "kept.")
 
 
@@ -52,3 +52,37 @@ def test_a_log_that_a_full_disk_cut_off_is_told_apart(tmp_path, monkeypatch):
     (tmp_path / "job.log").write_text("embedding fr")
     monkeypatch.setattr(failures.shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
     assert cause(tmp_path / "job.log").startswith(f"no space is left where its log is, {tmp_path}. Make space there")
+
+
+def error(rule: str, job: int, log, indent: str = "") -> str:
+    lines = [f"Error in rule {rule}:", f"    jobid: {job}", f"    log: {log} (check log file(s) for error details)"]
+    return "".join(f"{indent}{line}\n" for line in lines)
+
+
+def test_a_job_that_succeeded_at_another_attempt_has_not_failed(tmp_path):
+    again, failed = tmp_path / "again.log", tmp_path / "failed.log"
+    again.write_text("embedding de: 20/20, done\n")
+    failed.write_text("error: no\n")
+    log = tmp_path / "snakemake.log"
+    log.write_text(
+        error("embeddings", 3, again) + error("embeddings", 4, failed) + "Finished jobid: 3 (Rule: embeddings)\n"
+    )
+    assert explain_failures([log]) == f"embeddings failed: no\n  (log: {failed})"
+
+
+def test_of_a_group_the_job_that_failed_is_told(tmp_path):
+    waited, failed = tmp_path / "waited.log", tmp_path / "failed.log"
+    waited.touch()
+    failed.write_text("reading\nerror: it is damaged\n")
+    # The log on the node has numbers of its own.
+    quoted = f"{'=' * 80}\n{error('retrieval', 0, failed)}Finished jobid: 7 (Rule: retrieval)\n{'=' * 80}\n"
+    log = tmp_path / "snakemake.log"
+    log.write_text(
+        "    message: Error in group metrics\n"
+        + quoted
+        + error("distances", 5, waited, "    ")
+        + error("retrieval", 7, failed, "    ")
+    )
+    assert explain_failures([log]) == f"retrieval failed: it is damaged\n  (log: {failed})"
+    failed.write_text("")
+    assert explain_failures([log]).count("probably killed") == 2

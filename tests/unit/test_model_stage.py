@@ -1,20 +1,18 @@
 """The stage `model`: what the manifest holds, when a model is another, and what the hub may send."""
 
-import http.server
 import json
 import shutil
-import threading
+from contextlib import ExitStack
 
 import huggingface_hub.constants
 import pytest
+from local_hub import COMMIT, local_hub
 
 from workflow_scripts.lib.config.models import ModelConfig
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.manifests import read_manifest, write_manifest
 from workflow_scripts.lib.models import load_model
 from workflow_scripts.model import Spec, main
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture
@@ -83,51 +81,18 @@ def test_the_identity_is_that_of_the_files(manifest_of, directory, model_directo
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
-    """A hub on this machine: serves a directory as owner/tiny, or refuses everything with an error code."""
-    servers = []
+    """Starts a hub on this machine, which the stage takes for the real one."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    with ExitStack() as running:
 
-    def start(directory=None, refusal=None):
-        class Hub(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                if refusal:
-                    return self.answer(refusal[0], b"", **{"X-Error-Code": refusal[1]})
-                if self.path.startswith("/api/models/owner/tiny"):
-                    siblings = [{"rfilename": path.name} for path in sorted(directory.iterdir())]
-                    listing = {"id": "owner/tiny", "sha": COMMIT, "siblings": siblings}
-                    tree = [{"type": "file", "path": path.name, "size": 1, "oid": "0"} for path in directory.iterdir()]
-                    return self.answer(200, json.dumps(tree if "/tree/" in self.path else listing).encode())
-                prefix, name = self.path.rsplit("/", 1)
-                if prefix != f"/owner/tiny/resolve/{COMMIT}" or not (directory / name).is_file():
-                    return self.answer(404, b"", **{"X-Error-Code": "EntryNotFound"})
-                headers = {"ETag": f'"{name}"', "X-Repo-Commit": COMMIT}
-                return self.answer(200, (directory / name).read_bytes(), **headers)
+        def start(directory=None, refusal=None):
+            endpoint = running.enter_context(local_hub(directory, refusal))
+            template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+            monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+            monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", endpoint)
+            monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
 
-            do_HEAD = do_GET
-
-            def answer(self, status, content, **headers):
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(content))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                if self.command == "GET":
-                    self.wfile.write(content)
-
-            def log_message(self, *_):
-                pass
-
-        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
-        endpoint = f"http://127.0.0.1:{servers[-1].server_port}"
-        template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", endpoint)
-        monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        yield start
 
 
 def test_only_files_that_the_config_allows_are_downloaded(manifest_of, hub, directory, tmp_path, monkeypatch):

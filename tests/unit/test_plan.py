@@ -84,6 +84,7 @@ CHANGED = [
     ({"results": "elsewhere", "cache": "/tmp/cache", "data_root": "/data"}, set()),
     ({"random_control__seeds": [7]}, {"table 6", "figure 27", "figure 30", "claims"}),
     ({"models__other": {"label": "Other", "path": "x", "k": 3}}, set()),
+    ({"models__demo__billion_parameters": 7}, set()),
     ({"models__demo__k": 7}, {"condition", "figure 2", "claims"}),
     ({"models__demo__label": "New"}, SHOWN),
     ({"models__demo__published": "bloom-7b"}, {"claims", "replication"}),

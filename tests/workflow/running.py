@@ -4,7 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 ROOT = Path(__file__).parents[2]
 PARTS = ["Snakefile", "config.yaml", "rules", "workflow_scripts", "profiles", "published", "studies", "envs"]
@@ -25,11 +27,19 @@ def copy_repository(folder: Path) -> Path:
     return folder
 
 
-def run_snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-    """Run Snakemake in a folder, offline; its standard output and error are in `stdout`."""
+def run_snakemake(
+    folder: Path, *arguments: str, check: bool = True, variables: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess:
+    """Run Snakemake in a folder, offline unless `variables` say otherwise; its output and errors are in `stdout`."""
     command = [Path(sys.executable).parent / "snakemake", *arguments]
     done = subprocess.run(
-        command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900
+        command,
+        cwd=folder,
+        env={**ENVIRONMENT, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
     )
     assert not check or done.returncode == 0, done.stdout[-6000:]
     return done

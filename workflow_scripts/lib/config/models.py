@@ -19,6 +19,7 @@ from workflow_scripts.lib.config.fields import (
 
 SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in hexadecimal.")]
 SOURCES = ("hub", "path", "gguf", "train")
+UNKNOWN_BILLIONS = 8.0  # parameters of a model whose size the config does not say
 
 
 class GGUFSource(Section):
@@ -82,6 +83,11 @@ class ModelConfig(Section):
     neurons: int | None = Field(
         None, gt=0, description="Number of neurons the site rule must find; lets k be checked before weights are there."
     )
+    billion_parameters: float | None = Field(
+        None,
+        gt=0,
+        description="Size of the model, from which jobs on a cluster ask for memory and time; taken to be 8 where absent.",
+    )
     seen: Annotated[list[LanguageCode], Distinct] | Literal["all"] = Field(
         "all", description="Candidate languages seen in pre-training; the others are marked red in figures."
     )
@@ -133,3 +139,10 @@ class ModelConfig(Section):
         if self.neurons is None and self.train is not None:
             return self.train.layers * 5 * self.train.width
         return self.neurons
+
+    @property
+    def billions(self) -> float:
+        """Parameters in billions: as configured, of a trained model from its shape, else an assumption."""
+        if self.billion_parameters is None and self.train is not None:
+            return (12 * self.train.layers * self.train.width + self.train.vocabulary) * self.train.width / 1e9
+        return self.billion_parameters or UNKNOWN_BILLIONS

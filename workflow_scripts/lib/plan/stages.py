@@ -26,7 +26,7 @@ class StageSlices(Grid):
     def model(self, model: str, directory: str | None):
         """What a model's manifest depends on."""
         blank = {"k": 0, "label": "", "seen": "all"}
-        blank |= dict.fromkeys(["published", "tokens_per_batch", "device", "threads"])
+        blank |= dict.fromkeys(["published", "billion_parameters", "tokens_per_batch", "device", "threads"])
         settings = self.config.models[model]
         return {
             "name": model,
