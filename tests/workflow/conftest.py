@@ -1,20 +1,31 @@
 """The smallest study, run once to the end, and copies of it that a test may change."""
 
+import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
+from filelock import FileLock
 from planning import TINY, planned
 from running import copy_repository, run_snakemake
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
-    """The smallest study, run to the end in a folder whose path has spaces. Tests must not change it."""
-    folder = copy_repository(tmp_path_factory.mktemp("with a space") / "the study")
-    run_snakemake(folder, "--cores", "2", *TINY)
+    """The smallest study, run to the end in a folder whose path has spaces. Tests must not change it.
+
+    Of the processes that run tests side by side, the first makes it for all of them.
+    """
+    of_all = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        of_all = of_all.parent  # of this process alone
+    folder, marker = of_all / "with a space" / "the study", of_all / "finished"
+    with FileLock(of_all / "finished.lock"):
+        if not marker.exists():
+            run_snakemake(copy_repository(folder), "--cores", "2", *TINY)
+            marker.touch()
     return folder
 
 
