@@ -61,9 +61,9 @@ def kill_all(running: subprocess.Popen) -> None:
 
 @pytest.fixture
 def unembedded(study):
-    """The finished study without what the stage `embeddings` made: a run has that to do, and what follows."""
-    shutil.rmtree(study / "cache/embeddings")
-    shutil.rmtree(study / "results/embeddings")
+    """The finished study without embeddings and what was measured of them."""
+    for folder in ("cache/embeddings", "results/embeddings", "results/metrics"):
+        shutil.rmtree(study / folder)
     (study / "results/table1.csv").unlink()
     return study
 
@@ -184,8 +184,9 @@ def test_a_full_disk_is_told_and_when_there_is_space_the_run_goes_on(unembedded,
     failed = run_snakemake(unembedded, *TABLE1, check=False)
     assert failed.returncode == 1
     told = rf"embeddings failed: no space is left to write \S*{folder}/\S+\.h5 .* Make space there"
-    assert re.search(told, failed.stdout), failed.stdout[-3000:]
-    assert "Traceback" not in failed.stdout
+    explained = failed.stdout[failed.stdout.index("embeddings failed: ") :]
+    assert re.match(told, explained), failed.stdout[-3000:]
+    assert "Traceback" not in explained
     assert partial_files(unembedded) == []
     kept = cells(unembedded)
     small_disk(unembedded / folder, "8m", "remount")
