@@ -22,7 +22,7 @@ rule train_model:
         model=alternatives(PLAN.models_from("train")),
     conda:
         ENVIRONMENT
-    threads: 2  # a model this small gains nothing from more
+    threads: 2
     resources:
         mem_mb=model_memory,
         runtime=model_minutes("train_model"),
