@@ -27,6 +27,16 @@ def copy_repository(folder: Path) -> Path:
     return folder
 
 
+def with_models_and_texts_alone(finished: Path, folder: Path) -> Path:
+    """A copy of the finished study that has models and texts, and everything else to compute again."""
+    shutil.copytree(finished, folder, symlinks=True)
+    shutil.rmtree(folder / "cache")
+    for path in (folder / "results").iterdir():
+        if path.name not in ("models", "texts"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return folder
+
+
 def run_snakemake(
     folder: Path, *arguments: str, check: bool = True, variables: Mapping[str, str] = MappingProxyType({})
 ) -> subprocess.CompletedProcess:

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from running import copy_repository, run_snakemake
+from running import copy_repository, run_snakemake, with_models_and_texts_alone
 from slurm_cluster import slurm_cluster, submitted
 
 pytestmark = pytest.mark.slow
@@ -33,16 +33,6 @@ def slurm(tmp_path_factory):
     """Slurm, for the tests of this module."""
     with slurm_cluster(tmp_path_factory.mktemp("slurm")):
         yield
-
-
-def with_models_and_texts_alone(finished: Path, folder: Path) -> Path:
-    """A copy of the finished study that has models and texts, and everything else to compute again."""
-    shutil.copytree(finished, folder, symlinks=True)
-    shutil.rmtree(folder / "cache")
-    for path in (folder / "results").iterdir():
-        if path.name not in ("models", "texts"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return folder
 
 
 def stop_at_the_first_language(folder: Path, condition: str, running: Future) -> None:
