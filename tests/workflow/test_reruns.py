@@ -252,15 +252,16 @@ def cut_off(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
+RANKING = "results/experts/tiny/max.h5"
 CONDITION = "results/conditions/tiny/es-expert-max-k5.json"
 
 
 @pytest.mark.parametrize(
     ("damage", "damaged", "needed_for"),
     [
-        (flip_a_byte, "results/activations/tiny.h5", CONDITION),
-        (cut_off, "results/activations/tiny.h5", CONDITION),
-        (flip_a_byte, "results/experts/tiny/max.h5", CONDITION),
+        (flip_a_byte, "results/activations/tiny.h5", RANKING),
+        (cut_off, "results/activations/tiny.h5", RANKING),
+        (cut_off, RANKING, CONDITION),
         (flip_a_byte, BASE, DISTANCES),
         (cut_off, BASE, DISTANCES),
         (flip_a_byte, "results/texts/tiny-devtest.parquet", BASE),
@@ -268,6 +269,7 @@ CONDITION = "results/conditions/tiny/es-expert-max-k5.json"
 )
 def test_a_damaged_file_is_noticed_and_made_again_and_never_read_as_data(study, finished, damage, damaged, needed_for):
     command = (needed_for, "--cores", "2", *TINY)
+    (study / needed_for).unlink()
     damage(study / damaged)
     failed = run_snakemake(study, *command, check=False)
     assert failed.returncode == 1
