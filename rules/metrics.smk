@@ -44,6 +44,27 @@ rule retrieval:
         " --condition {input.condition:q} --retrieval {output.retrieval:q} 2> {log:q}"
 
 
+rule alignment:
+    input:
+        base=f"<results>/embeddings/{{model}}/{BASE}/{ALIGNMENT}.h5",
+        intervened=f"<results>/embeddings/{{model}}/{{condition}}/{ALIGNMENT}.h5",
+        condition="<results>/conditions/{model}/{condition}.json",
+    output:
+        alignment=metric("alignment", ALIGNMENT),
+    log:
+        "<logs>/alignment/{model}/{condition}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        runtime=grown(30),
+    params:
+        spec=PLAN.alignment(),
+        code=code("alignment"),
+    shell:
+        "python -m workflow_scripts.alignment --spec {params.spec:q} --base {input.base:q}"
+        " --intervened {input.intervened:q} --condition {input.condition:q} --alignment {output.alignment:q} 2> {log:q}"
+
+
 rule paraphrase:
     input:
         base=f"<results>/embeddings/{{model}}/{BASE}/{PARAPHRASE}.h5",

@@ -125,6 +125,25 @@ rule table7:
         " --json {output.json:q} 2> {log:q}"
 
 
+rule centred:
+    input:
+        alignment=metrics("alignment", ALIGNMENT, PLAN.experts_of),
+        paraphrase=paraphrases(PLAN.experts_of, PLAN.paraphrase_targets()),
+    output:
+        **table("centred"),
+    log:
+        "<logs>/centred.log",
+    conda:
+        ENVIRONMENT
+    params:
+        spec=PLAN.centred_table(),
+        code=code("table_centred"),
+    shell:
+        "python -m workflow_scripts.table_centred --spec {params.spec:q} --metrics {input:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
+        " --json {output.json:q} 2> {log:q}"
+
+
 rule claims:
     input:
         distances=metrics("distances", ALIGNMENT, experts_and_randoms),
@@ -172,6 +191,6 @@ rule tables:
     input:
         expand(
             "<results>/{table}.{format}",
-            table=[f"table{number}" for number in PLAN.tables] + ["claims", "replication"],
+            table=[f"table{number}" for number in PLAN.tables] + ["centred", "claims", "replication"],
             format=["csv", "md", "tex", "json"],
         ),

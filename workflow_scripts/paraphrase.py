@@ -1,4 +1,8 @@
-"""Measure paraphrase retrieval in one language, in the space before, after, and between the two (paper, section 6)."""
+"""Measure paraphrase retrieval in one language, in the space before, after, and between the two (paper, section 6).
+
+And the same of the constant control: the space before with the difference of the two spaces' means added to every
+sentence, in the place of the space after.
+"""
 
 import numpy as np
 import pandas as pd
@@ -8,6 +12,7 @@ from workflow_scripts.lib import stage
 from workflow_scripts.lib.conditions import read_condition
 from workflow_scripts.lib.embedding_files import read_part
 from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.measures.centring import shift_between
 from workflow_scripts.lib.metric_files import measuring, write_metric
 from workflow_scripts.lib.retrieval import Similarity, top1_accuracies
 
@@ -36,8 +41,16 @@ def main(command: list[str] | None = None) -> None:
     (ids, *pre), (other_ids, *post) = (read_pairs(path, spec.language) for path in (files.base, files.intervened))
     if ids != other_ids:
         raise StudyError(f"{files.base} and {files.intervened} hold different sentences; delete both and run again.")
+    shift = shift_between(np.concatenate(pre), np.concatenate(post))
+    constant = [(side + shift).astype(side.dtype) for side in pre]
     # Queries from the first sentences, candidates are all second sentences; mixed: queries pre, candidates post.
-    spaces = {"pre": (pre, pre), "post": (post, post), "mixed": (pre, post)}
+    spaces = {
+        "pre": (pre, pre),
+        "post": (post, post),
+        "mixed": (pre, post),
+        "constant": (constant, constant),
+        "constant_mixed": (pre, constant),
+    }
     with measuring(files.intervened):
         accuracies = {space: space_accuracies(*both, spec.similarities) for space, both in spaces.items()}
     rows = [

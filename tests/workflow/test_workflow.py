@@ -17,7 +17,7 @@ def planned(output: str) -> dict[str, int]:
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)}
 
 
-TABLES = [*(f"table{number}" for number in range(1, 8)), "claims", "replication", "compute"]
+TABLES = [*(f"table{number}" for number in range(1, 8)), "centred", "claims", "replication", "compute"]
 NUMBERS = [1, 2, 3, 4, 5, 6, 7, 21, 24, 27, 30]  # the paper's, for one model and two targets
 
 
@@ -165,7 +165,7 @@ def test_the_papers_study_plans_every_target(tmp_path):
     for number in range(1, 33):
         for suffix in ("pdf", "png", "csv"):
             assert f"results-paper/figure{number}.{suffix}" in listed
-    for name in ("claims", "replication", "compute"):
+    for name in ("centred", "claims", "replication", "compute"):
         assert f"results-paper/{name}.csv" in listed
 
 

@@ -84,6 +84,16 @@ class ShownSlices(Grid):
         }
 
     @slice_of_config
+    def centred_table(self):
+        """What the table of changes beyond a constant shows."""
+        return {
+            **self._shown_models(seen=False),
+            "targets": self.study.targets,
+            "languages": self.study.alignment.languages,
+            "paraphrase_targets": self.paraphrase_targets(),
+        }
+
+    @slice_of_config
     def overview_figure(self, figure: str):
         """What Figure 1 shows."""
         return {**self._shown_retrieval(self.contents(figure)), "medoid": self.config.metrics.shown_medoid}

@@ -120,6 +120,11 @@ class StageSlices(Grid):
         }
 
     @slice_of_config
+    def alignment(self):
+        """What measures of alignment depend on, beside embeddings."""
+        return {"dataset": self.study.alignment.dataset, "languages": self.study.alignment.languages}
+
+    @slice_of_config
     def paraphrase(self, condition: str):
         """What paraphrase retrieval depends on, beside embeddings."""
         return {

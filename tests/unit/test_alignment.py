@@ -1,0 +1,226 @@
+"""Measures of alignment and the table of what survives centring, from their command lines on small real files."""
+
+import json
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from workflow_scripts import alignment, paraphrase, table_centred
+from workflow_scripts.lib import tables
+from workflow_scripts.lib.conditions import Condition, Site, write_condition
+from workflow_scripts.lib.distances import centred_pair_distances, pair_distances
+from workflow_scripts.lib.embedding_files import write_part
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.files import canonical_json
+from workflow_scripts.lib.measures.effects import EFFECTS
+from workflow_scripts.lib.measures.relations import debiased_cka
+from workflow_scripts.lib.retrieval import pairwise_top1_accuracies
+
+LANGUAGES = ["de", "en", "es", "fr"]
+TARGETS = ["en", "es"]
+SIMILARITIES = ["cosine", "centred_cosine"]
+COUNT = 30
+SPEC = {
+    "models": [{"name": "tiny", "label": "Tiny"}],
+    "poolings": ["max"],
+    "targets": TARGETS,
+    "languages": LANGUAGES,
+    "paraphrase_targets": TARGETS,
+}
+
+
+def base_space():
+    """Unaligned embeddings [languages, 2 parts, sentences, d]: of the same meaning, and each language elsewhere."""
+    draw = np.random.default_rng(0)
+    meaning = draw.normal(size=(COUNT, 8)) + 0.1 * draw.normal(size=(2, COUNT, 8))
+    noise = 0.6 * draw.normal(size=(len(LANGUAGES), 2, COUNT, 8))
+    return (meaning + noise + 2 * draw.normal(size=(len(LANGUAGES), 1, 1, 8))).astype(np.float32)
+
+
+def shifted(space):
+    """What a constant alone does."""
+    return space + np.float32(9)
+
+
+def aligned(space):
+    """As `shifted`, and each language moved to the same place and its sentences closer to what they mean."""
+    means = space.mean(axis=(1, 2), keepdims=True)
+    return shifted(0.5 * (space - means) + 0.5 * (space - means).mean(axis=0))
+
+
+def write_space(path, space):
+    with h5py.File(path, "w") as file:
+        for language, parts in zip(LANGUAGES, space, strict=True):
+            for part, values in {"sentence": parts[0], "sentence1": parts[0], "sentence2": parts[1]}.items():
+                write_part(file.create_group(f"{language}/{part}"), [f"dev-{row}" for row in range(COUNT)], values)
+
+
+def run(stage, spec, **paths):
+    stage.main(["--spec", canonical_json(spec), *(f"--{name}={path}" for name, path in paths.items())])
+
+
+def study(folder, intervene):
+    """Run the stages for the base and for two targets' experts, whose spaces are made of the base's."""
+    base = base_space()
+    spaces = {"base": base} | {target: intervene(base) for target in TARGETS}
+    for name, space in spaces.items():
+        done = {} if name == "base" else dict(method="force", units="expert", target=name, pooling="max", k=1)
+        sites = [Site(module="m", width=4, units=[1], parameters={"value": [0.5]})] if done else []
+        (folder / name).mkdir()
+        write_space(folder / f"{name}.h5", space)
+        write_condition(folder / f"{name}.json", Condition(name=name, model="tiny", sites=sites, **done))
+        paths = {"base": folder / "base.h5", "intervened": folder / f"{name}.h5", "condition": folder / f"{name}.json"}
+        run(alignment, {"dataset": "dev", "languages": LANGUAGES}, **paths, alignment=folder / name / "alignment.csv")
+        if done:
+            spec = {"dataset": "paws-x", "language": name, "similarities": SIMILARITIES}
+            run(paraphrase, spec, **paths, paraphrase=folder / name / "paraphrase.csv")
+    return folder
+
+
+def tabulate(folder, **changed):
+    outputs = {name: folder / f"centred.{name}" for name in tables.OUTPUTS}
+    options = [f"--{name}={path}" for name, path in outputs.items()]
+    paths = map(str, sorted(folder.glob("*/*.csv")))
+    table_centred.main(["--spec", json.dumps({**SPEC, **changed}), "--metrics", *paths, *options])
+    return pd.read_csv(outputs["csv"]), tables.read(outputs["json"]), outputs
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory):
+    return study(tmp_path_factory.mktemp("moved"), shifted)
+
+
+@pytest.fixture(scope="module")
+def better(tmp_path_factory):
+    return study(tmp_path_factory.mktemp("better"), aligned)
+
+
+def values(path):
+    return pd.read_csv(path).set_index(["space", "centring", "measure", "query", "candidate"])["value"].sort_index()
+
+
+# --- The measures ---
+
+
+def test_each_space_is_measured_once_and_as_it_is(better):
+    base, es = values(better / "base/alignment.csv"), values(better / "es/alignment.csv")
+    assert set(base.index.get_level_values("space")) == {"pre"}
+    assert set(es.index.get_level_values("space")) == {"post", "constant"}
+    for found, space, embeddings in ((base, "pre", base_space()), (es, "post", aligned(base_space()))):
+        sentences = embeddings[:, 0]
+        centred = sentences - sentences.mean(axis=(0, 1))
+        own = sentences - sentences.mean(axis=1, keepdims=True)
+        expected = {
+            ("none", "pairs"): pair_distances(sentences),
+            ("all", "pairs"): centred_pair_distances(sentences),
+            ("none", "cka"): debiased_cka(sentences),
+            ("none", "margin_accuracy"): pairwise_top1_accuracies(sentences, ["margin"])["margin"],
+            ("all", "cosine_accuracy"): pairwise_top1_accuracies(centred, ["cosine"])["cosine"],
+            ("language", "cosine_accuracy"): pairwise_top1_accuracies(own, ["cosine"])["cosine"],
+        }
+        for (centring, measure), matrix in expected.items():
+            assert found[space, centring, measure, "es", "de"] == pytest.approx(matrix[2, 0], abs=1e-6)
+            assert found[space, centring, measure, "en", "fr"] == pytest.approx(matrix[1, 3], abs=1e-6)
+
+
+def test_every_pair_is_there_and_languages_and_the_space_have_no_candidate(better):
+    table = pd.read_csv(better / "es/alignment.csv")
+    post = table[(table["space"] == "post") & (table["centring"] == "none")]
+    sizes = post.groupby("measure").size()
+    assert sizes["rsa"] == 4 * 3
+    assert sizes["medoid"] == sizes["effective_rank"] == 4
+    assert sizes["variance_by_language"] == 1
+    assert post.loc[post["measure"] == "medoid", "candidate"].isna().all()
+    assert post["value"].notna().all()
+
+
+def test_the_constant_control_is_the_base_with_the_mean_of_the_intervened_space(better):
+    base, intervened = base_space()[:, 0], aligned(base_space())[:, 0]
+    control = base + (intervened.mean(axis=(0, 1)) - base.mean(axis=(0, 1)))
+    found = values(better / "es/alignment.csv")
+    assert found["constant", "none", "pairs", "es", "de"] == pytest.approx(pair_distances(control)[2, 0], abs=1e-6)
+    measures = set(found["constant"].index.get_level_values("measure"))
+    assert "cosine_accuracy" in measures and "cka" not in measures
+
+
+def test_an_intervention_that_is_a_constant_is_its_own_control(moved):
+    found = values(moved / "es/alignment.csv")
+    constant = found.xs("constant")
+    np.testing.assert_allclose(constant, found.xs("post").loc[constant.index], atol=1e-5)
+    accuracy = pd.read_csv(moved / "es/paraphrase.csv").set_index(["similarity", "space"])["accuracy"]
+    for similarity in SIMILARITIES:
+        assert accuracy[similarity, "constant"] == accuracy[similarity, "post"]
+        assert accuracy[similarity, "constant_mixed"] == accuracy[similarity, "mixed"]
+    assert accuracy["cosine", "mixed"] < accuracy["cosine", "pre"] == accuracy["centred_cosine", "mixed"]
+
+
+# --- The table ---
+
+
+def test_what_a_constant_does_survives_neither_centring_nor_the_control(moved):
+    found, _, _ = tabulate(moved)
+    rows = found.set_index(["effect", "target"])
+    assert set(found["effect"]) == set(EFFECTS)
+    assert len(found) == len(EFFECTS) * 2
+    for effect in ("distance_all", "distance_to_target", "others_to_medoid", "aligned", "paraphrase_mixed"):
+        gains = rows.loc[effect]
+        assert (gains["gain"] == 1).all()
+        assert (gains["survives_centring"] == 0).all() and (gains["survives_constant"] == 0).all()
+    assert (rows.loc["aligned", "survives_language_centring"] == 0).all()
+    assert (rows.loc[["cka", "effective_rank", "variance_by_language"], "gain"] == 0).all()
+    distance = rows.loc[("distance_all", "es")]
+    assert distance["pre"] > 0.5 > 0.1 > distance["post"] == pytest.approx(distance["constant"], abs=1e-6)
+    assert distance["centred_pre"] == pytest.approx(distance["centred_post"], abs=1e-5)
+
+
+def test_an_alignment_survives_both(better):
+    found, shown, _ = tabulate(better)
+    rows = found.set_index(["effect", "target"])
+    for effect in ("distance_all", "aligned", "retrieval_from_target", "mean_rank", "variance_by_language"):
+        assert (rows.loc[effect, ["gain", "survives_centring", "survives_constant"]] == 1).all(axis=None)
+    assert (rows.loc[["aligned", "retrieval_all"], "survives_language_centring"] == 1).all()
+    base = values(better / "base/alignment.csv")
+    means = [base["pre", "none", "cosine_accuracy", "es", language] for language in ("de", "en", "fr")]
+    assert rows.loc[("retrieval_from_target", "es"), "pre"] == pytest.approx(np.mean(means))
+    others = base.loc["pre", "none", "medoid", ["de", "en", "fr"]]
+    assert rows.loc[("others_to_medoid", "es"), "pre"] == pytest.approx(others.mean())
+    cells = {row[1].text: row for row in shown.rows}
+    distance = cells["Distance (all languages) ↓"]
+    assert [cell.text for cell in distance[-4:]] == ["2 of 2", "yes (2 of 2)", "–", "yes (2 of 2)"]
+    assert not any(cell.gray for cell in distance)
+
+
+def test_what_does_not_survive_is_gray_and_what_does_not_gain_has_no_verdict(moved):
+    _, shown, outputs = tabulate(moved)
+    cells = {row[1].text: row for row in shown.rows}
+    assert [(cell.text, cell.gray) for cell in cells["Distance to target ↓"][-4:]] == [
+        *(("2 of 2", False), ("no (0 of 2)", True), ("–", False), ("no (0 of 2)", True))
+    ]
+    assert [cell.text for cell in cells["CKA (debiased) ↑"][-4:]] == ["0 of 2", "–", "–", "–"]
+    assert "*no (0 of 2)*" in outputs["markdown"].read_text()
+    assert r"Distance to target $\downarrow$" in outputs["latex"].read_text()
+
+
+def test_a_study_without_paraphrases_or_centred_cosine_has_the_rest(better, tmp_path):
+    without, _, _ = tabulate(better, paraphrase_targets=[])
+    assert not without["effect"].str.startswith("paraphrase").any()
+    for path in better.glob("*/*.csv"):
+        copy = tmp_path / path.relative_to(better)
+        copy.parent.mkdir(exist_ok=True)
+        table = pd.read_csv(path)
+        table[table["similarity"] == "cosine"].to_csv(copy) if path.stem == "paraphrase" else table.to_csv(copy)
+    rows = tabulate(tmp_path)[0].set_index("effect")
+    assert rows.loc["paraphrase", "post"].notna().all()
+    assert rows.loc["paraphrase", ["centred_pre", "survives_centring"]].isna().all(axis=None)
+
+
+def test_a_missing_condition_and_another_metric_are_refused(better, tmp_path):
+    with pytest.raises(StudyError, match=r"values of pairs lack .* target fr"):
+        tabulate(better, targets=["en", "fr"])
+    other = tmp_path / "base" / "distances.csv"
+    other.parent.mkdir()
+    other.write_text("model\n")
+    with pytest.raises(StudyError, match=r"distances\.csv is none of alignment\.csv, paraphrase\.csv"):
+        tabulate(tmp_path)

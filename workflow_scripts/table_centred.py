@@ -1,0 +1,151 @@
+"""What survives when spaces are centred, and beside a constant that is added to every embedding: gain by gain.
+
+Forcing constants on neurons moves every sentence by nearly the same vector, which shrinks cosine distances by itself.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.lib import stage, tables
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.measures.effects import EFFECTS, SURVIVES, VALUES, Effect, measured_effect
+from workflow_scripts.lib.metric_files import read_metrics
+from workflow_scripts.lib.shown import Model
+
+COLUMNS = {
+    "alignment": ["space", "centring", "measure", "query", "candidate", "value"],
+    "paraphrase": ["similarity", "language", "space", "accuracy"],
+}
+HEADERS = [
+    tables.Column("Pre"),
+    tables.Column("Post"),
+    tables.Column("Constant"),
+    tables.Column("Pre", group="Centred"),
+    tables.Column("Post", group="Centred"),
+    tables.Column("Pre", group="Each language centred"),
+    tables.Column("Post", group="Each language centred"),
+    tables.Column("Targets that gain"),
+    tables.Column("centring", group="The gain survives"),
+    tables.Column("language centring", group="The gain survives"),
+    tables.Column("constant control", group="The gain survives"),
+]
+UNDEFINED = tables.Cell("–", value=float("nan"))
+
+
+class Spec(stage.Spec):
+    """What the table shows."""
+
+    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
+    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
+    targets: list[str] = Field(min_length=1, description="Intervention targets over which means are taken.")
+    languages: list[str] = Field(min_length=2, description="Languages of the space.")
+    paraphrase_targets: list[str] = Field(description="Targets that there are paraphrases of.")
+
+
+def effects_by_target(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFrame:
+    """One row for each effect, model, pooling and target; the columns are those of `measured_effect`.
+
+    Raises:
+        StudyError: an observation is missing.
+    """
+    found = []
+    for effect in EFFECTS.values():
+        targets = spec.paraphrase_targets if effect.over == "paraphrase" else spec.targets
+        conditions = {"model": [model.name for model in spec.models], "pooling": spec.poolings, "target": targets}
+        if targets:
+            found.append(measured_effect(effect, metrics, conditions, spec.languages))
+    return pd.concat(found, ignore_index=True)
+
+
+def as_table(by_target: pd.DataFrame, spec: Spec) -> tables.Table:
+    """A row for each model, pooling and effect: means over targets, and of how many targets a gain survives."""
+    of = {key: rows for key, rows in by_target.groupby(["model", "pooling", "effect"])}
+    rows = [
+        [
+            tables.Cell(model.label),
+            *tables.pooling_cells(pooling, spec.poolings),
+            tables.Cell(f"{effect.label} {'↓' if effect.falls else '↑'}", latex=latex_label(effect)),
+            *value_cells(of[model.name, pooling, name], effect),
+        ]
+        for model in spec.models
+        for pooling in spec.poolings
+        for name, effect in EFFECTS.items()
+        if (model.name, pooling, name) in of
+    ]
+    labels = [tables.Column("Model"), *tables.pooling_columns(spec.poolings), tables.Column("Measure")]
+    return tables.Table(
+        title="What survives centring and a constant",
+        caption=caption(spec),
+        columns=[*labels, *HEADERS],
+        rows=rows,
+        labels=len(labels),
+        gray_means="the gain survives in at most half of the targets that gain",
+    )
+
+
+def latex_label(effect: Effect) -> str:
+    """The label with an arrow in mathematics."""
+    arrow = r"$\downarrow$" if effect.falls else r"$\uparrow$"
+    return f"{effect.label.translate(tables.LATEX)} {arrow}"
+
+
+def value_cells(rows: pd.DataFrame, effect: Effect) -> list[tables.Cell]:
+    """Means over the targets of one effect, how many of them gain, and of how many of these the gain survives."""
+    means = rows[VALUES].mean(skipna=False)
+    shown = [
+        UNDEFINED if pd.isna(mean) else tables.Cell(text := tables.number(mean, effect.decimals), f"${text}$", mean)
+        for mean in means
+    ]
+    gained = int(rows["gain"].sum())
+    verdicts = []
+    for name in SURVIVES:
+        survives = rows[name].dropna()
+        share = survives.mean()
+        said = f"{'yes' if share > 0.5 else 'no'} ({int(survives.sum())} of {len(survives)})"
+        verdicts.append(tables.Cell(said, value=share, gray=not share > 0.5) if len(survives) else UNDEFINED)
+    return [*shown, tables.Cell(f"{gained} of {len(rows)}", value=gained), *verdicts]
+
+
+def caption(spec: Spec) -> str:
+    """What the table shows and how it was computed."""
+    return (
+        f"Means over the intervention targets ({', '.join(spec.targets)}) in a space of {len(spec.languages)} "
+        "languages, without (pre) and with (post) the intervention on experts; all by cosine. Arrows say which way the "
+        "paper reports a measure to move, or, below the paraphrases, which way is the better one. Constant: the space "
+        "without the intervention, with the difference of the two spaces' means added to every embedding. Centred: "
+        "less the mean of all embeddings of the space; each language centred: less that of its language. A target "
+        "gains if the measure moves that way from pre to post. Among these the gain survives centring if the "
+        "measure still moves that way in the centred spaces, and the constant control if post is beyond constant: yes, "
+        "if in most of them. –: not defined, or no target gains. CKA, effective ranks and shares of variance do not "
+        "change with a constant."
+    )
+
+
+def read(paths: list[Path]) -> dict[str, pd.DataFrame]:
+    """Metric CSVs by what they hold, which is their file's name.
+
+    Raises:
+        StudyError: a file is none of those expected here.
+    """
+    if unknown := [str(path) for path in paths if path.stem not in COLUMNS]:
+        raise StudyError(f"{unknown[0]} is none of {', '.join(f'{name}.csv' for name in COLUMNS)}; leave it out.")
+    by_name = {name: [path for path in paths if path.stem == name] for name in COLUMNS}
+    return {name: read_metrics(of_name, COLUMNS[name]) for name, of_name in by_name.items() if of_name}
+
+
+def main(command: list[str] | None = None) -> None:
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"metrics...": "alignment.csv of each condition, the unintervened model's too; paraphrase.csv of each"},
+        outputs=tables.OUTPUTS,
+        command=command,
+    )
+    by_target = effects_by_target(read(files.metrics), spec)
+    tables.write(by_target, as_table(by_target, spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)
