@@ -40,9 +40,7 @@ def abx_scores(embeddings: np.ndarray) -> dict[str, np.ndarray]:
         StudyError: an embedding is zero.
     """
     languages, sentences, d = embeddings.shape
-    units = np.empty(embeddings.shape)
-    for language in range(languages):
-        units[language] = unit_vectors(embeddings[language])
+    units = unit_vectors(embeddings)
     # Twice the bound on what rounding makes of a sum of d products: cosines that near may be of the same vectors.
     tie = 2 * (d + 2) * np.finfo(np.float64).eps
     won = {task: np.zeros((languages, languages)) for task in TASKS}
