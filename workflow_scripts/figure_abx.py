@@ -1,7 +1,10 @@
 """ABX discrimination of language and meaning for each language, before and after the intervention on each target."""
 
+import math
+
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -15,7 +18,8 @@ from workflow_scripts.lib.shown import Panel
 CHANCE = 0.5
 MARKERS = {"language": "o", "meaning": "D"}
 OFFSETS = {"language": -0.2, "meaning": 0.2}  # of the distance between two languages
-INCHES_PER_LANGUAGE = 0.17
+INCHES_PER_LANGUAGE = 0.2
+LEGEND_COLUMN, LEGEND_LINE = 1.8, 0.17  # inches
 
 
 class Spec(stage.Spec):
@@ -61,7 +65,7 @@ def scores_of_languages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     """Axes for each panel and pooling: two marks a language and task, joined by a line; chance is dashed."""
-    height = 0.5 + INCHES_PER_LANGUAGE * len(spec.languages)
+    height = 0.6 + INCHES_PER_LANGUAGE * len(spec.languages)
     figure, axes = figures.panels(spec.panels, spec.poolings, width=2.0, height=height, sharex=True)
     for row, pooling in zip(axes, spec.poolings, strict=True):
         for axis, panel in zip(row, spec.panels, strict=True):
@@ -84,8 +88,16 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
         Line2D([], [], color=figures.POST_COLOUR, marker="s", label="post-intervention", **mark),
     ]
     models = [panel.model for panel in spec.panels]
-    figures.add_legend(figure, [*tasks, *spaces, *figures.unseen_key(models, spec.languages)])
+    add_legend(figure, [*tasks, *spaces, *figures.unseen_key(models, spec.languages)])
     return figure
+
+
+def add_legend(figure: Figure, handles: list[Artist]) -> None:
+    """A legend below the panels, in as many columns as there is room for; the figure grows by the lines it takes."""
+    columns = min(len(handles), max(1, int(figure.get_figwidth() / LEGEND_COLUMN)))
+    lines = math.ceil(len(handles) / columns)
+    figure.set_figheight(figure.get_figheight() + LEGEND_LINE * (lines - 1))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
 def draw_panel(axis: Axes, scores: pd.DataFrame, panel: Panel, spec: Spec) -> None:
