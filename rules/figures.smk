@@ -1,4 +1,4 @@
-# The paper's figures: PDF, PNG, the CSV that is drawn, and title and caption for the report. Files are named by what they
+# The paper's figures and others: PDF, PNG, the CSV that is drawn, and title and caption for the report. Files are named by what they
 # show; figure1, figure2, … are the paper's numbers for them.
 
 
@@ -99,6 +99,25 @@ rule figure_retrieval_change:
     shell:
         "python -m workflow_scripts.figure_retrieval_change --spec {params.spec:q} --retrieval {input.retrieval:q}"
         " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
+
+
+rule figure_abx:
+    input:
+        abx=lambda wildcards: figure_metrics("abx", wildcards.figure),
+    output:
+        **figure("{figure}"),
+    log:
+        "<logs>/figures/{figure}.log",
+    wildcard_constraints:
+        figure=PLAN.figure_pattern("abx"),
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.abx_figure(wildcards.figure),
+        code=code("figure_abx"),
+    shell:
+        "python -m workflow_scripts.figure_abx --spec {params.spec:q} --abx {input.abx:q} --pdf {output.pdf:q}"
+        " --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
 # The paper's numbers: figure4.pdf is the figure of retrieval for the shown target, and so on.

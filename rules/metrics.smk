@@ -65,6 +65,26 @@ rule alignment:
         " --intervened {input.intervened:q} --condition {input.condition:q} --alignment {output.alignment:q} 2> {log:q}"
 
 
+rule abx:
+    input:
+        embeddings=f"<results>/embeddings/{{model}}/{{condition}}/{ALIGNMENT}.h5",
+        condition="<results>/conditions/{model}/{condition}.json",
+    output:
+        abx=metric("abx", ALIGNMENT),
+    log:
+        "<logs>/abx/{model}/{condition}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        runtime=grown(10),
+    params:
+        spec=PLAN.abx(),
+        code=code("abx"),
+    shell:
+        "python -m workflow_scripts.abx --spec {params.spec:q} --embeddings {input.embeddings:q}"
+        " --condition {input.condition:q} --abx {output.abx:q} 2> {log:q}"
+
+
 rule paraphrase:
     input:
         base=f"<results>/embeddings/{{model}}/{BASE}/{PARAPHRASE}.h5",

@@ -1,4 +1,4 @@
-# The paper's tables: CSV in full precision, Markdown and LaTeX in the paper's shape, and JSON for the report.
+# The paper's tables and others: CSV in full precision, Markdown and LaTeX in the paper's shape, and JSON for the report.
 
 
 rule table1:
@@ -144,6 +144,23 @@ rule centred:
         " --json {output.json:q} 2> {log:q}"
 
 
+rule table_abx:
+    input:
+        abx=metrics("abx", ALIGNMENT, PLAN.experts_of),
+    output:
+        **table("abx"),
+    log:
+        "<logs>/table_abx.log",
+    conda:
+        ENVIRONMENT
+    params:
+        spec=PLAN.abx_table(),
+        code=code("table_abx"),
+    shell:
+        "python -m workflow_scripts.table_abx --spec {params.spec:q} --abx {input.abx:q} --csv {output.csv:q}"
+        " --markdown {output.markdown:q} --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
+
+
 rule claims:
     input:
         distances=metrics("distances", ALIGNMENT, experts_and_randoms),
@@ -191,6 +208,6 @@ rule tables:
     input:
         expand(
             "<results>/{table}.{format}",
-            table=[f"table{number}" for number in PLAN.tables] + ["centred", "claims", "replication"],
+            table=[f"table{number}" for number in PLAN.tables] + ["centred", "abx", "claims", "replication"],
             format=["csv", "md", "tex", "json"],
         ),

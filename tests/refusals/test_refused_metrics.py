@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from workflow_scripts import correlations, distances, paraphrase, retrieval, translation
+from workflow_scripts import abx, correlations, distances, paraphrase, retrieval, translation
 from workflow_scripts.lib.conditions import Condition, write_condition
 from workflow_scripts.lib.embedding_files import write_part
 
@@ -84,6 +84,13 @@ CASES = [
         r"space\.h5: the embedding at \(2, 2\) is zero, so that its cosine distances",
     ),
     ("zero", changed(zero), retrieval, {}, r"space\.h5: the embedding in row 2 has length 0: it has no direction"),
+    (
+        "zero",
+        changed(zero),
+        abx,
+        {"layer": "last"},
+        r"space\.h5: the embedding at \(2, 2\) is zero.* Check the model's w",
+    ),
     ("NaN", changed(nan), distances, {}, r"space\.h5 holds NaN or infinite embeddings of es/sentence; see the log"),
     ("NaN", changed(nan), retrieval, {}, r"space\.h5 holds NaN or infinite embeddings of es/sentence; see the log"),
     ("too long", changed(long), retrieval, {}, r"space\.h5: the embedding in row 2 has length .*products would exceed"),
@@ -107,6 +114,8 @@ def test_refused_with_the_file(refused, space, tmp_path, embeddings, stage, spec
     common = {"languages": LANGUAGES, **spec}
     if stage is distances:
         command = space(embeddings, "distances medoid", **common)
+    elif stage is abx:
+        command = space(embeddings, "abx", **common)
     else:
         command = space(embeddings, "retrieval", similarities=["inner_product", "cosine", "centred_cosine"], **common)
     refused(stage.main, [*command, "--embeddings", tmp_path / "space.h5"], message)
@@ -191,6 +200,14 @@ def test_constant_embeddings_score_chance(space, tmp_path):
     found = accuracies(space, tmp_path, constant())
     assert len(found) == 2 * 3 * 2
     assert (found == 1 / SENTENCES).all()
+
+
+def test_constant_embeddings_discriminate_nothing(space, tmp_path):
+    command = space(constant(), "abx", languages=LANGUAGES, layer="last")
+    abx.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
+    found = pd.read_csv(tmp_path / "abx.csv")["score"]
+    assert len(found) == 2 * 3 * 2
+    assert (found == 0.5).all()
 
 
 @pytest.mark.parametrize("times", [2, 4])

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from workflow_scripts import correlations, distances, paraphrase, retrieval
+from workflow_scripts import abx, correlations, distances, paraphrase, retrieval
+from workflow_scripts.lib.abx import abx_scores
 from workflow_scripts.lib.conditions import Condition, Site, write_condition
 from workflow_scripts.lib.distances import pair_distances
 from workflow_scripts.lib.embedding_files import write_part
@@ -76,6 +77,20 @@ def test_distances_are_tidy_and_complete(files):
     medoid = pd.read_csv(files / "es.medoid.csv")
     assert set(medoid["medoid"]) == {"sentence", "language_means", "centroid"}
     assert medoid[medoid["medoid"] == "sentence"]["medoid_id"].nunique() == 1
+
+
+def test_abx_scores_are_tidy_and_of_ordered_pairs(files):
+    spec = {"dataset": "dev", "languages": LANGUAGES, "layer": "last"}
+    run(abx, files, spec, embeddings="es.h5", condition="es.json", abx="abx.csv")
+    table = pd.read_csv(files / "abx.csv")
+    assert list(table.columns) == [*LEADING, "layer", "task", "first", "second", "sentences", "score"]
+    assert table.groupby("task").size().to_dict() == {"language": 5 * 4, "meaning": 5 * 4}
+    assert set(table["layer"]) == {"last"} and set(table["sentences"]) == {12}
+    with h5py.File(files / "es.h5") as file:
+        embeddings = np.stack([file[f"{language}/sentence/embeddings"][:] for language in LANGUAGES])
+    expected, score = abx_scores(embeddings), table.set_index(["task", "first", "second"])["score"]
+    for (task, first, second), value in score.items():
+        assert value == expected[task][LANGUAGES.index(first), LANGUAGES.index(second)]
 
 
 def test_correlations_are_those_of_the_csvs(files):

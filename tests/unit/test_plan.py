@@ -49,6 +49,7 @@ def _slices(plan: Plan) -> dict[str, str]:
         "distances": plan.distances(),
         "retrieval": plan.retrieval(),
         "alignment": plan.alignment(),
+        "abx": plan.abx(),
         "paraphrase": plan.paraphrase(es),
         "correlations": plan.correlations("demo", es),
         "examples": plan.examples(es),
@@ -63,6 +64,7 @@ def _slices(plan: Plan) -> dict[str, str]:
         "table 6": plan.table6(),
         "table 7": plan.table7(),
         "centred": plan.centred_table(),
+        "abx table": plan.abx_table(),
         "figure 1": plan.overview_figure("overview/es"),
         "figure 2": plan.sweep_figure(),
         "figure 3": plan.projection_figure("projection/es"),
@@ -70,14 +72,15 @@ def _slices(plan: Plan) -> dict[str, str]:
         "figure 5": plan.retrieval_change_figure("retrieval_change/es"),
         "figure 27": plan.projection_figure("projection_random/demo"),
         "figure 30": plan.retrieval_figure("retrieval_random/demo"),
+        "abx figure": plan.abx_figure("abx/demo"),
         "claims": plan.claims(),
         "replication": plan.replication(),
     }
 
 
 LANGUAGES = RAW["study"]["alignment"]["languages"]
-FIGURES_OF_LANGUAGES = {"figure 1", "figure 3", "figure 4", "figure 5", "figure 27", "figure 30"}
-TABLES = {"table 1", "table 2", "table 3", "table 6", "table 7", "centred"}
+FIGURES_OF_LANGUAGES = {"figure 1", "figure 3", "figure 4", "figure 5", "figure 27", "figure 30", "abx figure"}
+TABLES = {"table 1", "table 2", "table 3", "table 6", "table 7", "centred", "abx table"}
 SHOWN = {*TABLES, "table 4", *FIGURES_OF_LANGUAGES, "figure 2", "claims", "replication"}  # all but table 4 name models
 EMBEDDINGS = {"base embeddings", "embeddings", "paraphrase embeddings"}
 CHANGED = [
@@ -96,13 +99,13 @@ CHANGED = [
     ),
     (
         {"study__targets": ["en", "es"]},
-        {*TABLES - {"table 3"}, "table 4", "figure 2", "figure 27", "figure 30", "claims"},
+        {*TABLES, "table 4", "figure 2", "figure 27", "figure 30", "abx figure", "claims"} - {"table 3"},
     ),
     (
         {"study__alignment__languages": LANGUAGES[::-1]},
         {
-            *("texts of devtest", "base embeddings", "embeddings", "distances", "retrieval", "correlations"),
-            *("examples", "projection", "alignment", "table 1", "table 4", "centred", "claims"),
+            *("texts of devtest", "base embeddings", "embeddings", "distances", "retrieval", "abx", "correlations"),
+            *("examples", "projection", "alignment", "table 1", "table 4", "centred", "abx table", "claims"),
             *FIGURES_OF_LANGUAGES,
         },
     ),
@@ -113,8 +116,9 @@ CHANGED = [
     ({"intervention__forced_value": "median"}, {"condition"}),
     ({"intervention__forced_value": "token_mean"}, {"activations", "experts", "condition"}),
     ({"embeddings__max_tokens": 64}, EMBEDDINGS),
-    ({"correlations__resamples": 500}, {"correlations"}),
-    ({"correlations__seed": 1}, {"correlations"}),
+    ({"embeddings__layer": 2}, {*EMBEDDINGS, "abx"}),
+    ({"correlations__resamples": 500}, {"correlations", "abx table"}),
+    ({"correlations__seed": 1}, {"correlations", "abx table"}),
     (
         {"metrics__shown_similarity": "centred_cosine"},
         {

@@ -71,8 +71,8 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     ),
     "the seed of the training": ("steps: 20", "steps: 20\n      seed: 1", of("train_model")),
     "the seed of the projection": ("{sentences: 10}", "{sentences: 10, seed: 1}", of("projections")),
-    "the size of the bootstrap": ("resamples: 200", "resamples: 300", of("correlations")),
-    "the seed of the bootstrap": ("resamples: 200", "resamples: 200, seed: 1", of("correlations")),
+    "the size of the bootstrap": ("resamples: 200", "resamples: 300", of("correlations", "table_abx")),
+    "the seed of the bootstrap": ("resamples: 200", "resamples: 200, seed: 1", of("correlations", "table_abx")),
     "the stride of windows": ("stride: 32", "stride: 16", of("perplexity")),
     "what names a language": (
         "seeds: [0, 1]}\nperplexity",
@@ -160,17 +160,17 @@ CODE: dict[str, tuple[str, str, str, Chosen]] = {
         "def pearson(x: np.ndarray, y: np.ndarray, axis: int = -2) -> np.ndarray:\n",
         of("correlations"),
     ),
-    "a function of two stages": (
+    "a function of three stages": (
         "lib/distances.py",
         "lengths = np.sqrt(np.vecdot(embeddings, embeddings))",
         "lengths = np.linalg.norm(embeddings, axis=-1)",
-        of("distances", "examples"),
+        of("distances", "examples", "abx"),
     ),
     "a colour": (
         "lib/figures.py",
         'POST_COLOUR = "#0072B2"',
         'POST_COLOUR = "#0072B3"',
-        of("figure_overview", "figure_retrieval"),
+        of("figure_overview", "figure_retrieval", "figure_abx"),
     ),
     "a template of the report": ("lib/report/page.html", "<h2>Provenance</h2>", "<h2>Origin</h2>", of("results_page")),
 }  # fmt: skip

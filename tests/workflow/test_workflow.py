@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from itertools import product
 
 import pandas as pd
 import pytest
@@ -17,8 +18,9 @@ def planned(output: str) -> dict[str, int]:
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)}
 
 
-TABLES = [*(f"table{number}" for number in range(1, 8)), "centred", "claims", "replication", "compute"]
+TABLES = [*(f"table{number}" for number in range(1, 8)), "centred", "abx", "claims", "replication", "compute"]
 NUMBERS = [1, 2, 3, 4, 5, 6, 7, 21, 24, 27, 30]  # the paper's, for one model and two targets
+UNNUMBERED = ["abx/tiny"]  # figures that the paper does not have
 
 
 def test_every_table_and_figure_is_there(finished):
@@ -29,6 +31,9 @@ def test_every_table_and_figure_is_there(finished):
     for number in NUMBERS:
         for suffix in ("pdf", "png", "csv"):
             assert (results / f"figure{number}.{suffix}").stat().st_size > 0
+    for path in UNNUMBERED:
+        for suffix in ("pdf", "png", "csv"):
+            assert (results / f"figures/{path}.{suffix}").stat().st_size > 0
     assert sorted(path.name for path in results.glob("figure*.pdf")) == sorted(f"figure{n}.pdf" for n in NUMBERS)
     table2 = pd.read_csv(results / "table2.csv")
     assert set(table2["query"]) == {"en", "es"}
@@ -39,6 +44,9 @@ def test_every_table_and_figure_is_there(finished):
     assert set(zip(table7["dataset"], table7["direction"], strict=True)) == {
         *(("tatoeba", "to_english"), ("tatoeba", "from_english"), ("bucc18", "to_english"))
     }
+    abx = pd.read_csv(results / "abx.csv")
+    assert set(zip(abx["target"], abx["task"], strict=True)) == set(product(["en", "es"], ["language", "meaning"]))
+    assert abx[["pre", "post"]].stack().between(0, 1).all()
     assert not list(results.rglob("*.partial*"))
 
 
@@ -109,13 +117,13 @@ def test_the_report_holds_every_table_and_figure(finished):
         assert f'href="{name}.csv"' in page
     for number in NUMBERS:
         assert f"Figure {number}" in page
-    assert page.count("<img") >= len(NUMBERS)
+    assert page.count("<img") >= len(NUMBERS + UNNUMBERED)
 
 
 def test_the_report_opens_in_a_browser_with_every_image_and_no_error(finished, open_page):
     opened = open_page(finished / "results/report.html")
     widths = opened.window.evaluate("Array.from(document.querySelectorAll('main img'), image => image.naturalWidth)")
-    assert len(widths) == len(NUMBERS)
+    assert len(widths) == len(NUMBERS + UNNUMBERED)
     assert min(widths) > 100
     assert opened.said == []
     assert len([url for url in opened.asked if not url.startswith("data:")]) == 1
@@ -165,7 +173,7 @@ def test_the_papers_study_plans_every_target(tmp_path):
     for number in range(1, 33):
         for suffix in ("pdf", "png", "csv"):
             assert f"results-paper/figure{number}.{suffix}" in listed
-    for name in ("centred", "claims", "replication", "compute"):
+    for name in ("centred", "abx", "claims", "replication", "compute"):
         assert f"results-paper/{name}.csv" in listed
 
 

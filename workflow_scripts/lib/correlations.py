@@ -1,10 +1,11 @@
 """Correlations over candidate languages, with bootstrap intervals (paper, Table 2)."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+
+from workflow_scripts.lib.bootstrap import bootstrap
 
 MINIMUM_CANDIDATES = 3
 # A side whose spread is within rounding of its size is constant: its correlation would be noise.
@@ -41,27 +42,8 @@ def correlate(
     if len(x) < MINIMUM_CANDIDATES or is_constant(x) or is_constant(y):
         return Correlation()
     r, p_value = stats.pearsonr(x, y)
-    with warnings.catch_warnings():
-        # Constant resamples give NaN; they are counted below.
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        warnings.simplefilter("ignore", RuntimeWarning)
-        bootstrap = stats.bootstrap(
-            (x, y),
-            pearson,
-            paired=True,
-            vectorized=True,
-            n_resamples=resamples,
-            confidence_level=confidence,
-            method=interval,
-            rng=np.random.default_rng(seed),
-        )
-    drawn = bootstrap.bootstrap_distribution[np.isfinite(bootstrap.bootstrap_distribution)]
-    if interval == "BCa":
-        low, high = bootstrap.confidence_interval
-    else:
-        tail = (1 - confidence) / 2
-        low, high = np.quantile(drawn, [tail, 1 - tail]) if len(drawn) else (np.nan, np.nan)
-    return Correlation(float(r), float(low), float(high), float(p_value), len(drawn))
+    found = bootstrap((x, y), pearson, resamples, confidence, interval, seed)
+    return Correlation(float(r), found.low, found.high, float(p_value), found.resamples)
 
 
 def is_constant(values: np.ndarray) -> bool:

@@ -21,10 +21,11 @@ def unit_vectors(embeddings: np.ndarray) -> np.ndarray:
     Raises:
         StudyError: an embedding is zero and so has no direction.
     """
-    embeddings = np.asarray(embeddings, dtype=np.float64)
+    embeddings = np.array(embeddings, dtype=np.float64)  # a copy, which is scaled in place
     lengths = np.sqrt(np.vecdot(embeddings, embeddings))
     _refuse_zeros(lengths)
-    return embeddings / lengths[..., None]
+    embeddings /= lengths[..., None]
+    return embeddings
 
 
 def pair_distances(embeddings: np.ndarray) -> np.ndarray:

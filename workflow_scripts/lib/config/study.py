@@ -190,7 +190,7 @@ class MetricsSection(Section):
 
 
 class CorrelationsSection(Section):
-    """Bootstrap of Table 2."""
+    """Bootstrap over languages, of Table 2 and of the table of ABX scores."""
 
     resamples: int = Field(10_000, ge=100, description="Resamples of languages.")
     interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")

@@ -109,7 +109,7 @@ class Grid:
 
     @property
     def figures(self) -> list[FigureName]:
-        """The paper's figures for this study, in the paper's order; those beyond its numbers have none."""
+        """The figures of this study: the paper's, in its order, then others; those beyond its numbers have none."""
         shown = self.study.shown_target
         several = [
             *(FigureName(f"projection/{model}/{target}", "projection") for model, target in self._models_and_targets()),
@@ -131,6 +131,7 @@ class Grid:
             FigureName(f"retrieval/{shown}", "retrieval", 4),
             FigureName(f"retrieval_change/{shown}", "retrieval_change", 5),
             *numbered(several),
+            *(FigureName(f"abx/{model}", "abx") for model in self.study.models),
         ]
 
     @property
@@ -147,6 +148,8 @@ class Grid:
         kind, _, name = figure.partition("/")
         if kind.endswith("_random"):
             return FigureContents([name], self.study.targets, "random")
+        if kind == "abx":
+            return FigureContents([name], self.study.targets)
         if kind.endswith("_other_targets"):
             return FigureContents([name], self.other_targets)
         model, _, target = name.rpartition("/")
@@ -202,7 +205,7 @@ class Grid:
         """Regular expression of the paths of all figures of some kinds that can be asked for."""
         models, targets = ("|".join(map(re.escape, names)) for names in (self.study.models, self.study.targets))
         of_kind = {"projection": rf"(({models})/)?({targets})"}
-        by_model = dict.fromkeys(NUMBERS, f"({models})")
+        by_model = dict.fromkeys([*NUMBERS, "abx"], f"({models})")
         return "|".join(f"{kind}/{({**by_model, **of_kind}).get(kind, f'({targets})')}" for kind in kinds)
 
     # Data sets in their roles

@@ -94,6 +94,17 @@ class ShownSlices(Grid):
         }
 
     @slice_of_config
+    def abx_table(self):
+        """What the table of ABX scores shows."""
+        return {
+            **self._shown_models(seen=False),
+            "targets": self.study.targets,
+            "languages": self.study.alignment.languages,
+            "dataset": self.study.alignment.dataset,
+            **self.config.correlations.model_dump(),
+        }
+
+    @slice_of_config
     def overview_figure(self, figure: str):
         """What Figure 1 shows."""
         return {**self._shown_retrieval(self.contents(figure)), "medoid": self.config.metrics.shown_medoid}
@@ -133,6 +144,11 @@ class ShownSlices(Grid):
     def retrieval_change_figure(self, figure: str):
         """What a figure of the change of retrieval accuracy shows."""
         return self._shown_retrieval(self.contents(figure))
+
+    @slice_of_config
+    def abx_figure(self, figure: str):
+        """What a figure of ABX scores shows."""
+        return self._shown_space(self.contents(figure))
 
     @slice_of_config
     def replication(self):

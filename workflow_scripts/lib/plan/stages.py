@@ -125,6 +125,15 @@ class StageSlices(Grid):
         return {"dataset": self.study.alignment.dataset, "languages": self.study.alignment.languages}
 
     @slice_of_config
+    def abx(self):
+        """What ABX scores depend on, beside embeddings."""
+        return {
+            "dataset": self.study.alignment.dataset,
+            "languages": self.study.alignment.languages,
+            "layer": self.config.embeddings.layer,
+        }
+
+    @slice_of_config
     def paraphrase(self, condition: str):
         """What paraphrase retrieval depends on, beside embeddings."""
         return {

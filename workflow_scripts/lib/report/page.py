@@ -134,11 +134,10 @@ def render(
         section: [
             block
             for what in section.shows
-            for block in (
-                [_table_block(named_tables[what], page)]
-                if what in named_tables
-                else _figure_blocks([(entry, path) for entry, path in figure_files if entry.kind == what], page)
-            )
+            for block in [
+                *([_table_block(named_tables[what], page)] if what in named_tables else []),
+                *_figure_blocks([(entry, path) for entry, path in figure_files if entry.kind == what], page),
+            ]
         ]
         for section in SECTIONS
     }

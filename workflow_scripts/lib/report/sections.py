@@ -12,7 +12,7 @@ class Section:
     name: str
     title: str
     introduction: str
-    shows: tuple[str, ...]  # names of tables and kinds of figures, in their order
+    shows: tuple[str, ...]  # names of tables and kinds of figures, in their order; of one name, the table first
 
 
 SECTIONS = [
@@ -46,6 +46,14 @@ SECTIONS = [
             "retrieval_change_other_targets",
             "table7",
         ),
+    ),
+    Section(
+        "discrimination",
+        "Form and meaning",
+        "Does the space tell languages apart less after the intervention, and meanings more? In ABX discrimination, of "
+        "two sentences that differ in one thing alone, the one that shares it with a third should be the nearer to it "
+        "(de Seyssel, Chi et al. 2025; not in the paper).",
+        ("abx",),
     ),
     Section(
         "paraphrases",

@@ -1,0 +1,121 @@
+"""ABX discrimination of form and meaning between languages (de Seyssel, Chi et al. 2025, EMNLP).
+
+A space discriminates a triple of sentences if A, which shares with X what is tested, is nearer to X by cosine distance
+than B, which shares everything else. For a language l, another m, and sentences i and j ≠ i of a parallel corpus:
+
+- language: A = (l, i), B = (m, i), X = (l, j). Is a sentence nearer to another of its language than its translation is?
+- meaning: A = (l, i), B = (l, j), X = (m, i). Is a sentence nearer to its translation than another sentence is?
+
+The score is the share of triples that are discriminated, ties counting half as in speech (Schatz et al. 2013,
+Interspeech): 1 is perfect, 0.5 is chance. All N(N − 1) triples of an ordered pair of languages are compared, none is
+drawn. For meaning, that is where translations rank among the sentences of l: (N − midrank) / (N − 1), averaged.
+
+Cosines are products in float64, since an intervention pulls sentences so close together that float32 would tie them.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from workflow_scripts.lib.bootstrap import bootstrap
+from workflow_scripts.lib.distances import unit_vectors
+
+# Of what the score of a task is the share.
+TASKS = {
+    "language": "triples in which a sentence is nearer to another sentence of its language than its translation is",
+    "meaning": "triples in which a sentence is nearer to its translation than another sentence is",
+}
+MINIMUM_LANGUAGES = 3  # for an interval over languages
+BLOCK_BYTES = 2**28  # of the cosines within languages that are held at a time
+
+
+def abx_scores(embeddings: np.ndarray) -> dict[str, np.ndarray]:
+    """Score of every task, [languages, languages], for l in the row and m in the column; NaN on the diagonal.
+
+    `embeddings` is [languages, sentences, d], translations in the same row. Of each two languages, the N² cosines
+    between them and those within each serve both tasks and both orders. A single sentence makes no triple: all is NaN.
+
+    Raises:
+        StudyError: an embedding is zero.
+    """
+    languages, sentences, d = embeddings.shape
+    units = unit_vectors(embeddings)
+    # Twice the bound on what rounding makes of a sum of d products: cosines that near may be of the same vectors.
+    tie = 2 * (d + 2) * np.finfo(np.float64).eps
+    won = {task: np.zeros((languages, languages)) for task in TASKS}
+    rows = max(1, BLOCK_BYTES // (8 * languages * sentences))
+    for start in range(0, sentences, rows):
+        block = slice(start, start + rows)
+        within = [unit[block] @ unit.T for unit in units]
+        for one in range(languages):
+            for other in range(one + 1, languages):
+                between = units[one, block] @ units[other].T
+                translations = np.vecdot(units[one], units[other])
+                # X of `one` is in the rows, sentence i of A and B in the columns; for X of `other` it is the other way
+                # round, since cosines within a language are symmetric.
+                won["language"][one, other] += _won(within[one] - between, start, tie)
+                won["language"][other, one] += _won(within[other] - between, start, tie)
+                won["meaning"][one, other] += _won(translations - between, start, tie)
+                won["meaning"][other, one] += _won(translations[block, None] - between, start, tie)
+    triples = sentences * (sentences - 1) or np.nan
+    for scores in won.values():
+        scores /= triples
+        np.fill_diagonal(scores, np.nan)
+    return won
+
+
+def _won(advantages: np.ndarray, start: int, tie: float) -> float:
+    """How many cosines of A exceed those of B, ties counting half, a sentence with itself left out.
+
+    `advantages` [rows, sentences] are the differences; the first row is the sentence `start`.
+    """
+    rows = np.arange(len(advantages))
+    advantages[rows, start + rows] = -np.inf
+    return (np.count_nonzero(advantages > tie) + np.count_nonzero(advantages >= -tie)) / 2
+
+
+def symmetrised(scores: np.ndarray) -> np.ndarray:
+    """Scores [languages, languages] of pairs in either order: the mean of both orders."""
+    return (scores + scores.T) / 2
+
+
+@dataclass(frozen=True)
+class MacroAverage:
+    """The mean over pairs of languages and its bootstrap interval over languages; NaN where it is not defined."""
+
+    mean: float
+    ci_low: float = np.nan
+    ci_high: float = np.nan
+    resamples: int = 0  # of which the interval is made
+
+
+def macro_average(
+    values: np.ndarray,
+    resamples: int = 10_000,
+    confidence: float = 0.95,
+    interval: Literal["percentile", "BCa"] = "percentile",
+    seed: int = 0,
+) -> MacroAverage:
+    """Mean of values [languages, languages] over ordered pairs of different languages; the diagonal is not looked at.
+
+    Values that share a language depend on each other, so languages are resampled, not pairs: the bootstrap of the
+    vertices of a graph (Snijders and Borgatti 1999, Connections 22). A pair counts as often as its languages were
+    drawn; a language has no pair with itself, so resamples of one language alone are left out. Fewer than three
+    languages have no interval.
+    """
+    values = np.asarray(values, dtype=np.float64).copy()
+    np.fill_diagonal(values, 0)
+    languages = np.arange(len(values))
+
+    def mean(drawn: np.ndarray, axis: int = -1) -> np.ndarray:
+        counts = (np.moveaxis(drawn, axis, -1)[..., None] == languages).sum(axis=-2, dtype=np.float64)
+        pairs = counts.sum(axis=-1) ** 2 - (counts**2).sum(axis=-1)
+        with np.errstate(invalid="ignore"):
+            return ((counts @ values) * counts).sum(axis=-1) / pairs
+
+    observed = float(mean(languages))
+    if len(languages) < MINIMUM_LANGUAGES:
+        return MacroAverage(observed)
+    found = bootstrap((languages,), mean, resamples, confidence, interval, seed)
+    return MacroAverage(observed, found.low, found.high, found.resamples)

@@ -1,0 +1,153 @@
+"""ABX discrimination of language and meaning, averaged over pairs of languages, without and with the intervention."""
+
+import math
+from typing import Literal
+
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.lib import stage, tables
+from workflow_scripts.lib.abx import TASKS, MacroAverage, macro_average
+from workflow_scripts.lib.metric_files import grid, pre_and_post, read_metrics
+from workflow_scripts.lib.shown import Model
+
+LABELS = {"language": "Language discrimination", "meaning": "Meaning discrimination"}
+CONDITION = ["model", "pooling", "target", "task"]
+
+
+class Spec(stage.Spec):
+    """What the table shows."""
+
+    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
+    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
+    targets: list[str] = Field(min_length=1, description="Intervention targets; a row each.")
+    languages: list[str] = Field(min_length=2, description="Languages over whose pairs scores are averaged.")
+    dataset: str = Field(description="Name of the parallel data set.")
+    resamples: int = Field(10_000, description="Bootstrap resamples of languages.")
+    confidence: float = Field(0.95, description="Of the bootstrap interval.")
+    interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
+    seed: int = Field(0, description="Seed of the resampling.")
+
+
+def averages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """One row for each model, pooling, target and task, averaged over ordered pairs of different languages.
+
+    Its columns are those, pre, post, change (post − pre), ci_low and ci_high of the change, languages and resamples.
+
+    Raises:
+        StudyError: an observation is missing.
+    """
+    wanted = grid(
+        model=[model.name for model in spec.models],
+        pooling=spec.poolings,
+        target=spec.targets,
+        task=TASKS,
+        first=spec.languages,
+        second=spec.languages,
+    )
+    wanted = wanted[wanted["first"] != wanted["second"]]
+    by_pair = pre_and_post(scores, wanted, "score", "ABX scores")
+    by_pair["change"] = by_pair["post"] - by_pair["pre"]
+    rows = []
+    for key, pairs in by_pair.groupby(CONDITION, sort=False):
+        change = average_change(pairs, spec)
+        rows.append(
+            {
+                **dict(zip(CONDITION, key, strict=True)),
+                "pre": pairs["pre"].mean(),
+                "post": pairs["post"].mean(),
+                "change": change.mean,
+                "ci_low": change.ci_low,
+                "ci_high": change.ci_high,
+                "languages": len(spec.languages),
+                "resamples": change.resamples,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def average_change(pairs: pd.DataFrame, spec: Spec) -> MacroAverage:
+    """The change averaged over pairs, with its interval over languages."""
+    changes = pairs.pivot(index="first", columns="second", values="change")
+    changes = changes.reindex(index=spec.languages, columns=spec.languages).to_numpy()
+    return macro_average(changes, spec.resamples, spec.confidence, spec.interval, spec.seed)
+
+
+def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:
+    """A row for each model and target; scores before and after, and their difference, of each task."""
+    by_key = {(row.model, row.pooling, row.target, row.task): row for row in tidy.itertuples()}
+    rows = [
+        [
+            tables.Cell(model.label),
+            *tables.pooling_cells(pooling, spec.poolings),
+            tables.Cell(target),
+            *(
+                cell
+                for task in TASKS
+                for row in [by_key[model.name, pooling, target, task]]
+                for cell in (score_cell(row.pre), score_cell(row.post), change_cell(row))
+            ),
+        ]
+        for model in spec.models
+        for pooling in spec.poolings
+        for target in spec.targets
+    ]
+    labels = [tables.Column("Model"), *tables.pooling_columns(spec.poolings), tables.Column("Target")]
+    values = [tables.Column(text, group=LABELS[task]) for task in TASKS for text in ("Pre", "Post", "Change")]
+    return tables.Table(
+        title="ABX discrimination of language and meaning before and after the intervention",
+        caption=caption(spec, resamples=int(tidy["resamples"].max())),
+        columns=[*labels, *values],
+        rows=rows,
+        labels=len(labels),
+        gray_means=f"the {100 * spec.confidence:g}% interval of the change holds 0",
+    )
+
+
+def score_cell(score: float) -> tables.Cell:
+    """A cell with three decimals, since scores are often close to 1."""
+    text = tables.number(score, decimals=3)
+    return tables.Cell(text, latex=text if math.isnan(score) else f"${text}$", value=score)
+
+
+def change_cell(row: tuple) -> tables.Cell:
+    """A change and its interval, gray where that holds zero; the change alone where there is no interval."""
+    if math.isnan(row.ci_low):
+        return score_cell(row.change)
+    shown, low, high = (tables.number(value, decimals=3) for value in (row.change, row.ci_low, row.ci_high))
+    return tables.Cell(
+        f"{shown} [{low} {high}]",
+        latex=f"${shown}$ [${low}$ ${high}$]",
+        value=row.change,
+        gray=row.ci_low <= 0 <= row.ci_high,
+    )
+
+
+def caption(spec: Spec, resamples: int) -> str:
+    """What the table shows and how it was computed."""
+    count = len(spec.languages)
+    definitions = " ".join(f"{LABELS[task]}: the share of {shares}." for task, shares in TASKS.items())
+    interval = f"{100 * spec.confidence:g}% bootstrap confidence intervals ({resamples:,} resamples of languages)"
+    return (
+        f"ABX scores on {spec.dataset} without (pre) and with (post) the intervention on experts of the target. "
+        f"{definitions} By cosine distance, over all triples, ties counting half: 1 is perfect, 0.5 is chance. "
+        f"Averaged over the {count * (count - 1):,} ordered pairs of {count} languages."
+        + (f" In brackets: {interval}." if resamples else "")
+    )
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"abx...": "ABX scores, one CSV a condition, the unintervened model's too"},
+        outputs=tables.OUTPUTS,
+        command=command,
+    )
+    tidy = averages(read_metrics(files.abx, ["task", "first", "second", "score"]), spec)
+    tables.write(tidy, as_table(tidy, spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)
