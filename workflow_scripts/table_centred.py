@@ -30,6 +30,7 @@ HEADERS = [
     tables.Column("centring", group="The gain survives"),
     tables.Column("language centring", group="The gain survives"),
     tables.Column("constant control", group="The gain survives"),
+    tables.Column("Share of the constant"),
 ]
 UNDEFINED = tables.Cell("–", value=float("nan"))
 
@@ -105,7 +106,16 @@ def value_cells(rows: pd.DataFrame, effect: Effect) -> list[tables.Cell]:
         share = survives.mean()
         said = f"{'yes' if share > 0.5 else 'no'} ({int(survives.sum())} of {len(survives)})"
         verdicts.append(tables.Cell(said, value=share, gray=not share > 0.5) if len(survives) else UNDEFINED)
-    return [*shown, tables.Cell(f"{gained} of {len(rows)}", value=gained), *verdicts]
+    return [*shown, tables.Cell(f"{gained} of {len(rows)}", value=gained), *verdicts, constant_cell(rows)]
+
+
+def constant_cell(rows: pd.DataFrame) -> tables.Cell:
+    """What part of the gains, summed over the targets that gain, the constant control has."""
+    gains = rows[rows["gain"] == 1]
+    if not len(gains) or gains["constant"].isna().any():
+        return UNDEFINED
+    share = (gains["constant"] - gains["pre"]).sum() / (gains["post"] - gains["pre"]).sum()
+    return tables.Cell(f"{share:.0%}", value=share)
 
 
 def caption(spec: Spec) -> str:
@@ -118,7 +128,8 @@ def caption(spec: Spec) -> str:
         "less the mean of all embeddings of the space; each language centred: less that of its language. A target "
         "gains if the measure moves that way from pre to post. Among these the gain survives centring if the "
         "measure still moves that way in the centred spaces, and the constant control if post is beyond constant: yes, "
-        "if in most of them. –: not defined, or no target gains. CKA, effective ranks and shares of variance do not "
+        "if in most of them. Share of the constant: what part of their gains constant has. –: not "
+        "defined, or no target gains. CKA, effective ranks and shares of variance do not "
         "change with a constant."
     )
 

@@ -188,17 +188,21 @@ def test_an_alignment_survives_both(better):
     assert rows.loc[("others_to_medoid", "es"), "pre"] == pytest.approx(others.mean())
     cells = {row[1].text: row for row in shown.rows}
     distance = cells["Distance (all languages) ↓"]
-    assert [cell.text for cell in distance[-4:]] == ["2 of 2", "yes (2 of 2)", "–", "yes (2 of 2)"]
+    assert [cell.text for cell in distance[-5:-1]] == ["2 of 2", "yes (2 of 2)", "–", "yes (2 of 2)"]
+    of_distance = rows.loc["distance_all"]
+    share = (of_distance["pre"] - of_distance["constant"]).sum() / (of_distance["pre"] - of_distance["post"]).sum()
+    assert 0 < share < 0.995
+    assert distance[-1].text == f"{share:.0%}"
     assert not any(cell.gray for cell in distance)
 
 
 def test_what_does_not_survive_is_gray_and_what_does_not_gain_has_no_verdict(moved):
     _, shown, outputs = tabulate(moved)
     cells = {row[1].text: row for row in shown.rows}
-    assert [(cell.text, cell.gray) for cell in cells["Distance to target ↓"][-4:]] == [
-        *(("2 of 2", False), ("no (0 of 2)", True), ("–", False), ("no (0 of 2)", True))
+    assert [(cell.text, cell.gray) for cell in cells["Distance to target ↓"][-5:]] == [
+        *(("2 of 2", False), ("no (0 of 2)", True), ("–", False), ("no (0 of 2)", True), ("100%", False))
     ]
-    assert [cell.text for cell in cells["CKA (debiased) ↑"][-4:]] == ["0 of 2", "–", "–", "–"]
+    assert [cell.text for cell in cells["CKA (debiased) ↑"][-5:]] == ["0 of 2", "–", "–", "–", "–"]
     assert "*no (0 of 2)*" in outputs["markdown"].read_text()
     assert r"Distance to target $\downarrow$" in outputs["latex"].read_text()
 
