@@ -83,7 +83,7 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     "how figures call the model": (
         "label: Tiny BLOOM",
         "label: Small BLOOM",
-        lambda job: job.rule.startswith(("table", "figure_")) or job.rule in ("claims", "compute", "replication"),
+        lambda job: job.rule.startswith(("table", "figure_")) or job.rule in ("centred", "claims", "compute", "replication"),
     ),
 }  # fmt: skip
 
@@ -164,7 +164,7 @@ CODE: dict[str, tuple[str, str, str, Chosen]] = {
         "lib/distances.py",
         "lengths = np.sqrt(np.vecdot(embeddings, embeddings))",
         "lengths = np.linalg.norm(embeddings, axis=-1)",
-        of("distances", "examples", "abx"),
+        of("distances", "examples", "alignment", "abx"),
     ),
     "a colour": (
         "lib/figures.py",
