@@ -83,7 +83,9 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     "how figures call the model": (
         "label: Tiny BLOOM",
         "label: Small BLOOM",
-        lambda job: job.rule.startswith(("table", "figure_")) or job.rule in ("centred", "claims", "compute", "replication"),
+        lambda job: (
+            job.rule.startswith(("table", "figure_")) or job.rule in ("centred", "claims", "compute", "replication")
+        ),
     ),
 }  # fmt: skip
 
