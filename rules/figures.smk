@@ -120,6 +120,25 @@ rule figure_abx:
         " --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
+rule figure_abx_pairs:
+    input:
+        abx=lambda wildcards: figure_metrics("abx", wildcards.figure),
+    output:
+        **figure("{figure}"),
+    log:
+        "<logs>/figures/{figure}.log",
+    wildcard_constraints:
+        figure=PLAN.figure_pattern("abx_pairs"),
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.abx_figure(wildcards.figure),
+        code=code("figure_abx_pairs"),
+    shell:
+        "python -m workflow_scripts.figure_abx_pairs --spec {params.spec:q} --abx {input.abx:q} --pdf {output.pdf:q}"
+        " --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
+
+
 # The paper's numbers: figure4.pdf is the figure of retrieval for the shown target, and so on.
 rule numbered_figure:
     input:

@@ -1,20 +1,17 @@
 """Figures 5 and 24–26: change in top-1 retrieval accuracy by the intervention, for every pair of languages."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 from pydantic import Field
 
 from workflow_scripts.lib import figures, stage
+from workflow_scripts.lib.heat_maps import OUTLINE, SAME_LANGUAGE_COLOUR, heat_map
 from workflow_scripts.lib.metric_files import grid, pre_and_post, read_metrics
 from workflow_scripts.lib.shown import Panel
 
-COLOUR_MAP = "RdBu"  # told apart by colour-blind readers (ColorBrewer)
-SAME_LANGUAGE_COLOUR = "#BDC3C9"
-OUTLINE = {"fill": False, "edgecolor": "black", "linewidth": 0.9}
 INCHES_PER_LANGUAGE = 0.1
 
 
@@ -76,24 +73,10 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
 
 
 def draw_panel(axis: Axes, shown: pd.DataFrame, panel: Panel, spec: Spec, limit: float) -> QuadMesh:
-    """One heat map, coloured from −limit to limit; the row and the column of the target are outlined."""
-    count = len(spec.languages)
+    """One heat map, coloured from −limit to limit."""
     matrix = shown.pivot(index="query", columns="candidate", values="change")
-    matrix = np.ma.masked_invalid(matrix.reindex(index=spec.languages, columns=spec.languages))
-    axis.set_facecolor(SAME_LANGUAGE_COLOUR)
-    mesh = axis.pcolormesh(matrix, cmap=COLOUR_MAP, vmin=-limit, vmax=limit, edgecolor="white", linewidth=0.25)
-    axis.set_aspect("equal")
-    axis.invert_yaxis()
-    axis.spines[:].set_visible(False)
-    axis.tick_params(length=0, pad=1.5, labelsize=6)
-    axis.tick_params(axis="x", rotation=90)
-    for direction in (axis.xaxis, axis.yaxis):
-        figures.label_languages(direction, np.arange(count) + 0.5, spec.languages, panel.model, bold=panel.target)
-    if panel.target in spec.languages:
-        here = spec.languages.index(panel.target)
-        axis.add_patch(Rectangle((0, here), count, 1, clip_on=False, zorder=3, **OUTLINE))
-        axis.add_patch(Rectangle((here, 0), 1, count, clip_on=False, zorder=3, **OUTLINE))
-    return mesh
+    matrix = matrix.reindex(index=spec.languages, columns=spec.languages).to_numpy()
+    return heat_map(axis, matrix, spec.languages, panel, limit)
 
 
 def caption(spec: Spec) -> str:

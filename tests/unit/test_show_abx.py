@@ -10,7 +10,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
 from matplotlib.markers import MarkerStyle
 
-from workflow_scripts import figure_abx, table_abx
+from workflow_scripts import figure_abx, figure_abx_pairs, table_abx
 from workflow_scripts.lib import figures, tables
 from workflow_scripts.lib.abx import macro_average
 from workflow_scripts.lib.errors import StudyError
@@ -122,13 +122,13 @@ def test_a_missing_pair_is_named(tmp_path, metrics):
         run_table(tmp_path, metrics, languages=["de", "th"])
 
 
-def run_figure(folder, metrics, monkeypatch, **changed):
+def run_figure(folder, metrics, monkeypatch, stage=figure_abx, **changed):
     """The figure that is drawn, and its CSV."""
     drawn, save = {}, figures.save
     monkeypatch.setattr(figures, "save", lambda figure, *rest: (drawn.update(figure=figure), save(figure, *rest)))
     files = {name: folder / f"abx.{name}" for name in ("pdf", "png", "csv", "json")}
     options = [item for name, path in files.items() for item in (f"--{name}", str(path))]
-    figure_abx.main(["--spec", json.dumps({**FIGURE, **changed}), "--abx", *map(str, metrics[1]), *options])
+    stage.main(["--spec", json.dumps({**FIGURE, **changed}), "--abx", *map(str, metrics[1]), *options])
     assert all(path.stat().st_size > 0 for path in files.values())
     return drawn["figure"], pd.read_csv(files["csv"], float_precision="round_trip")
 
@@ -177,9 +177,34 @@ def test_tasks_have_their_own_marks_and_unseen_languages_and_the_target_are_mark
     assert shapes == [expected[0]] * 2 + [expected[1]] * 2
 
 
-def test_undefined_scores_can_be_drawn(tmp_path, metrics, monkeypatch):
+def test_the_cells_of_pairs_are_changes_of_language_below_and_of_meaning_above_the_diagonal(
+    tmp_path, metrics, monkeypatch
+):
+    scores, _ = metrics
+    figure, written = run_figure(tmp_path, metrics, monkeypatch, figure_abx_pairs)
+    assert len(written) == 2 * 2 * 2 * 6
+    largest = written["change"].abs().max()
+    written = written.set_index(["pooling", "target", "task", "first", "second"])["change"]
+    for axis, (pooling, target) in zip(figure.axes, product(["max", "mean"], ["es", "en"]), strict=False):
+        (mesh,) = axis.collections
+        drawn = mesh.get_array().reshape(4, 4)
+        assert np.array_equal(np.ma.getmaskarray(drawn), np.eye(4, dtype=bool))
+        assert mesh.get_clim() == (-largest, largest)
+        assert axis.yaxis_inverted()
+        for row, column in permutations(range(4), 2):
+            task = "language" if row > column else "meaning"
+            change = scores["aya-8b", target, pooling, task] - scores["aya-8b", None, None, task]
+            assert drawn[row, column] == pytest.approx((change[row, column] + change[column, row]) / 2)
+            pair = (LANGUAGES[min(row, column)], LANGUAGES[max(row, column)])
+            assert drawn[row, column] == written[(pooling, target, task, *pair)]
+
+
+@pytest.mark.parametrize("score", [np.nan, 0.5])
+def test_undefined_scores_and_no_change_can_be_drawn(tmp_path, metrics, monkeypatch, score):
     for path in metrics[1]:
-        pd.read_csv(path).assign(score=np.nan).to_csv(path, index=False)
+        pd.read_csv(path).assign(score=score).to_csv(path, index=False)
     figure, written = run_figure(tmp_path, metrics, monkeypatch)
-    assert written[["pre", "post"]].isna().all(axis=None)
-    assert figure.axes[0].get_xlim() == (0, 1.03)
+    assert written[["pre", "post"]].isna().all(axis=None) == np.isnan(score)
+    assert figure.axes[0].get_xlim() == ((0, 1.03) if np.isnan(score) else (0.47, 1.03))
+    figure, _ = run_figure(tmp_path, metrics, monkeypatch, figure_abx_pairs)
+    assert figure.axes[0].collections[0].get_clim() == (-1, 1)

@@ -12,6 +12,8 @@ from workflow_scripts.lib.plan.names import (
     numbered,
 )
 
+ABX_FIGURES = ("abx", "abx_pairs")  # which the paper does not have; one a model
+
 
 class Grid:
     """What there is in a study."""
@@ -131,7 +133,7 @@ class Grid:
             FigureName(f"retrieval/{shown}", "retrieval", 4),
             FigureName(f"retrieval_change/{shown}", "retrieval_change", 5),
             *numbered(several),
-            *(FigureName(f"abx/{model}", "abx") for model in self.study.models),
+            *(FigureName(f"{kind}/{model}", kind) for kind in ABX_FIGURES for model in self.study.models),
         ]
 
     @property
@@ -148,7 +150,7 @@ class Grid:
         kind, _, name = figure.partition("/")
         if kind.endswith("_random"):
             return FigureContents([name], self.study.targets, "random")
-        if kind == "abx":
+        if kind in ABX_FIGURES:
             return FigureContents([name], self.study.targets)
         if kind.endswith("_other_targets"):
             return FigureContents([name], self.other_targets)
@@ -205,7 +207,7 @@ class Grid:
         """Regular expression of the paths of all figures of some kinds that can be asked for."""
         models, targets = ("|".join(map(re.escape, names)) for names in (self.study.models, self.study.targets))
         of_kind = {"projection": rf"(({models})/)?({targets})"}
-        by_model = dict.fromkeys([*NUMBERS, "abx"], f"({models})")
+        by_model = dict.fromkeys([*NUMBERS, *ABX_FIGURES], f"({models})")
         return "|".join(f"{kind}/{({**by_model, **of_kind}).get(kind, f'({targets})')}" for kind in kinds)
 
     # Data sets in their roles

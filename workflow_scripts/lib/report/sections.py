@@ -53,7 +53,7 @@ SECTIONS = [
         "Does the space tell languages apart less after the intervention, and meanings more? In ABX discrimination, of "
         "two sentences that differ in one thing alone, the one that shares it with a third should be the nearer to it "
         "(de Seyssel, Chi et al. 2025; not in the paper).",
-        ("abx",),
+        ("abx", "abx_pairs"),
     ),
     Section(
         "paraphrases",
