@@ -6,8 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
 
 from workflow_scripts.lib.languages import LANGUAGES
+
+# No test depends on how fast the machine is.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 TEXTS = ["A short one.", "Ein etwas längerer Satz mit mehr Wörtern.", "短い文。", "Une phrase.", "x", "y " * 40]
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)

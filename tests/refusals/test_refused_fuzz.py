@@ -150,7 +150,7 @@ def test_the_config_that_is_changed_can_be_planned():
 outcomes: set[str] = set()
 
 
-@settings(max_examples=600, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=600, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(configs())
 def check(raw):
     try:

@@ -4,7 +4,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
@@ -56,7 +56,6 @@ def test_scores_are_those_of_loops_over_triples(task, seed):
 TIED = arrays(np.float32, st.tuples(st.just(3), st.integers(2, 6), st.just(2)), elements=st.sampled_from([-1, 0, 1, 2]))
 
 
-@settings(deadline=None)
 @given(TIED)
 @example(np.ones((3, 4, 2), dtype=np.float32))
 def test_ties_count_half(space):

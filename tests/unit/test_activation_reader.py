@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -120,7 +120,6 @@ def of_hdf5(words):
     return int.from_bytes(stored[-4:], "little")
 
 
-@settings(deadline=None)
 @given(arrays.arrays(np.uint16, st.integers(1, 3 * LANES), elements=st.sampled_from([0, 1, 255, 256, 65534, 65535])))
 def test_checksums_are_those_of_hdf5(words):
     assert fletcher32(words) == of_hdf5(words)

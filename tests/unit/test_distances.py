@@ -34,7 +34,7 @@ def rows(request, monkeypatch):
     return request.param
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(SPACES, st.integers(1, 200))
 def test_the_closed_form_is_the_mean_over_all_pairs_of_sentences(space, block_bytes):
     expected = by_pairs(space, lambda one, other: cdist(one, other, "cosine").mean())
@@ -66,7 +66,7 @@ def test_cosine_distances_are_symmetric_and_ignore_the_scale(space, name):
     np.testing.assert_allclose(distances.DISTANCES[name](3 * space), matrix, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(SPACES)
 def test_the_medoid_has_the_smallest_summed_distance(space):
     flat = space.reshape(-1, space.shape[-1])

@@ -6,7 +6,7 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.markers import MarkerStyle
@@ -200,7 +200,6 @@ coordinates = st.floats(0, 200) | st.sampled_from([0.0, 100.0, 200.0])
 places = st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=30)
 
 
-@settings(deadline=None)
 @given(places, st.data())
 def test_boxes_are_moved_only_where_they_overlap_and_stay_inside(places, data):
     widths = data.draw(st.lists(st.floats(5, 20), min_size=len(places), max_size=len(places)))

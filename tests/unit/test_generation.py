@@ -106,7 +106,7 @@ def test_without_chance_it_is_what_transformers_generates(load, architecture):
         assert sentence.tokens == expected.shape[1] - 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from([0.5, 1.0, 1.7]),

@@ -67,7 +67,7 @@ def test_langid_in_blocks_gives_langids_own_probabilities(own_langid, langid_in_
     np.testing.assert_allclose(found, own_ranks(own_langid, TEXTS, langid_in_blocks.languages), rtol=1e-9, atol=1e-15)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(texts=st.lists(st.text(max_size=60), min_size=1, max_size=6))
 def test_langid_in_blocks_agrees_on_any_text(own_langid, langid_in_blocks, texts):
     found = langid_in_blocks.probabilities(texts)

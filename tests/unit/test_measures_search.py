@@ -4,7 +4,7 @@ from itertools import pairwise, permutations, product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
@@ -26,7 +26,6 @@ def orders(scores):
     return [order for order in every if all(scores[a] >= scores[b] for a, b in pairwise(order))]
 
 
-@settings(deadline=None)
 @given(SQUARES)
 def test_ranks_are_means_over_all_orders_of_ties(scores):
     ranks = [[order.index(query) + 1 for order in orders(row)] for query, row in enumerate(scores)]
@@ -38,7 +37,6 @@ def test_ranks_are_means_over_all_orders_of_ties(scores):
     assert search.ranked(scores) == pytest.approx(expected)
 
 
-@settings(deadline=None)
 @given(TABLES, st.integers(1, 5))
 def test_k_occurrence_counts_the_best_of_every_query(scores, k):
     expected = np.zeros(scores.shape[1])
@@ -50,7 +48,6 @@ def test_k_occurrence_counts_the_best_of_every_query(scores, k):
     np.testing.assert_allclose(search.k_occurrence(scores, k), expected)
 
 
-@settings(deadline=None)
 @given(TABLES)
 def test_never_retrieved_is_the_mean_over_all_draws_among_the_best(scores):
     best = [np.flatnonzero(row == row.max()) for row in scores]

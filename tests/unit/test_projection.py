@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.manifold import trustworthiness
 
@@ -118,7 +118,6 @@ def test_neighbours_by_cosine_stay_neighbours(components):
     assert trustworthiness(points, shuffled, n_neighbors=10, metric="cosine") < 0.6
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), rank=st.integers(2, 6))
 def test_principal_components_keep_the_cosines_of_a_space_of_so_many_dimensions(seed, rank):
     draw = np.random.default_rng(seed)

@@ -92,7 +92,7 @@ def test_a_long_vector_draws_inner_products_and_no_cosine():
     assert top1_accuracy(queries, candidates, gold, "cosine") == before["cosine"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     arrays(np.int8, (6, 2), elements=st.integers(-3, 3)),
     arrays(np.int8, (6, 2), elements=st.integers(-3, 3)),
@@ -107,7 +107,7 @@ def test_ties_count_as_a_fair_draw(queries, candidates, rows):
         assert top1_accuracy(queries, candidates, gold, "inner_product") == pytest.approx(expected)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     which=st.lists(st.integers(0, 5), min_size=3, max_size=40),
@@ -142,7 +142,7 @@ def test_a_zero_is_equal_to_a_negative_zero(monkeypatch):
     assert top1_accuracy(queries, candidates, np.zeros(50, dtype=int), "inner_product") == 0.5
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     which=st.lists(st.integers(0, 5), min_size=3, max_size=40),
