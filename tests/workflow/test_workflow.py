@@ -6,9 +6,8 @@ from itertools import product
 
 import pandas as pd
 import pytest
+from planning import TINY
 from running import ROOT, copy_repository, run_snakemake
-
-TINY = ("--configfile", "tiny.yaml")
 
 pytestmark = pytest.mark.slow
 
