@@ -9,7 +9,7 @@ from pydantic import Field
 from workflow_scripts.lib import stage
 from workflow_scripts.lib.conditions import Condition, Site, write_condition
 from workflow_scripts.lib.expert_files import LanguageExperts, read_language
-from workflow_scripts.lib.interventions import get_method
+from workflow_scripts.lib.interventions import parameters_of
 from workflow_scripts.lib.interventions.method import UnitStatistics
 from workflow_scripts.lib.selection import random_units, top_units
 from workflow_scripts.lib.sites import NeuronSite
@@ -29,6 +29,7 @@ class Spec(stage.Spec):
     method: str = Field(description="Registered method of intervention.")
     forced_value: Literal["mean", "median", "token_mean"] = Field(description="Summary of the target's responses.")
     positions: Literal["all", "last"] = Field(description="Token positions that are changed.")
+    strength: float = Field(1.0, description="Share of the method's change that is made.")
     draw: Literal["uniform", "same_layers"] | None = Field(None, description="How random units are drawn.")
     values: Literal["experts", "own"] | None = Field(None, description="Whose parameters random units are given.")
 
@@ -95,7 +96,7 @@ def _parameters(spec: Spec, ranked: LanguageExperts, units: np.ndarray) -> dict[
     statistics = UnitStatistics(
         expertise=ranked.statistics["expertise"][units], forced_value=ranked.statistics[spec.forced_value][units]
     )
-    return get_method(spec.method).parameters(statistics)
+    return parameters_of(spec.method, spec.strength, statistics)
 
 
 def _neurons(sites: list[NeuronSite]) -> int:

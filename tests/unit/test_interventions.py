@@ -8,7 +8,8 @@ from workflow_scripts.lib.batching import batches
 from workflow_scripts.lib.conditions import Condition, Site, read_condition, write_condition
 from workflow_scripts.lib.embedding import embed
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.interventions import get_method, intervene, methods
+from workflow_scripts.lib.interventions import get_method, intervene, intervene_by_row, methods, parameters_of
+from workflow_scripts.lib.interventions.method import UnitStatistics
 
 ARCHITECTURES = ["bloom", "cohere", "gpt2", "llama", "mt5"]
 
@@ -16,6 +17,14 @@ ARCHITECTURES = ["bloom", "cohere", "gpt2", "llama", "mt5"]
 def force(site, units, values, **fields) -> Condition:
     sites = [Site(module=site.module, width=site.width, units=units, parameters={"value": values})]
     return Condition(name="test", model="tiny", method="force", units="expert", k=len(units), sites=sites, **fields)
+
+
+def by(method, site, units, statistics, strength=1.0, **fields) -> Condition:
+    """The condition of a method, its parameters made as the stage makes them."""
+    parameters = parameters_of(method, strength, statistics)
+    stored = {name: values.tolist() for name, values in parameters.items()}
+    sites = [Site(module=site.module, width=site.width, units=units, parameters=stored)]
+    return Condition(name="test", model="tiny", method=method, units="expert", k=len(units), sites=sites, **fields)
 
 
 def outputs(model, module_name, token_ids, condition):
@@ -81,6 +90,60 @@ def test_a_method_may_build_on_the_old_activations(load, monkeypatch, positions)
         else:
             factors[0, 3, unit] = factors[1, 1, unit] = factor
     assert torch.equal(after, before * factors)
+
+
+@pytest.mark.parametrize("positions", ["all", "last"])
+@pytest.mark.parametrize("strength", [0.0, 0.3, 1.0, 1.7, -1.0])
+@pytest.mark.parametrize("method", ["force", "damp", "aura"])
+def test_a_method_does_at_any_strength_what_its_formula_says(load, method, strength, positions):
+    """Unit by unit and position by position, from the activations without the intervention."""
+    model = load("llama")
+    site, token_ids, units = model.manifest.sites[1], [[1, 40, 50, 60], [1, 41]], [1, 4, 6]
+    statistics = UnitStatistics(expertise=np.array([0.9, 0.5, 0.2]), forced_value=np.array([2.0, -1.0, 0.5]))
+    condition = by(method, site, units, statistics, strength, positions=positions)
+    before, _ = outputs(model, site.module, token_ids, Condition(name="base", model="tiny"))
+    after, _ = outputs(model, site.module, token_ids, condition)
+    expected = before.double().numpy()
+    for place, unit in enumerate(units):
+        auroc, value = statistics.expertise[place], statistics.forced_value[place]
+        for row, length in enumerate(map(len, token_ids)):
+            for position in range(expected.shape[1]) if positions == "all" else [length - 1]:
+                old = expected[row, position, unit]
+                alpha = 1 - 2 * (auroc - 0.5) if auroc > 0.5 else 1.0
+                new = {"force": value, "damp": 0.0, "aura": alpha * old}[method]
+                expected[row, position, unit] = (1 - strength) * old + strength * new
+    np.testing.assert_allclose(after.numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_damping_silences_a_perfect_expert_and_leaves_one_at_chance():
+    statistics = UnitStatistics(expertise=np.array([1.0, 0.75, 0.5, 0.0]), forced_value=np.zeros(4))
+    assert get_method("aura").parameters(statistics)["factor"].tolist() == [0.0, 0.5, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("method", ["damp", "aura"])
+def test_rows_under_damping_conditions_are_changed_as_each_alone(load, method):
+    model = load("bloom")
+    site, token_ids = model.manifest.sites[0], [[1, 40, 50], [1, 41, 52], [1, 42, 51]]
+    base = Condition(name="base", model="tiny")
+    statistics = UnitStatistics(expertise=np.array([0.9, 0.7]), forced_value=np.zeros(2))
+    conditions = [base, *(by(method, site, units, statistics, 0.5) for units in ([1, 4], [4, 9]))]
+    (batch,) = batches(token_ids, 1000, model.pad_id)
+    with intervene_by_row(model, conditions, torch.tensor([2, 0, 1])):
+        together = model.forward(batch)
+    for row, condition in enumerate([conditions[2], conditions[0], conditions[1]]):
+        with intervene(model, condition):
+            torch.testing.assert_close(together[row], model.forward(batch)[row], rtol=1e-5, atol=1e-6)
+
+
+def test_conditions_with_and_without_a_strength_cannot_share_a_batch(load):
+    model = load("bloom")
+    statistics = UnitStatistics(expertise=np.array([0.9]), forced_value=np.zeros(1))
+    conditions = [by("damp", model.manifest.sites[0], [1], statistics, strength) for strength in (1.0, 0.5)]
+    with (
+        pytest.raises(StudyError, match="other parameters, as a strength, cannot share a batch"),
+        intervene_by_row(model, conditions, torch.tensor([0, 1])),
+    ):
+        pass
 
 
 def test_the_last_position_alone_can_be_changed(load):

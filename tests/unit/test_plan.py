@@ -1,6 +1,7 @@
 """The plan: condition names, and that a job's slice of the config holds what it depends on and no more."""
 
 import copy
+import json
 import re
 from pathlib import Path
 
@@ -109,6 +110,9 @@ CHANGED = [
     ({"experts__expertise": "average_precision"}, {"experts"}),
     ({"experts__selection": "bottom"}, {"condition"}),
     ({"intervention__forced_value": "median"}, {"condition"}),
+    ({"intervention__strength": 0.5}, {"condition"}),
+    ({"methods": {"median": {"forced_value": "median"}}}, set()),
+    ({"methods": {"token_mean": {"forced_value": "token_mean"}}}, {"activations", "experts"}),
     ({"intervention__forced_value": "token_mean"}, {"activations", "experts", "condition"}),
     ({"embeddings__max_tokens": 64}, EMBEDDINGS),
     ({"correlations__resamples": 500}, {"correlations"}),
@@ -150,16 +154,37 @@ def test_conditions_are_named_by_what_they_do():
     assert plan(random_control__seeds=[0, 3]).random("demo", "es", "max")[1] == "es-random-max-k100-s3"
     for slug in ("es-expert-max-k100", "ja-random-mean-k2000-s4"):
         assert str(ConditionName.parse(slug)) == slug
+    by_method = {"aura": {"method": "aura"}, "det0": {"method": "damp"}}
+    assert plan(methods=by_method).by_methods("demo", ["es"]) == ["es-expert-max-k100-aura", "es-expert-max-k100-det0"]
+    for slug in ("es-expert-max-k100-det0", "es-random-max-k5-s3-s_3"):
+        assert str(ConditionName.parse(slug)) == slug
+    for slug in ("es-expert-max-k1-s2-aura", "es-random-max-k1-aura", "es-expert-max-k1-"):
+        with pytest.raises(StudyError, match="names no condition"):
+            ConditionName.parse(slug)
     for slug in ("base", "es-expert-max", "es-expert-max-k1-s2", "es-random-max-k1", "../es-expert-max-k1"):
         with pytest.raises(StudyError, match="names no condition"):
             ConditionName.parse(slug)
+
+
+def test_a_method_is_what_its_section_says_whatever_the_studys_intervention_is():
+    methods = {"aura": {"method": "aura"}, "half": {"method": "damp", "strength": 0.5}}
+    one, other = plan(methods=methods), plan(methods=methods, intervention__forced_value="median")
+    for name, method, strength in (("aura", "aura", 1.0), ("half", "damp", 0.5)):
+        spec = json.loads(one.condition("demo", f"es-expert-max-k100-{name}"))
+        assert (spec["method"], spec["strength"], spec["k"]) == (method, strength, 100)
+        assert spec == json.loads(other.condition("demo", f"es-expert-max-k100-{name}"))
+    assert one.condition("demo", "es-expert-max-k100") == plan().condition("demo", "es-expert-max-k100")
 
 
 def test_the_pattern_of_conditions_admits_any_k_and_no_other_target():
     pattern = re.compile(plan().condition_pattern)
     for slug in ("base", "es-expert-max-k1", "ja-random-max-k20-s9"):
         assert pattern.fullmatch(slug)
-    for slug in ("it-expert-max-k1", "es-expert-mean-k1", "es-random-max-k1", "base2"):
+    compared = re.compile(plan(methods={"aura": {"method": "aura"}}).condition_pattern)
+    assert compared.fullmatch("es-random-max-k20-s9-aura")
+    assert compared.fullmatch("es-expert-max-k1")
+    assert not compared.fullmatch("es-expert-max-k1-det0")
+    for slug in ("es-expert-max-k1-aura", "it-expert-max-k1", "es-expert-mean-k1", "es-random-max-k1", "base2"):
         assert not pattern.fullmatch(slug)
 
 

@@ -5,8 +5,8 @@
 
 `intervene_by_row` applies several conditions at once, each to its own rows of a batch.
 
-A method is a file of this folder that defines one subclass of `Method`; its `name` is what `intervention.method` in
-the config says. Nothing else has to be edited (docs/adding.md).
+A method is a file of this folder that defines one subclass of `Method`; its `name` is what `intervention.method` and
+`methods.*.method` in the config say. Nothing else has to be edited (docs/adding.md).
 """
 
 import importlib
@@ -16,9 +16,11 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from workflow_scripts.lib.conditions import Condition, Site
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.interventions.method import Method
+from workflow_scripts.lib.interventions.method import Method, UnitStatistics
 
 if TYPE_CHECKING:
     import torch
@@ -46,6 +48,18 @@ def get_method(name: str) -> Method:
     if name not in methods():
         raise StudyError(f"intervention.method: {name} is not one of {', '.join(sorted(methods()))}.")
     return methods()[name]
+
+
+def parameters_of(name: str, strength: float, statistics: UnitStatistics) -> dict[str, np.ndarray]:
+    """What a condition stores of a method at some strength, by name, each [units]; of full strength it says nothing.
+
+    Raises:
+        StudyError: there is no such method.
+    """
+    parameters = get_method(name).parameters(statistics)
+    if strength == 1:
+        return parameters
+    return {**parameters, "strength": np.full(len(statistics.expertise), strength)}
 
 
 @contextmanager
@@ -114,6 +128,8 @@ def _row_hooks(model: "LanguageModel", conditions: Sequence[Condition]) -> list[
     names = {condition.method for condition in conditions if condition.sites}
     if len(names) > 1:
         raise StudyError(f"conditions by different methods ({', '.join(sorted(names))}) cannot share a batch.")
+    if len({tuple(sorted(site.parameters)) for by_condition in sites.values() for site in by_condition.values()}) > 1:
+        raise StudyError("conditions by one method with other parameters, as a strength, cannot share a batch.")
     hooks = []
     for by_condition in sites.values():
         modules = [_module(model, site) for site in by_condition.values()]
@@ -165,7 +181,7 @@ class _RowHook:
         self._values = {name: values.to(output.device, output.dtype) for name, values in self._values.items()}
         by_token = output.transpose(0, 1)  # a view, so that the changes come last
         changes = (slice(None), self._rows, self._columns)
-        by_token[changes] = self._method.transform(by_token[changes], **self._values)
+        by_token[changes] = self._method.apply(by_token[changes], **self._values)
         return output
 
 
@@ -195,12 +211,12 @@ def _hook(model: "LanguageModel", site: Site, method: Method, last_only: bool):
         if not last_only:
             # A third of the time of `output[..., units] = …`.
             columns = units.expand(*output.shape[:-1], -1)
-            changed = method.transform(output.gather(-1, columns), **parameters)
+            changed = method.apply(output.gather(-1, columns), **parameters)
             return output.scatter_(-1, columns, changed.to(output.dtype).expand_as(columns))
         rows = torch.arange(output.shape[0], device=output.device)
         last = model.last_positions(output.shape[1])
         chosen = output[rows, last]
-        chosen[:, units] = method.transform(chosen[:, units], **parameters)
+        chosen[:, units] = method.apply(chosen[:, units], **parameters)
         output[rows, last] = chosen
         return output
 

@@ -18,13 +18,21 @@ class UnitStatistics:
 
 
 class Method:
-    """A method of intervention. Subclasses set `name` and define both functions."""
+    """A method of intervention. Subclasses set `name` and define `parameters` and `transform`."""
 
     name: ClassVar[str]
+    needs_auroc: ClassVar[bool] = False  # whether `parameters` reads the expertise as an AUROC
 
     def parameters(self, statistics: UnitStatistics) -> dict[str, np.ndarray]:
         """The parameters to store in the condition, by name, each [units]."""
         raise NotImplementedError
+
+    def apply(
+        self, activations: "torch.Tensor", strength: "torch.Tensor | None" = None, **parameters: "torch.Tensor"
+    ) -> "torch.Tensor":
+        """The old activations [..., units] moved towards the new ones by the strength [units], all the way if None."""
+        changed = self.transform(activations, **parameters)
+        return changed if strength is None else activations + strength * (changed - activations)
 
     def transform(self, activations: "torch.Tensor", **parameters: "torch.Tensor") -> "torch.Tensor":
         """The new activations [..., units] of the chosen units, given the old ones and the parameters [units]."""

@@ -1,8 +1,9 @@
 """The grid of a study: the models, conditions, data sets, tables and figures that its config asks for."""
 
 import re
+from dataclasses import replace
 
-from workflow_scripts.lib.config.study import ROLES, Config, Corpus
+from workflow_scripts.lib.config.study import ROLES, Config, Corpus, InterventionSection
 from workflow_scripts.lib.plan.names import (
     BASE,
     NUMBERS,
@@ -28,8 +29,17 @@ class Grid:
     @property
     def recorded_poolings(self) -> list[str]:
         """Poolings that are recorded: those of the experts, and the mean if a forced value needs it."""
-        needed = ["mean"] if self.config.intervention.forced_value == "token_mean" else []
+        needed = ["mean"] if self.forces_token_means else []
         return list(dict.fromkeys([*self.poolings, *needed]))
+
+    @property
+    def forces_token_means(self) -> bool:
+        """Whether an intervention forces units to their mean over all tokens."""
+        return any(each.forced_value == "token_mean" for each in self.config.interventions.values())
+
+    def intervention(self, condition: ConditionName) -> InterventionSection:
+        """What is done to the units of a condition."""
+        return self.config.intervention if condition.method is None else self.config.methods[condition.method]
 
     @property
     def datasets(self) -> list[str]:
@@ -67,6 +77,14 @@ class Grid:
             for pooling in self.poolings
             for target in (self.study.targets if targets is None else targets)
             for slug in self.random(model, target, pooling)[: 1 if first else None]
+        ]
+
+    def by_methods(self, model: str, targets: list[str] | None = None) -> list[str]:
+        """Slugs of the conditions on a model's experts by the methods that its intervention is compared with."""
+        return [
+            str(replace(ConditionName.parse(slug), method=method))
+            for method in self.config.methods
+            for slug in self.experts_of(model, targets)
         ]
 
     def projected(self, model: str) -> list[str]:
@@ -170,9 +188,10 @@ class Grid:
         return list(dict.fromkeys(corpus.dataset for corpus in corpora))
 
     def datasets_under(self, condition: str) -> list[str]:
-        """Data sets that are embedded under a condition; the control has no retrieval of translations."""
+        """Data sets that are embedded under a condition: Table 7 shows neither controls nor compared methods."""
         name = ConditionName.parse(condition)
-        roles = ["alignment", "paraphrase", *(["translation", "mining"] if name.units == "expert" else [])]
+        translated = name.units == "expert" and name.method is None
+        roles = ["alignment", "paraphrase", *(["translation", "mining"] if translated else [])]
         corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None]
         return list(dict.fromkeys(corpus.dataset for corpus in corpora if name.target in corpus.languages))
 
@@ -190,8 +209,9 @@ class Grid:
     @property
     def changed_pattern(self) -> str:
         """Regular expression of every condition but the base, at any k and seed."""
-        targets, poolings = "|".join(self.study.targets), "|".join(self.poolings)
-        return rf"({targets})-(expert-({poolings})-k\d+|random-({poolings})-k\d+-s\d+)"
+        targets, poolings, methods = map("|".join, (self.study.targets, self.poolings, self.config.methods))
+        method = f"(-({methods}))?" if methods else ""
+        return rf"({targets})-(expert-({poolings})-k\d+|random-({poolings})-k\d+-s\d+){method}"
 
     @property
     def condition_pattern(self) -> str:

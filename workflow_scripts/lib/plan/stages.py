@@ -71,7 +71,7 @@ class StageSlices(Grid):
             "languages": self.study.probing.languages,
             "pooling": pooling,
             "expertise": self.config.experts.expertise,
-            "token_mean": self.config.intervention.forced_value == "token_mean",
+            "token_mean": self.forces_token_means,
         }
 
     @slice_of_config
@@ -92,7 +92,7 @@ class StageSlices(Grid):
             "k": name.k,
             "seed": name.seed,
             "selection": self.config.experts.selection,
-            **self.config.intervention.model_dump(),
+            **self.intervention(name).model_dump(),
             **(control.model_dump(include={"draw", "values"}) if name.units == "random" else {}),
         }
 
