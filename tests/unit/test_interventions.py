@@ -9,7 +9,8 @@ from workflow_scripts.lib.conditions import Condition, Site, read_condition, wri
 from workflow_scripts.lib.embedding import embed
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.interventions import get_method, intervene, intervene_by_row, methods, parameters_of
-from workflow_scripts.lib.interventions.method import UnitStatistics
+from workflow_scripts.lib.interventions.method import LayerStatistics, UnitStatistics
+from workflow_scripts.lib.sites import block_after
 
 ARCHITECTURES = ["bloom", "cohere", "gpt2", "llama", "mt5"]
 
@@ -144,6 +145,41 @@ def test_conditions_with_and_without_a_strength_cannot_share_a_batch(load):
         intervene_by_row(model, conditions, torch.tensor([0, 1])),
     ):
         pass
+
+
+@pytest.mark.parametrize("positions", ["all", "last"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_mean_difference_moves_the_states_of_a_layer_and_of_no_layer_before(load, architecture, positions):
+    model = load(architecture)
+    (batch,) = batches([[1, 40, 50, 60], [1, 41, 51]], 1000, model.pad_id)
+    draw = np.random.default_rng(0)
+    statistics = LayerStatistics(*draw.normal(size=(2, model.manifest.width)))
+    parameters = {name: values.tolist() for name, values in parameters_of("mean_difference", 2.5, statistics).items()}
+    width, module = model.manifest.width, block_after(model.manifest.sites, 1)
+    site = Site(module=module, width=width, units=list(range(width)), parameters=parameters)
+    named = dict(name="es-layer-caa", model="tiny", method="mean_difference", units="layer", k=width)
+    condition = Condition(**named, positions=positions, sites=[site])
+    before = [model.forward(batch, layer) for layer in (0, 1, None)]
+    with intervene(model, condition):
+        after = [model.forward(batch, layer) for layer in (0, 1, None)]
+    assert torch.equal(after[0], before[0])
+    expected = before[1].double().numpy()
+    for row, length in enumerate(batch.lengths.tolist()):
+        for position in range(expected.shape[1]) if positions == "all" else [length - 1]:
+            expected[row, position] += 2.5 * (statistics.target - statistics.others)
+    np.testing.assert_allclose(after[1].numpy(), expected, rtol=1e-5, atol=1e-5)
+    assert (after[2] - before[2]).abs().max() > 1e-4
+    with intervene_by_row(model, [condition, Condition(name="base", model="tiny")], torch.tensor([1, 0])) as _:
+        by_row = model.forward(batch, 1)
+    torch.testing.assert_close(by_row[0], before[1][0])
+    if positions == "all":
+        torch.testing.assert_close(by_row[1], after[1][1])
+
+
+@pytest.mark.parametrize("layer", [0, 2, 3])
+def test_a_layer_that_is_not_there_or_the_last_is_refused(load, layer):
+    with pytest.raises(StudyError, match=rf"methods\.\*\.layer: {layer}, but .* are 1 to 1"):
+        block_after(load("gpt2").manifest.sites, layer)
 
 
 def test_the_last_position_alone_can_be_changed(load):

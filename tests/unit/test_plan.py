@@ -74,6 +74,7 @@ def _slices(plan: Plan) -> dict[str, str]:
     }
 
 
+BOTH = {"aura": {"method": "aura"}, "caa": {"method": "mean_difference", "layer": 2, "strength": 3}}
 LANGUAGES = RAW["study"]["alignment"]["languages"]
 FIGURES_OF_LANGUAGES = {"figure 1", "figure 3", "figure 4", "figure 5", "figure 27", "figure 30"}
 TABLES = {"table 1", "table 2", "table 3", "table 6", "table 7"}
@@ -158,7 +159,19 @@ def test_conditions_are_named_by_what_they_do():
     assert plan(methods=by_method).by_methods("demo", ["es"]) == ["es-expert-max-k100-aura", "es-expert-max-k100-det0"]
     for slug in ("es-expert-max-k100-det0", "es-random-max-k5-s3-s_3"):
         assert str(ConditionName.parse(slug)) == slug
-    for slug in ("es-expert-max-k1-s2-aura", "es-random-max-k1-aura", "es-expert-max-k1-"):
+    assert plan(methods=BOTH, experts__poolings=["max", "mean"]).by_methods("demo", ["es", "ja"]) == [
+        *("es-expert-max-k100-aura", "ja-expert-max-k100-aura"),
+        *("es-expert-mean-k100-aura", "ja-expert-mean-k100-aura", "es-layer-caa", "ja-layer-caa"),
+    ]
+    assert str(ConditionName.parse("es-layer-caa")) == "es-layer-caa"
+    for slug in (
+        "es-layer",
+        "es-layer-",
+        "es-layer-max-k1-caa",
+        "es-expert-max-k1-s2-aura",
+        "es-random-max-k1-aura",
+        "es-expert-max-k1-",
+    ):
         with pytest.raises(StudyError, match="names no condition"):
             ConditionName.parse(slug)
     for slug in ("base", "es-expert-max", "es-expert-max-k1-s2", "es-random-max-k1", "../es-expert-max-k1"):
@@ -174,6 +187,37 @@ def test_a_method_is_what_its_section_says_whatever_the_studys_intervention_is()
         assert (spec["method"], spec["strength"], spec["k"]) == (method, strength, 100)
         assert spec == json.loads(other.condition("demo", f"es-expert-max-k100-{name}"))
     assert one.condition("demo", "es-expert-max-k100") == plan().condition("demo", "es-expert-max-k100")
+
+
+def test_a_layer_is_changed_by_methods_on_layers_and_units_by_those_on_units():
+    both = plan(methods=BOTH)
+    assert re.fullmatch(both.layer_pattern, "es-layer-caa")
+    assert re.fullmatch(both.unit_pattern, "es-expert-max-k1-aura")
+    for slug in ("es-layer-aura", "it-layer-caa", "es-expert-max-k1-caa"):
+        assert not re.fullmatch(both.condition_pattern, slug)
+    assert not re.fullmatch(plan().condition_pattern, "es-layer-caa")
+    assert json.loads(both.layer_means())["layers"] == [2]
+    spec = json.loads(both.layer_condition("demo", "es-layer-caa"))
+    assert (spec["target"], spec["layer"], spec["strength"]) == ("es", 2, 3.0)
+
+
+def test_methods_are_swept_at_the_models_number_of_experts_alone():
+    both = plan(methods=BOTH)
+    assert [name for name in both.sweeps() if name.startswith("es-")] == ["es-max", "es-max-aura", "es-layer-caa"]
+    assert [name for name in both.sweeps(compared=False) if name.startswith("es-")] == ["es-max"]
+    assert both.sweep("demo", "es", "max", "aura") == ["es-expert-max-k100-aura"]
+    assert both.sweep("demo", "es", None, "caa") == ["es-layer-caa"]
+
+
+def test_the_comparison_has_a_row_for_each_method_and_pooling():
+    both = plan(methods=BOTH, experts__poolings=["max", "mean"])
+    rows = json.loads(both.methods_table())["compared"]
+    assert [(row["pooling"], row["method"]) for row in rows] == [
+        *((None, "none"), ("max", "intervention"), ("max", "aura"), ("mean", "intervention"), ("mean", "aura")),
+        (None, "caa"),
+    ]
+    slugs = {slug for row in rows for slug in row["conditions"].values()}
+    assert slugs == {"base", *both.experts_of("demo"), *both.by_methods("demo")}
 
 
 def test_the_pattern_of_conditions_admits_any_k_and_no_other_target():

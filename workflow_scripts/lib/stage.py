@@ -37,7 +37,8 @@ def arguments(
 ) -> tuple[AnySpec, argparse.Namespace]:
     """Parse a stage's command line: `--spec JSON` and one option for each input and output file.
 
-    `inputs` and `outputs` map an option's name to its help; a name that ends in `...` takes one or more paths.
+    `inputs` and `outputs` map an option's name to its help; a name that ends in `...` takes one or more paths,
+    one that ends in `[...]` any number of them, or none.
     """
     parser = _parser(description, inputs, outputs)
     parsed = parser.parse_args(command)
@@ -69,8 +70,10 @@ def _parser(description: str, inputs: dict[str, str], outputs: dict[str, str]) -
     for title, options in (("inputs", inputs), ("outputs", outputs)):
         group = parser.add_argument_group(title)
         for name, text in options.items():
-            many = {"nargs": "+"} if name.endswith("...") else {}
-            group.add_argument(f"--{name.removesuffix('...')}", type=Path, required=True, help=text, **many)
+            many = {"nargs": "*"} if name.endswith("[...]") else {"nargs": "+"} if name.endswith("...") else {}
+            group.add_argument(
+                f"--{name.removesuffix('[...]').removesuffix('...')}", type=Path, required=True, help=text, **many
+            )
     return parser
 
 

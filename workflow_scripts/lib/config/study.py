@@ -101,6 +101,9 @@ class InterventionSection(Section):
         description="Over the target's sentences: mean or median of the pooled response, or mean over all tokens.",
     )
     positions: Literal["all", "last"] = Field("all", description="Token positions at which units are changed.")
+    layer: int | None = Field(
+        None, ge=1, description="Of a method that acts on a layer: the one, n being the states after n blocks."
+    )
     strength: float = Field(
         1.0, description="Share of the method's change that is made: 0 changes nothing, 1 is the method itself."
     )
@@ -226,7 +229,7 @@ class Config(Section):
     intervention: InterventionSection = InterventionSection()
     methods: dict[MethodName, InterventionSection] = Field(
         default_factory=dict,
-        description="Interventions to compare with `intervention`, on the same experts, by the names they are shown by.",
+        description="Interventions to compare with `intervention`, by the names they are shown by.",
     )
     random_control: RandomControlSection = RandomControlSection()
     sweep: SweepSection = SweepSection()
@@ -291,6 +294,12 @@ class Config(Section):
             return [f"{key}.method: {intervention.method} is none of {', '.join(sorted(methods()))}"]
         if methods()[intervention.method].needs_auroc and self.experts.expertise != "auroc":
             return [f"{key}.method: {intervention.method} is defined by the AUROC; set experts.expertise: auroc"]
+        on_layer = methods()[intervention.method].on_layer
+        if on_layer and key == "intervention":
+            return [f"{key}.method: {intervention.method} acts on a layer, not on experts; give it under methods"]
+        if on_layer != (intervention.layer is not None):
+            what = "acts on a layer; say which" if on_layer else "acts on units; leave it out"
+            return [f"{key}.layer: {intervention.method} {what}"]
         return []
 
     def _corpus_problems(self, role: str, corpus: Corpus) -> list[str]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from workflow_scripts.lib.conditions import Condition, Site
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.interventions.method import Method, UnitStatistics
+from workflow_scripts.lib.interventions.method import LayerStatistics, Method, UnitStatistics
 
 if TYPE_CHECKING:
     import torch
@@ -50,7 +50,7 @@ def get_method(name: str) -> Method:
     return methods()[name]
 
 
-def parameters_of(name: str, strength: float, statistics: UnitStatistics) -> dict[str, np.ndarray]:
+def parameters_of(name: str, strength: float, statistics: UnitStatistics | LayerStatistics) -> dict[str, np.ndarray]:
     """What a condition stores of a method at some strength, by name, each [units]; of full strength it says nothing.
 
     Raises:
@@ -59,7 +59,8 @@ def parameters_of(name: str, strength: float, statistics: UnitStatistics) -> dic
     parameters = get_method(name).parameters(statistics)
     if strength == 1:
         return parameters
-    return {**parameters, "strength": np.full(len(statistics.expertise), strength)}
+    units = statistics.target if isinstance(statistics, LayerStatistics) else statistics.expertise
+    return {**parameters, "strength": np.full(len(units), strength)}
 
 
 @contextmanager
@@ -169,8 +170,9 @@ class _RowHook:
         self._columns = self._units[place]
         self._values = {name: values[place] for name, values in self._parameters.items()}
 
-    def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor") -> "torch.Tensor":
+    def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | tuple") -> None:
         """Change an output [rows, tokens, width] in place."""
+        output = _states(output)
         if output.dim() != 3 or len(output) != self._row_count:
             raise StudyError(
                 f"a module gives an output of shape {tuple(output.shape)} for a batch of {self._row_count} sequences, "
@@ -182,14 +184,14 @@ class _RowHook:
         by_token = output.transpose(0, 1)  # a view, so that the changes come last
         changes = (slice(None), self._rows, self._columns)
         by_token[changes] = self._method.apply(by_token[changes], **self._values)
-        return output
 
 
 def _module(model: "LanguageModel", site: Site) -> "torch.nn.Module":
     from workflow_scripts.lib.sites import output_width
 
     module = dict(model.backbone.named_modules()).get(site.module)
-    if module is None or output_width(module) != site.width:
+    # A block, whose output are states, is no linear layer.
+    if module is None or (output_width(module) or model.manifest.width) != site.width:
         raise StudyError(
             f"the condition changes {site.width} units of {site.module}, which this model lacks or has in another "
             "width; it was made for another model."
@@ -205,6 +207,7 @@ def _hook(model: "LanguageModel", site: Site, method: Method, last_only: bool):
 
     def change(module, inputs, output):
         nonlocal units, parameters
+        output = _states(output)
         if units.device != output.device:
             units = units.to(output.device)
         parameters = {name: values.to(output.device, output.dtype) for name, values in parameters.items()}
@@ -212,12 +215,17 @@ def _hook(model: "LanguageModel", site: Site, method: Method, last_only: bool):
             # A third of the time of `output[..., units] = …`.
             columns = units.expand(*output.shape[:-1], -1)
             changed = method.apply(output.gather(-1, columns), **parameters)
-            return output.scatter_(-1, columns, changed.to(output.dtype).expand_as(columns))
+            output.scatter_(-1, columns, changed.to(output.dtype).expand_as(columns))
+            return
         rows = torch.arange(output.shape[0], device=output.device)
         last = model.last_positions(output.shape[1])
         chosen = output[rows, last]
         chosen[:, units] = method.apply(chosen[:, units], **parameters)
         output[rows, last] = chosen
-        return output
 
     return change
+
+
+def _states(output: "torch.Tensor | tuple") -> "torch.Tensor":
+    """What a module puts out, to be changed in place; of a block that gives more beside its states, the states."""
+    return output[0] if isinstance(output, tuple) else output

@@ -17,14 +17,23 @@ class UnitStatistics:
     forced_value: np.ndarray  # response to the target's sentences, summarised as `intervention.forced_value` says
 
 
+@dataclass(frozen=True)
+class LayerStatistics:
+    """Mean states of a layer over sentences, of the target and of the other probing languages; each array is [d]."""
+
+    target: np.ndarray
+    others: np.ndarray
+
+
 class Method:
     """A method of intervention. Subclasses set `name` and define `parameters` and `transform`."""
 
     name: ClassVar[str]
+    on_layer: ClassVar[bool] = False  # whether it changes a layer's states, or else units such as experts
     needs_auroc: ClassVar[bool] = False  # whether `parameters` reads the expertise as an AUROC
 
-    def parameters(self, statistics: UnitStatistics) -> dict[str, np.ndarray]:
-        """The parameters to store in the condition, by name, each [units]."""
+    def parameters(self, statistics: UnitStatistics | LayerStatistics) -> dict[str, np.ndarray]:
+        """The parameters to store in the condition, by name, each [units]; of a method on layers, each [d]."""
         raise NotImplementedError
 
     def apply(

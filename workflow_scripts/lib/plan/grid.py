@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 from workflow_scripts.lib.config.study import ROLES, Config, Corpus, InterventionSection
+from workflow_scripts.lib.interventions import get_method
 from workflow_scripts.lib.plan.names import (
     BASE,
     NUMBERS,
@@ -81,18 +82,44 @@ class Grid:
 
     def by_methods(self, model: str, targets: list[str] | None = None) -> list[str]:
         """Slugs of the conditions on a model's experts by the methods that its intervention is compared with."""
+        poolings = [*self.poolings, None]
         return [
-            str(replace(ConditionName.parse(slug), method=method))
+            slug
             for method in self.config.methods
-            for slug in self.experts_of(model, targets)
+            for pooling in poolings
+            for target in (self.study.targets if targets is None else targets)
+            if (slug := self.by_method(model, target, pooling, method)) is not None
         ]
+
+    def by_method(self, model: str, target: str, pooling: str | None, method: str) -> str | None:
+        """Slug of the condition of a compared method: one a pooling on experts, one without a pooling on a layer."""
+        if (method in self.layer_methods) != (pooling is None):
+            return None
+        if pooling is None:
+            return str(ConditionName(target, "layer", method=method))
+        return str(replace(ConditionName.parse(self.expert(model, target, pooling)), method=method))
+
+    @property
+    def layer_methods(self) -> list[str]:
+        """Names of the compared methods that act on layers."""
+        return [name for name, each in self.config.methods.items() if get_method(each.method).on_layer]
+
+    @property
+    def changed_layers(self) -> list[int]:
+        """The layers that they act on."""
+        return sorted({self.config.methods[name].layer for name in self.layer_methods})
 
     def projected(self, model: str) -> list[str]:
         """Slugs of the conditions whose space is projected: experts, and one draw of each random control."""
         return [*self.experts_of(model), *self.randoms_of(model, first=True)]
 
-    def sweep(self, target: str, pooling: str) -> list[str]:
-        """Slugs of the conditions of a sweep over the number of experts; none is the unintervened model."""
+    def sweep(self, model: str, target: str, pooling: str | None, method: str | None = None) -> list[str]:
+        """Slugs of the conditions of a sweep over the number of experts; none is the unintervened model.
+
+        By a method that the study's intervention is compared with, the model's own number alone.
+        """
+        if method is not None:
+            return [self.by_method(model, target, pooling, method)]
         ks = self.config.sweep.ks
         return [str(ConditionName(target, "expert", pooling, k)) if k else BASE for k in ks]
 
@@ -101,6 +128,18 @@ class Grid:
         """Targets of the sweep over the number of experts: those that there is text of."""
         corpus = self._corpus("perplexity")
         return [] if corpus is None else [target for target in self.study.targets if target in corpus.languages]
+
+    def sweeps(self, compared: bool = True) -> list[str]:
+        """Names of the sweeps of each model, like es-max, and by compared methods, as es-max-aura, es-layer-caa."""
+        targets = self.sweep_targets
+        own = [f"{target}-{pooling}" for target in targets for pooling in self.poolings]
+        others = [
+            f"{target}-{pooling}-{method}"
+            for target in targets
+            for method in self.config.methods
+            for pooling in (["layer"] if method in self.layer_methods else self.poolings)
+        ]
+        return [*own, *(others if compared else [])]
 
     @property
     def translated(self) -> dict[str, list[str]]:
@@ -209,7 +248,18 @@ class Grid:
     @property
     def changed_pattern(self) -> str:
         """Regular expression of every condition but the base, at any k and seed."""
-        targets, poolings, methods = map("|".join, (self.study.targets, self.poolings, self.config.methods))
+        return f"{self.unit_pattern}|{self.layer_pattern}"
+
+    @property
+    def layer_pattern(self) -> str:
+        """Regular expression of every condition on a layer."""
+        return f"({'|'.join(self.study.targets)})-layer-({'|'.join(self.layer_methods) or '(?!)'})"
+
+    @property
+    def unit_pattern(self) -> str:
+        """Regular expression of every condition on experts or random units, at any k and seed."""
+        on_units = [name for name in self.config.methods if name not in self.layer_methods]
+        targets, poolings, methods = map("|".join, (self.study.targets, self.poolings, on_units))
         method = f"(-({methods}))?" if methods else ""
         return rf"({targets})-(expert-({poolings})-k\d+|random-({poolings})-k\d+-s\d+){method}"
 

@@ -21,19 +21,22 @@ NUMBERS = {
 
 @dataclass(frozen=True)
 class ConditionName:
-    """What the slug of a condition says: `es-expert-max-k100`, `es-random-max-k100-s3`, `es-expert-max-k100-aura`.
+    """What the slug of a condition says: `es-expert-max-k100`, `es-random-max-k100-s3`, `es-layer-caa`.
 
-    Without a method it is by the study's own intervention (`intervention` in the config), else by one of `methods`.
+    The last changes a whole layer. What is done is the study's own intervention (`intervention` in the config) unless a
+    method follows, one of `methods`, as in `es-expert-max-k100-aura`.
     """
 
     target: str
     units: str
-    pooling: str
-    k: int
+    pooling: str | None = None
+    k: int | None = None
     seed: int | None = None
     method: str | None = None
 
     def __str__(self) -> str:
+        if self.units == "layer":
+            return f"{self.target}-layer-{self.method}"
         seed = "" if self.seed is None else f"-s{self.seed}"
         method = "" if self.method is None else f"-{self.method}"
         return f"{self.target}-{self.units}-{self.pooling}-k{self.k}{seed}{method}"
@@ -45,6 +48,8 @@ class ConditionName:
         Raises:
             StudyError: it is not of that form.
         """
+        if match := re.fullmatch(rf"([a-z]+)-layer-({METHOD_NAME})", slug):
+            return cls(match[1], "layer", method=match[2])
         match = re.fullmatch(rf"([a-z]+)-(expert|random)-([a-z_]+)-k(\d+)(?:-s(\d+))?(?:-({METHOD_NAME}))?", slug)
         if match is None or (match[2] == "random") != (match[5] is not None):
             raise StudyError(f"{slug} names no condition; es-expert-max-k100 and es-random-max-k100-s3 do.")

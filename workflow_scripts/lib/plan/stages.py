@@ -92,9 +92,25 @@ class StageSlices(Grid):
             "k": name.k,
             "seed": name.seed,
             "selection": self.config.experts.selection,
-            **self.intervention(name).model_dump(),
+            **self.intervention(name).model_dump(exclude={"layer"}),
             **(control.model_dump(include={"draw", "values"}) if name.units == "random" else {}),
         }
+
+    @slice_of_config
+    def layer_means(self):
+        """What the mean states of layers depend on, beside model and texts."""
+        return {
+            "languages": self.study.probing.languages,
+            "layers": self.changed_layers,
+            "max_tokens": self.config.experts.max_tokens,
+        }
+
+    @slice_of_config
+    def layer_condition(self, model: str, slug: str):
+        """What a condition on a layer depends on, beside the model and the layer's mean states."""
+        name = ConditionName.parse(slug)
+        intervention = self.intervention(name).model_dump(exclude={"forced_value"})
+        return {"name": slug, "model": model, "target": name.target, **intervention}
 
     @slice_of_config
     def embeddings(self, condition: str, dataset: str):
@@ -170,7 +186,7 @@ class StageSlices(Grid):
         }
 
     @slice_of_config
-    def generation(self, target: str, pooling: str):
+    def generation(self, target: str, pooling: str | None):
         """What generated sentences depend on, beside model and conditions."""
         settings = self.config.generation.model_dump(exclude={"identifier"})
         return {"target": target, "pooling": pooling, **settings}
@@ -181,7 +197,7 @@ class StageSlices(Grid):
         return {"identifier": self.config.generation.identifier, "language": target}
 
     @slice_of_config
-    def perplexity(self, target: str, pooling: str):
+    def perplexity(self, target: str, pooling: str | None):
         """What perplexity depends on, beside model, conditions and texts."""
         return {
             "target": target,

@@ -62,6 +62,12 @@ SECTIONS = [
         ("table6", "projection_random", "retrieval_random"),
     ),
     Section(
+        "methods",
+        "Methods of intervention",
+        "What do other methods on the same experts do?",
+        ("methods",),
+    ),
+    Section(
         "published",
         "Beside the published numbers",
         "What the paper says, tested on this study's numbers.",
