@@ -132,6 +132,12 @@ def ranking(wildcards):
     return f"<results>/experts/{wildcards.model}/{pooling}.h5"
 
 
+def responses(wildcards):
+    """The responses that a condition's parameters are made of, where its method needs them."""
+    needed = PLAN.needs_responses(wildcards.condition)
+    return [f"<results>/activations/{wildcards.model}.h5"] if needed else []
+
+
 def metric(name, dataset, condition="{condition}"):
     """Path of a metric CSV."""
     return f"<results>/metrics/{{model}}/{condition}/{dataset}/{name}.csv"

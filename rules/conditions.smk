@@ -4,6 +4,7 @@
 rule condition:
     input:
         experts=ranking,
+        activations=responses,
     output:
         condition="<results>/conditions/{model}/{condition}.json",
     log:
@@ -19,7 +20,7 @@ rule condition:
         code=code("condition"),
     shell:
         "python -m workflow_scripts.condition --spec {params.spec:q} --experts {input.experts:q}"
-        " --condition {output.condition:q} 2> {log:q}"
+        " --activations {input.activations:q} --condition {output.condition:q} 2> {log:q}"
 
 
 rule layer_means:

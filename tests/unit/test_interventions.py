@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workflow_scripts.lib.batching import batches
 from workflow_scripts.lib.conditions import Condition, Site, read_condition, write_condition
 from workflow_scripts.lib.embedding import embed
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.interventions import get_method, intervene, intervene_by_row, methods, parameters_of
+from workflow_scripts.lib.interventions.linear_act import transport_line
 from workflow_scripts.lib.interventions.method import LayerStatistics, UnitStatistics
 from workflow_scripts.lib.sites import block_after
 
@@ -114,6 +117,29 @@ def test_a_method_does_at_any_strength_what_its_formula_says(load, method, stren
                 new = {"force": value, "damp": 0.0, "aura": alpha * old}[method]
                 expected[row, position, unit] = (1 - strength) * old + strength * new
     np.testing.assert_allclose(after.numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1), st.booleans())
+def test_linear_transport_is_the_line_through_all_pairs_of_equal_rank(n, m, seed, ties):
+    """Each sample repeated until both are of one size, sorted, and a line fitted to the pairs."""
+    draw = np.random.default_rng(seed)
+    source, target = (draw.integers(0, 3, (size, 2)) if ties else draw.normal(size=(size, 2)) for size in (n, m))
+    slope, offset = transport_line(source, target)
+    for unit in range(2):
+        x, y = np.sort(np.repeat(source[:, unit], m)), np.sort(np.repeat(target[:, unit], n))
+        expected = [1.0, y.mean() - x.mean()] if x[0] == x[-1] else np.polyfit(x, y, 1)
+        np.testing.assert_allclose([slope[unit], offset[unit]], expected, rtol=1e-7, atol=1e-7)
+
+
+def test_linear_transport_moves_what_is_in_the_range_of_the_source_alone():
+    source, target = np.array([[0.0], [1.0], [2.0]]), np.array([[5.0], [1.0], [3.0]])
+    statistics = UnitStatistics(np.zeros(1), np.zeros(1), responses_to_target=target, responses_to_others=source)
+    stored = parameters_of("linear_act", 0.5, statistics)
+    parameters = {name: torch.tensor(values) for name, values in stored.items()}
+    old = torch.tensor([[-0.1], [0.0], [1.5], [2.0], [2.1]], dtype=torch.float64)
+    new = get_method("linear_act").apply(old, **parameters)  # half the way to 2a + 1
+    np.testing.assert_allclose(new[:, 0], [-0.1, 0.5, 2.75, 3.5, 2.1], atol=1e-12)
 
 
 def test_damping_silences_a_perfect_expert_and_leaves_one_at_chance():

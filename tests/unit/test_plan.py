@@ -189,6 +189,14 @@ def test_a_method_is_what_its_section_says_whatever_the_studys_intervention_is()
     assert one.condition("demo", "es-expert-max-k100") == plan().condition("demo", "es-expert-max-k100")
 
 
+def test_the_responses_are_read_for_a_method_that_needs_them_alone():
+    both = plan(methods={"act": {"method": "linear_act"}, "aura": {"method": "aura"}})
+    slugs = ["es-expert-max-k100-act", "es-expert-max-k100-aura", "es-expert-max-k100"]
+    assert [both.needs_responses(slug) for slug in slugs] == [True, False, False]
+    specs = [json.loads(both.condition("demo", slug)) for slug in slugs]
+    assert [spec.get("languages") for spec in specs] == [RAW["study"]["probing"]["languages"], None, None]
+
+
 def test_a_layer_is_changed_by_methods_on_layers_and_units_by_those_on_units():
     both = plan(methods=BOTH)
     assert re.fullmatch(both.layer_pattern, "es-layer-caa")

@@ -15,6 +15,9 @@ class UnitStatistics:
 
     expertise: np.ndarray  # AUROC or average precision of the target against the other probing languages
     forced_value: np.ndarray  # response to the target's sentences, summarised as `intervention.forced_value` says
+    # Pooled responses, [sentences, units], for methods with `needs_responses` alone.
+    responses_to_target: np.ndarray | None = None
+    responses_to_others: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Method:
     """A method of intervention. Subclasses set `name` and define `parameters` and `transform`."""
 
     name: ClassVar[str]
+    needs_responses: ClassVar[bool] = False  # whether `parameters` reads the responses to single sentences
     on_layer: ClassVar[bool] = False  # whether it changes a layer's states, or else units such as experts
     needs_auroc: ClassVar[bool] = False  # whether `parameters` reads the expertise as an AUROC
 

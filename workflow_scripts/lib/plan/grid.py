@@ -42,6 +42,10 @@ class Grid:
         """What is done to the units of a condition."""
         return self.config.intervention if condition.method is None else self.config.methods[condition.method]
 
+    def needs_responses(self, condition: str) -> bool:
+        """Whether the parameters of a condition on units are made of responses to single sentences."""
+        return get_method(self.intervention(ConditionName.parse(condition)).method).needs_responses
+
     @property
     def datasets(self) -> list[str]:
         """Data sets that the study uses, in its roles or to train a model."""

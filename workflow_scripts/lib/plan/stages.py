@@ -93,6 +93,7 @@ class StageSlices(Grid):
             "seed": name.seed,
             "selection": self.config.experts.selection,
             **self.intervention(name).model_dump(exclude={"layer"}),
+            **({"languages": self.study.probing.languages} if self.needs_responses(slug) else {}),
             **(control.model_dump(include={"draw", "values"}) if name.units == "random" else {}),
         }
 
