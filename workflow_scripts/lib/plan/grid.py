@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 from workflow_scripts.lib.config.study import ROLES, Config, Corpus, InterventionSection
 from workflow_scripts.lib.interventions import get_method
@@ -14,7 +15,9 @@ from workflow_scripts.lib.plan.names import (
     numbered,
 )
 
-ABX_FIGURES = ("abx", "abx_pairs")  # which the paper does not have; one a model
+# Figures that the paper does not have, one a model.
+ABX_FIGURES = ("abx", "abx_pairs")
+OF_A_MODEL = (*ABX_FIGURES, "similarity")
 
 
 class Grid:
@@ -194,7 +197,7 @@ class Grid:
             FigureName(f"retrieval/{shown}", "retrieval", 4),
             FigureName(f"retrieval_change/{shown}", "retrieval_change", 5),
             *numbered(several),
-            *(FigureName(f"{kind}/{model}", kind) for kind in ABX_FIGURES for model in self.study.models),
+            *(FigureName(f"{kind}/{model}", kind) for kind in OF_A_MODEL for model in self.study.models),
         ]
 
     @property
@@ -211,7 +214,7 @@ class Grid:
         kind, _, name = figure.partition("/")
         if kind.endswith("_random"):
             return FigureContents([name], self.study.targets, "random")
-        if kind in ABX_FIGURES:
+        if kind in OF_A_MODEL:
             return FigureContents([name], self.study.targets)
         if kind.endswith("_other_targets"):
             return FigureContents([name], self.other_targets)
@@ -242,6 +245,11 @@ class Grid:
         roles = ["alignment", "paraphrase", *(["translation", "mining"] if translated else [])]
         corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None]
         return list(dict.fromkeys(corpus.dataset for corpus in corpora if name.target in corpus.languages))
+
+    def similarity_files(self) -> list[str]:
+        """The user's table of similarities of languages, if there is one; where it is missing, the stage says so."""
+        given = self.config.similarity.file
+        return [given] if given is not None and Path(given).is_file() else []
 
     def local_files(self, dataset: str) -> list[str]:
         """Local files that a data set is read from, whether or not they are there."""
@@ -281,7 +289,7 @@ class Grid:
         """Regular expression of the paths of all figures of some kinds that can be asked for."""
         models, targets = ("|".join(map(re.escape, names)) for names in (self.study.models, self.study.targets))
         of_kind = {"projection": rf"(({models})/)?({targets})"}
-        by_model = dict.fromkeys([*NUMBERS, *ABX_FIGURES], f"({models})")
+        by_model = dict.fromkeys([*NUMBERS, *OF_A_MODEL], f"({models})")
         return "|".join(f"{kind}/{({**by_model, **of_kind}).get(kind, f'({targets})')}" for kind in kinds)
 
     # Data sets in their roles
