@@ -47,7 +47,7 @@ def of_model(correlations: pd.DataFrame, model: str) -> pd.DataFrame:
 
 
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
-    """One heat map a coefficient, outcomes by measures; numbers whose interval holds zero are pale and slanted."""
+    """One heat map a coefficient, outcomes by measures; bold numbers are those whose interval does not hold zero."""
     outcomes, measures = (list(dict.fromkeys(drawn[column])) for column in ("label", "measure"))
     size = (2.6 + 2 * WIDTH * len(measures), 1.0 + HEIGHT * len(outcomes))
     figure = Figure(figsize=size, layout="compressed")
@@ -77,11 +77,10 @@ def heat_map(axis: Axes, values: pd.DataFrame, outcomes: list[str], measures: li
         if np.isnan(cell["value"]):
             continue
         place = measures.index(measure) + 0.5, outcomes.index(outcome) + 0.5
-        holds_zero = not (cell["ci_low"] > 0 or cell["ci_high"] < 0)
-        weak = {"style": "italic", "color": figures.MUTED_COLOUR} if holds_zero else {"color": "black"}
-        colour = {"color": "white"} if abs(cell["value"]) > DARK else {}
+        weight = "bold" if cell["ci_low"] > 0 or cell["ci_high"] < 0 else "normal"
+        colour = "white" if abs(cell["value"]) > DARK else "black"
         text = f"{cell['value']:z.2f}".replace("-", "−")
-        axis.text(*place, text, ha="center", va="center", fontsize=6, **{**weak, **colour})
+        axis.text(*place, text, ha="center", va="center", fontsize=6, weight=weight, color=colour)
     return mesh
 
 
@@ -90,8 +89,8 @@ def caption(spec: Spec) -> str:
     return (
         f"Correlations over the ordered pairs of {len(spec.languages)} languages on {spec.dataset}: of similarity of "
         "languages (columns) with accuracy of retrieval, distance and transfer without an intervention (pre) and with "
-        "their change by the intervention on experts of the target in brackets (post − pre). Slanted and pale: the "
-        f"{100 * spec.confidence:g}% bootstrap interval over languages holds 0. Gray: undefined."
+        "their change by the intervention on experts of the target in brackets (post − pre). Bold: the "
+        f"{100 * spec.confidence:g}% bootstrap interval over languages does not hold 0. Gray: undefined."
     )
 
 

@@ -329,3 +329,10 @@ def test_local_files_are_known_so_that_an_edited_one_is_read_again():
     assert files[:2] == ["/data/flores200_dataset/dev/eng_Latn.dev", "/data/flores200_dataset/dev/deu_Latn.dev"]
     assert len(files) == 6
     assert plan_of_local.local_files("cldr-devtest") == []
+
+
+def test_a_table_of_similarities_is_known_so_that_an_edited_one_is_read_again(tmp_path):
+    own = tmp_path / "own.csv"
+    assert plan().similarity_files() == plan(similarity__file=str(own)).similarity_files() == []
+    own.touch()
+    assert plan(similarity__file=str(own)).similarity_files() == [str(own)]

@@ -202,6 +202,6 @@ def test_the_figure_draws_every_correlation_of_a_model(tmp_path, study):
             assert values[row, column] == pytest.approx(cell["value"])
             text = texts[row + 0.5, column + 0.5]
             assert text.get_text() == f"{cell['value']:z.2f}".replace("-", "−")
-            assert (text.get_style() == "italic") == (cell["ci_low"] <= 0 <= cell["ci_high"])
+            assert (text.get_weight() == "bold") == (not cell["ci_low"] <= 0 <= cell["ci_high"])
     with pytest.raises(StudyError, match="have no row of other"):
         figure_similarity.of_model(correlations, "other")
