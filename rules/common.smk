@@ -168,19 +168,36 @@ def figure_metrics(name, figure, base=True):
 
 
 def swept(wildcards):
-    """Conditions of a sweep over the number of experts."""
+    """Conditions of a sweep over the number of experts.
+
+    Raises:
+        WorkflowError: the model writes no text.
+    """
+    if reason := PLAN.why_no_sweep([wildcards.model]):
+        raise WorkflowError(reason)
     slugs = PLAN.sweep(wildcards.target, wildcards.pooling)
     return [f"<results>/conditions/{wildcards.model}/{slug}.json" for slug in slugs]
 
 
 def sweeps(name):
-    """A file of every sweep of the study."""
+    """A file of every sweep of the study; those of models that write text."""
     return expand(
         f"<results>/sweeps/{{model}}/{{target}}-{{pooling}}/{name}",
-        model=CONFIG.study.models,
+        model=CONFIG.generating_models,
         target=PLAN.sweep_targets,
         pooling=PLAN.poolings,
     )
+
+
+def shown_sweeps(name):
+    """The same for Figure 2, as a function of the wildcards, which refuses where there are none."""
+
+    def of_study(wildcards):
+        if reason := PLAN.why_no_sweep(CONFIG.study.models):
+            raise WorkflowError(f"This study has no Figure 2. {reason}")
+        return sweeps(name)
+
+    return of_study
 
 
 def measured():
@@ -191,7 +208,10 @@ def measured():
     for model, condition in changed:
         embedded += [(model, condition, dataset) for dataset in PLAN.datasets_under(condition)]
     swept = [
-        (model, f"{target}-{pooling}") for model in models for target in PLAN.sweep_targets for pooling in PLAN.poolings
+        (model, f"{target}-{pooling}")
+        for model in CONFIG.generating_models
+        for target in PLAN.sweep_targets
+        for pooling in PLAN.poolings
     ]
     jobs = {
         "train_model": [(model,) for model in PLAN.models_from("train")],
@@ -224,4 +244,11 @@ def figure(path):
 
 def figure_of_number(suffix):
     """A file of the figure that has one of the paper's numbers, as a function of the wildcards."""
-    return lambda wildcards: f"<results>/figures/{PLAN.figure(int(wildcards.number))}.{suffix}"
+
+    def of_number(wildcards):
+        try:
+            return f"<results>/figures/{PLAN.figure(int(wildcards.number))}.{suffix}"
+        except StudyError as error:
+            raise WorkflowError(str(error)) from None
+
+    return of_number
