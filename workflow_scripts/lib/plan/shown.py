@@ -3,7 +3,7 @@
 from typing import Any
 
 from workflow_scripts.lib.plan.grid import Grid
-from workflow_scripts.lib.plan.names import FigureContents, FigureName
+from workflow_scripts.lib.plan.names import BASE, FigureContents, FigureName
 from workflow_scripts.lib.plan.slices import slice_of_config
 
 
@@ -102,6 +102,18 @@ class ShownSlices(Grid):
             "languages": self.study.alignment.languages,
             "dataset": self.study.alignment.dataset,
             **self.config.correlations.model_dump(),
+        }
+
+    @slice_of_config
+    def methods_table(self):
+        """What the comparison of methods shows."""
+        return {
+            **self._shown_models(seen=False),
+            "compared": [row for model in self.study.models for row in self._compared(model)],
+            "base": BASE,
+            "languages": self.study.alignment.languages,
+            "paraphrased": self.paraphrase_targets(),
+            "similarity": self.config.metrics.shown_similarity,
         }
 
     @slice_of_config
@@ -228,6 +240,29 @@ class ShownSlices(Grid):
         models = ", ".join(self.config.models[model].label for model in contents.models)
         targets = ", ".join(self.config.language_table[target].name for target in contents.targets)
         return f"{models} · {targets}"
+
+    def _compared(self, model: str) -> list[dict[str, Any]]:
+        """Rows of the comparison: the model as it is, under the study's intervention, and under each other method."""
+        targets = self.study.targets
+        rows = [{"pooling": None, "method": "none", "conditions": dict.fromkeys(targets, BASE)}]
+        for pooling in self.poolings:
+            experts = {target: self.expert(model, target, pooling) for target in targets}
+            rows.append({"pooling": pooling, "method": "intervention", "conditions": experts})
+            rows += self._rows_by_methods(model, pooling)
+        rows += self._rows_by_methods(model, None)
+        return [{"model": model, **row} for row in rows]
+
+    def _rows_by_methods(self, model: str, pooling: str | None) -> list[dict[str, Any]]:
+        """Those of the methods that there are conditions of with a pooling, or without one."""
+        return [
+            {
+                "pooling": pooling,
+                "method": method,
+                "conditions": {target: self.by_method(model, target, pooling, method) for target in self.study.targets},
+            }
+            for method in self.config.methods
+            if (method in self.layer_methods) == (pooling is None)
+        ]
 
     def _shown_paraphrases(self, targets: list[str]) -> dict[str, Any]:
         return {
