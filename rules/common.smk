@@ -202,7 +202,13 @@ def sweep_pooling(wildcards):
 
 
 def swept(wildcards):
-    """Conditions of a sweep over the number of experts, or over the strengths of a compared method."""
+    """Conditions of a sweep over the number of experts, or over the strengths of a compared method.
+
+    Raises:
+        WorkflowError: the model writes no text.
+    """
+    if reason := PLAN.why_no_sweep([wildcards.model]):
+        raise WorkflowError(reason)
     if method := wildcards.method.removeprefix("-"):
         slugs = PLAN.sweep_by(wildcards.model, wildcards.target, sweep_pooling(wildcards), method)
     else:
@@ -211,10 +217,23 @@ def swept(wildcards):
 
 
 def sweeps(name, compared=False):
-    """A file of every sweep of the study, by compared methods too where they are wanted."""
+    """A file of every sweep of the study, those of models that write text; by compared methods too where wanted."""
     return expand(
-        f"<results>/sweeps/{{model}}/{{sweep}}/{name}", model=CONFIG.study.models, sweep=PLAN.sweeps(compared)
+        f"<results>/sweeps/{{model}}/{{sweep}}/{name}",
+        model=CONFIG.generating_models,
+        sweep=PLAN.sweeps(compared),
     )
+
+
+def shown_sweeps(name):
+    """The same for Figure 2, as a function of the wildcards, which refuses where there are none."""
+
+    def of_study(wildcards):
+        if reason := PLAN.why_no_sweep(CONFIG.study.models):
+            raise WorkflowError(f"This study has no Figure 2. {reason}")
+        return sweeps(name)
+
+    return of_study
 
 
 def measured():
@@ -226,7 +245,7 @@ def measured():
     embedded = [(model, BASE, dataset) for model in models for dataset in PLAN.embedded_datasets]
     for model, condition in changed:
         embedded += [(model, condition, dataset) for dataset in PLAN.datasets_under(condition)]
-    swept = [(model, name) for model in models for name in PLAN.sweeps()]
+    swept = [(model, name) for model in CONFIG.generating_models for name in PLAN.sweeps()]
     jobs = {
         "train_model": [(model,) for model in PLAN.models_from("train")],
         "activations": [(model,) for model in models],
@@ -263,4 +282,11 @@ def figure(path):
 
 def figure_of_number(suffix):
     """A file of the figure that has one of the paper's numbers, as a function of the wildcards."""
-    return lambda wildcards: f"<results>/figures/{PLAN.figure(int(wildcards.number))}.{suffix}"
+
+    def of_number(wildcards):
+        try:
+            return f"<results>/figures/{PLAN.figure(int(wildcards.number))}.{suffix}"
+        except StudyError as error:
+            raise WorkflowError(str(error)) from None
+
+    return of_number

@@ -25,8 +25,8 @@ rule figure_overview:
 
 rule figure_sweep:
     input:
-        language_id=sweeps("language_id.csv"),
-        perplexity=sweeps("perplexity.csv"),
+        language_id=shown_sweeps("language_id.csv"),
+        perplexity=shown_sweeps("perplexity.csv"),
     output:
         **figure("sweep"),
     log:
@@ -171,7 +171,7 @@ rule numbered_figure:
     log:
         "<logs>/figures/figure{number}.log",
     wildcard_constraints:
-        number=alternatives(str(figure.number) for figure in PLAN.figures if figure.number),
+        number=r"\d+",
     conda:
         ENVIRONMENT
     shell:

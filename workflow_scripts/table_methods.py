@@ -17,7 +17,7 @@ from workflow_scripts.lib.comparison import (
     matched,
 )
 from workflow_scripts.lib.metric_files import read_metrics
-from workflow_scripts.lib.shown import BASE_ROW, CONSTANT_ROW, OWN_ROW, Model
+from workflow_scripts.lib.shown import BASE_ROW, CONSTANT_ROW, OWN_ROW, Model, without_text
 
 
 class Spec(stage.Spec):
@@ -120,8 +120,8 @@ def caption(spec: Spec) -> str:
         "perplexity: of text in the target, in nats a token. Matched: at the strength, interpolated between those "
         "measured and none at all, at which text of the target is as perplexing as under the study's own intervention; "
         "– where a method never reaches that. Language ID and perplexity of the study's own are there if its number of "
-        "experts is among sweep.ks."
-    )
+        f"experts is among sweep.ks. {without_text(spec.models)}"
+    ).rstrip()
 
 
 def read_kind(paths: list[Path], columns: list[str]) -> pd.DataFrame:

@@ -142,6 +142,12 @@ CASES = [
     ("models/a", {**MODEL, "gguf": {**GGUF, "wheel": "--index-url=x==1"}}, r"models\.a\.gguf\.wheel: .*pattern"),
     ("models/a", {**MODEL, "gguf": {**GGUF, "wheel": "x>=1"}}, r"models\.a\.gguf\.wheel: .*pattern"),
     ("models/a", {**MODEL, "hub": "a/b", "trust_remote_code": True}, r"models\.a: hub and revision go together"),
+    (
+        "models/demo/architecture",
+        "encoder",
+        r"models\.demo: architecture encoder belongs to hub or path; gguf and train",
+    ),
+    ("models/demo/architecture", "decoder", r"models\.demo\.architecture: .*'causal', 'encoder_decoder' or 'encoder'"),
     ("models/demo/trust_remote_code", True, r"models\.demo: trust_remote_code belongs to hub, where revision pins"),
     # Where data sets come from
     ("datasets/own", {**HUB, "repository": None}, r"datasets\.own: source: hub needs repository"),

@@ -322,6 +322,46 @@ def test_numbers_keep_their_meaning_in_another_study():
     assert "retrieval_random/demo3" in {figure.path for figure in four.figures if figure.number is None}
 
 
+ENCODERS = {
+    "xlm-r": {"label": "XLM-R", "path": "x", "k": 3, "neurons": 400, "architecture": "encoder"},
+    "mt5": {"label": "mT5", "path": "y", "k": 3, "neurons": 400, "architecture": "encoder_decoder"},
+}
+
+
+def test_models_that_write_no_text_have_no_sweep():
+    of_both = plan(models={**RAW["models"], **ENCODERS}, study__models=["xlm-r", "demo", "mt5"])
+    assert of_both.config.generating_models == ["demo"]
+    assert numbers(of_both)[2] == "sweep"
+    shown = json.loads(of_both.sweep_figure())
+    assert [model["name"] for model in shown["models"]] == list(shown["chosen"]) == ["demo"]
+    assert [model["name"] for model in shown["left_out"]] == ["xlm-r", "mt5"]
+    assert of_both.why_no_sweep(["xlm-r", "demo"]) is None
+    assert "xlm-r" in of_both.claims() and '"architecture":"encoder"' in of_both.claims()
+    assert "architecture" not in plan().claims() and "left_out" not in plan().sweep_figure()
+
+    alone = plan(models=ENCODERS, study__models=["xlm-r", "mt5"])
+    assert alone.sweep_targets == []
+    assert "cldr-wikipedia" in of_both.datasets and "cldr-wikipedia" not in alone.datasets
+    assert sorted(numbers(alone)) == [1, *range(3, 16), 21, 22, 24, 25, 27, 28, 30, 31]
+    reason = (
+        "Perplexity and generation are left out for XLM-R (an encoder) and mT5 (an encoder-decoder, of which the "
+        "encoder alone is measured)."
+    )
+    assert alone.why_no_sweep(["xlm-r", "mt5"]) == reason
+    with pytest.raises(StudyError, match=re.escape(f"This study has no Figure 2. {reason}")):
+        alone.figure(2)
+    with pytest.raises(StudyError, match=r"This study has no Figure 33\. It has 1, 3, 4, 5, 6"):
+        alone.figure(33)
+    with pytest.raises(StudyError, match=r"no Figure 2\. study\.perplexity names no text in a target language"):
+        plan(study__perplexity=None).figure(2)
+
+
+def test_only_models_that_write_text_need_as_many_neurons_as_the_sweep_has():
+    plan(models=ENCODERS, study__models=["xlm-r"])  # whose 400 neurons are fewer than the sweep's 1000
+    with pytest.raises(StudyError, match=r"sweep\.ks: 1000 is more than the 400 neurons of models\.xlm-r"):
+        plan(models={"xlm-r": {**ENCODERS["xlm-r"], "architecture": "causal"}}, study__models=["xlm-r"])
+
+
 def test_every_figure_says_what_it_shows():
     there = plan()
     for figure in there.figures:

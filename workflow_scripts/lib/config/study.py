@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from workflow_scripts.lib.architectures import generates
 from workflow_scripts.lib.config.datasets import DatasetConfig
 from workflow_scripts.lib.config.fields import (
     Device,
@@ -64,7 +65,8 @@ class StudySection(Section):
         None, description="Sentences to find among many English ones (BUCC-18) for Table 7, likewise."
     )
     perplexity: Corpus | None = Field(
-        None, description="Text of the targets (Wikipedia, or sentences of a parallel corpus) for Figure 2."
+        None,
+        description="Text of the targets (Wikipedia, or sentences of a parallel corpus) for Figure 2, of causal models.",
     )
 
 
@@ -284,6 +286,24 @@ class Config(Section):
         """The study's intervention and those it is compared with, by their keys in the config."""
         return {"intervention": self.intervention} | {f"methods.{name}": each for name, each in self.methods.items()}
 
+    @property
+    def generating_models(self) -> list[str]:
+        """Models of the study that write text; the others have no perplexity and generation."""
+        return [name for name in self.study.models if generates(self.models[name].architecture)]
+
+    def used(self, role: str) -> Corpus | None:
+        """A role's data set with the languages used of it, where there are any.
+
+        Of all but the probing and the alignment corpus those are the targets; no encoder uses text for perplexity.
+        """
+        corpus: Corpus | None = getattr(self.study, role)
+        if corpus is None or role in ("probing", "alignment"):
+            return corpus
+        if role == "perplexity" and not self.generating_models:
+            return None
+        targets = [code for code in corpus.languages if code in self.study.targets]
+        return corpus.model_copy(update={"languages": targets}) if targets else None
+
     @model_validator(mode="after")
     def _names_resolve(self) -> "Config":
         study = self.study
@@ -372,7 +392,8 @@ class Config(Section):
             for key in ("dataset", "held_out"):
                 if getattr(model.train, key) not in self.datasets:
                     problems.append(f"models.{name}.train.{key}: not defined under datasets")
-        if (neurons := model.known_neurons()) is not None and (largest := max(self.sweep.ks)) > neurons:
+        neurons, largest = model.known_neurons(), max(self.sweep.ks)
+        if generates(model.architecture) and neurons is not None and largest > neurons:
             problems.append(f"sweep.ks: {largest} is more than the {neurons:,} neurons of models.{name}")
         if not model.label.strip():
             problems.append(f"models.{name}.label: is empty; tables and figures need a name")

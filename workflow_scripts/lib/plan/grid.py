@@ -1,8 +1,10 @@
 """The grid of a study: the models, conditions, data sets, tables and figures that its config asks for."""
 
 import re
+from collections.abc import Iterable
 
 from workflow_scripts.lib.config.study import ROLES, Corpus
+from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.plan.compared import Compared
 from workflow_scripts.lib.plan.names import (
     BASE,
@@ -12,6 +14,7 @@ from workflow_scripts.lib.plan.names import (
     FigureName,
     numbered,
 )
+from workflow_scripts.lib.shown import without_text
 
 OTHER_FIGURES = ("abx", "abx_pairs", "methods")  # which the paper does not have; one a model
 
@@ -33,7 +36,7 @@ class Grid(Compared):
     @property
     def datasets(self) -> list[str]:
         """Data sets that the study uses, in its roles or to train a model."""
-        roles = [corpus.dataset for corpus in self._corpora()]
+        roles = [corpus.dataset for corpus in self._corpora(ROLES)]
         trained = [self.config.models[name].train for name in self.study.models]
         used = [name for train in trained if train for name in (train.dataset, train.held_out)]
         return list(dict.fromkeys([*roles, *used]))
@@ -80,8 +83,20 @@ class Grid(Compared):
     @property
     def sweep_targets(self) -> list[str]:
         """Targets of the sweep over the number of experts: those that there is text of."""
-        corpus = self._corpus("perplexity")
+        corpus = self.config.used("perplexity")
         return [] if corpus is None else [target for target in self.study.targets if target in corpus.languages]
+
+    @property
+    def models_with_methods(self) -> list[str]:
+        """Models of which methods can be drawn against the perplexity that they cost."""
+        drawn = self.config.methods and set(self.sweep_targets) & set(self.compared_targets)
+        return self.config.generating_models if drawn else []
+
+    def why_no_sweep(self, models: list[str]) -> str | None:
+        """Why none of these models has a sweep over the number of experts; None if one has."""
+        if not set(models) & set(self.config.generating_models):
+            return without_text([self.config.models[name] for name in models])
+        return None if self.sweep_targets else "study.perplexity names no text in a target language."
 
     def sweeps(self, compared: bool = True) -> list[str]:
         """Names of the sweeps of each model, like es-max, and by compared methods, as es-max-aura, es-layer-caa."""
@@ -92,8 +107,7 @@ class Grid(Compared):
     @property
     def translated(self) -> dict[str, list[str]]:
         """Data sets of Table 7, with the targets among their languages."""
-        corpora = [self._corpus("translation"), self._corpus("mining")]
-        return {corpus.dataset: corpus.languages for corpus in corpora if corpus is not None and corpus.languages}
+        return {corpus.dataset: corpus.languages for corpus in self._corpora(("translation", "mining"))}
 
     def paraphrase_targets(self, shown: bool | None = None) -> list[str]:
         """Targets that there are paraphrases of: of Table 3 (the shown one), of Table 5 (the others), or all."""
@@ -139,8 +153,7 @@ class Grid(Compared):
             *(
                 FigureName(f"{kind}/{model}", kind)
                 for kind in OTHER_FIGURES
-                if kind != "methods" or self.config.methods
-                for model in self.study.models
+                for model in (self.study.models if kind != "methods" else self.models_with_methods)
             ),
         ]
 
@@ -150,8 +163,16 @@ class Grid(Compared):
         return [target for target in self.study.targets if target != self.study.shown_target]
 
     def figure(self, number: int) -> str:
-        """Path of the figure of a number."""
-        return next(figure.path for figure in self.figures if figure.number == number)
+        """Path of the figure of a number.
+
+        Raises:
+            StudyError: the study has no such figure.
+        """
+        there = {figure.number: figure.path for figure in self.figures if figure.number}
+        if number not in there:
+            reason = self.why_no_sweep(self.study.models) if number == 2 else f"It has {', '.join(map(str, there))}."
+            raise StudyError(f"This study has no Figure {number}. {reason}")
+        return there[number]
 
     def contents(self, figure: str) -> FigureContents:
         """What the figure of a path shows."""
@@ -170,7 +191,7 @@ class Grid(Compared):
         changed = None if condition == BASE else ConditionName.parse(condition).target
         codes: list[str] = []
         for role in ("alignment", "paraphrase", "translation", "mining"):
-            if (corpus := self._corpus(role)) is not None and corpus.dataset == dataset:
+            if (corpus := self.config.used(role)) is not None and corpus.dataset == dataset:
                 only = role != "alignment" and changed in corpus.languages
                 codes += [changed] if only else corpus.languages
         return list(dict.fromkeys(codes))
@@ -178,8 +199,7 @@ class Grid(Compared):
     @property
     def embedded_datasets(self) -> list[str]:
         """Data sets that the unintervened model embeds."""
-        roles = ("alignment", "paraphrase", "translation", "mining")
-        corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None and corpus.languages]
+        corpora = self._corpora(("alignment", "paraphrase", "translation", "mining"))
         return list(dict.fromkeys(corpus.dataset for corpus in corpora))
 
     def datasets_under(self, condition: str) -> list[str]:
@@ -187,8 +207,8 @@ class Grid(Compared):
         name = ConditionName.parse(condition)
         translated = name.units == "expert" and name.method is None
         roles = ["alignment", "paraphrase", *(["translation", "mining"] if translated else [])]
-        corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None]
-        return list(dict.fromkeys(corpus.dataset for corpus in corpora if name.target in corpus.languages))
+        there = [corpus.dataset for corpus in self._corpora(roles) if name.target in corpus.languages]
+        return list(dict.fromkeys(there))
 
     def local_files(self, dataset: str) -> list[str]:
         """Local files that a data set is read from, whether or not they are there."""
@@ -223,19 +243,11 @@ class Grid(Compared):
     def _models_and_targets(self) -> list[tuple[str, str]]:
         return [(model, target) for model in self.study.models for target in self.study.targets]
 
-    def _corpus(self, role: str) -> Corpus | None:
-        """A role's data set with the languages used of it; where targets alone are used, those among its languages."""
-        corpus = getattr(self.study, role)
-        if corpus is None or role in ("probing", "alignment"):
-            return corpus
-        targets = [code for code in corpus.languages if code in self.study.targets]
-        return corpus.model_copy(update={"languages": targets})
-
-    def _corpora(self) -> list[Corpus]:
-        return [corpus for role in ROLES if (corpus := self._corpus(role)) is not None and corpus.languages]
+    def _corpora(self, roles: Iterable[str]) -> list[Corpus]:
+        return [corpus for role in roles if (corpus := self.config.used(role)) is not None]
 
     def _uses(self, dataset: str) -> list[list[str]]:
-        uses = [corpus.languages for corpus in self._corpora() if corpus.dataset == dataset]
+        uses = [corpus.languages for corpus in self._corpora(ROLES) if corpus.dataset == dataset]
         for name in self.study.models:
             train = self.config.models[name].train
             if train is not None and dataset in (train.dataset, train.held_out):

@@ -71,7 +71,7 @@ class ShownSlices(Grid):
     @slice_of_config
     def table7(self):
         """What Table 7 shows."""
-        roles = {"tatoeba": self._corpus("translation"), "bucc18": self._corpus("mining")}
+        roles = {"tatoeba": self.config.used("translation"), "bucc18": self.config.used("mining")}
         translated = {code for languages in self.translated.values() for code in languages}
         return {
             **self._shown_models(seen=False),
@@ -79,7 +79,7 @@ class ShownSlices(Grid):
             "datasets": {
                 corpus.dataset: {"benchmark": benchmark, "targets": corpus.languages}
                 for benchmark, corpus in roles.items()
-                if corpus is not None and corpus.languages
+                if corpus is not None
             },
             "names": self._names([code for code in self.study.targets if code in translated]),
         }
@@ -136,12 +136,15 @@ class ShownSlices(Grid):
     @slice_of_config
     def sweep_figure(self):
         """What Figure 2 shows."""
-        generation = self.config.generation
+        generation, generating = self.config.generation, self.config.generating_models
+        left_out = [self._shown_model(name, seen=False) for name in self.study.models if name not in generating]
         return {
-            **self._shown_models(seen=True),
+            "models": [self._shown_model(name) for name in generating],
+            **({"left_out": left_out} if left_out else {}),
+            "poolings": self.poolings,
             "targets": self.sweep_targets,
             "ks": sorted(self.config.sweep.ks),
-            "chosen": {name: self.config.models[name].k for name in self.study.models},
+            "chosen": {name: self.config.models[name].k for name in generating},
             "names": self._names(self.sweep_targets),
             "identifier": generation.identifier,
             "sentences": generation.sentences,
@@ -311,8 +314,11 @@ class ShownSlices(Grid):
         return {"models": models, "poolings": self.poolings}
 
     def _shown_model(self, name: str, seen: bool = True) -> dict[str, Any]:
-        shown = {"name": name, "label": self.config.models[name].label}
-        known = self.config.models[name].seen
+        settings = self.config.models[name]
+        shown = {"name": name, "label": settings.label}
+        if settings.architecture != "causal":  # as most are, whose slices need not say it
+            shown["architecture"] = settings.architecture
+        known = settings.seen
         return {**shown, "seen": None if known == "all" else known} if seen else shown
 
     def _names(self, codes: list[str]) -> dict[str, str]:
