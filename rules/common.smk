@@ -34,7 +34,9 @@ PERPLEXITY = CONFIG.study.perplexity.dataset if CONFIG.study.perplexity else "no
 MODEL_STAGES = [
     "train_model",
     "activations",
+    "activation_probabilities",
     "layer_means",
+    "by_layer_condition",
     "embeddings",
     "generation",
     "perplexity",
@@ -138,6 +140,12 @@ def responses(wildcards):
     return [f"<results>/activations/{wildcards.model}.h5"] if needed else []
 
 
+def probabilities(wildcards):
+    """The activation probabilities that a condition's units are selected by, where they are."""
+    selected = PLAN.selection(ConditionName.parse(wildcards.condition)) == "lape"
+    return [f"<results>/activation_probabilities/{wildcards.model}.h5"] if selected else []
+
+
 def metric(name, dataset, condition="{condition}"):
     """Path of a metric CSV."""
     return f"<results>/metrics/{{model}}/{condition}/{dataset}/{name}.csv"
@@ -173,7 +181,8 @@ def experts_and_randoms(model, targets=None):
 
 def compared(model, targets=None):
     """Conditions of the study's intervention and of the methods that it is compared with."""
-    return [*PLAN.experts_of(model, targets), *PLAN.by_methods(model, targets)]
+    chosen = [target for target in PLAN.compared_targets if targets is None or target in targets]
+    return [*PLAN.experts_of(model, chosen), *PLAN.by_methods(model, chosen)]
 
 
 def figure_metrics(name, figure, base=True):
@@ -193,15 +202,17 @@ def sweep_pooling(wildcards):
 
 
 def swept(wildcards):
-    """Conditions of a sweep over the number of experts.
+    """Conditions of a sweep over the number of experts, or over the strengths of a compared method.
 
     Raises:
         WorkflowError: the model writes no text.
     """
     if reason := PLAN.why_no_sweep([wildcards.model]):
         raise WorkflowError(reason)
-    method = wildcards.method.removeprefix("-") or None
-    slugs = PLAN.sweep(wildcards.model, wildcards.target, sweep_pooling(wildcards), method)
+    if method := wildcards.method.removeprefix("-"):
+        slugs = PLAN.sweep_by(wildcards.model, wildcards.target, sweep_pooling(wildcards), method)
+    else:
+        slugs = PLAN.sweep(wildcards.target, wildcards.pooling)
     return [f"<results>/conditions/{wildcards.model}/{slug}.json" for slug in slugs]
 
 
@@ -239,7 +250,11 @@ def measured():
         "train_model": [(model,) for model in PLAN.models_from("train")],
         "activations": [(model,) for model in models],
         "experts": [(model, pooling) for model in models for pooling in PLAN.poolings],
+        "activation_probabilities": [(model,) for model in models if PLAN.uses_lape],
         "layer_means": [(model,) for model in models if PLAN.changed_layers],
+        "by_layer_condition": [
+            (model, slug) for model in models for slug in PLAN.by_methods(model) if PLAN.fitted_by_layer(slug)
+        ],
         "embeddings": embedded,
         "retrieval": [(model, BASE) for model in models] + changed,
         "generation": swept,

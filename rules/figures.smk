@@ -42,6 +42,25 @@ rule figure_sweep:
         " --json {output.json:q} 2> {log:q}"
 
 
+rule figure_methods:
+    input:
+        table="<results>/methods.csv",
+    output:
+        **figure("{figure}"),
+    log:
+        "<logs>/figures/{figure}.log",
+    wildcard_constraints:
+        figure=PLAN.figure_pattern("methods"),
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.methods_figure(wildcards.figure),
+        code=code("figure_methods"),
+    shell:
+        "python -m workflow_scripts.figure_methods --spec {params.spec:q} --table {input.table:q} --pdf {output.pdf:q}"
+        " --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
+
+
 rule figure_projection:
     input:
         projections=lambda wildcards: expand(

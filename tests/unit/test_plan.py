@@ -79,7 +79,7 @@ def _slices(plan: Plan) -> dict[str, str]:
     }
 
 
-BOTH = {"aura": {"method": "aura"}, "caa": {"method": "mean_difference", "layer": 2, "strength": 3}}
+BOTH = {"aura": {"method": "aura"}, "caa": {"method": "mean_difference", "layer": 2, "strengths": [1, 3]}}
 LANGUAGES = RAW["study"]["alignment"]["languages"]
 FIGURES_OF_LANGUAGES = {"figure 1", "figure 3", "figure 4", "figure 5", "figure 27", "figure 30", "abx figure"}
 TABLES = {"table 1", "table 2", "table 3", "table 6", "table 7", "centred", "abx table"}
@@ -118,6 +118,7 @@ CHANGED = [
     ({"intervention__forced_value": "median"}, {"condition"}),
     ({"intervention__strength": 0.5}, {"condition"}),
     ({"methods": {"median": {"forced_value": "median"}}}, set()),
+    ({"methods": {"lape": {"selection": "lape"}}, "compared_targets": ["es"]}, set()),
     ({"methods": {"token_mean": {"forced_value": "token_mean"}}}, {"activations", "experts"}),
     ({"intervention__forced_value": "token_mean"}, {"activations", "experts", "condition"}),
     ({"embeddings__max_tokens": 64}, EMBEDDINGS),
@@ -167,13 +168,18 @@ def test_conditions_are_named_by_what_they_do():
         assert str(ConditionName.parse(slug)) == slug
     assert plan(methods=BOTH, experts__poolings=["max", "mean"]).by_methods("demo", ["es", "ja"]) == [
         *("es-expert-max-k100-aura", "ja-expert-max-k100-aura"),
-        *("es-expert-mean-k100-aura", "ja-expert-mean-k100-aura", "es-layer-caa", "ja-layer-caa"),
+        *("es-expert-mean-k100-aura", "ja-expert-mean-k100-aura"),
+        *("es-layer-caa", "es-layer-caa-x3", "ja-layer-caa", "ja-layer-caa-x3"),
     ]
-    assert str(ConditionName.parse("es-layer-caa")) == "es-layer-caa"
+    for slug in ("es-layer-caa", "es-layer-caa-x0.25", "es-random-max-k5-s3-aura-x12"):
+        assert str(ConditionName.parse(slug)) == slug
     for slug in (
         "es-layer",
         "es-layer-",
         "es-layer-max-k1-caa",
+        "es-layer-caa-x",
+        "es-layer-caa-x-1",
+        "es-expert-max-k1-x2",
         "es-expert-max-k1-s2-aura",
         "es-random-max-k1-aura",
         "es-expert-max-k1-",
@@ -186,9 +192,9 @@ def test_conditions_are_named_by_what_they_do():
 
 
 def test_a_method_is_what_its_section_says_whatever_the_studys_intervention_is():
-    methods = {"aura": {"method": "aura"}, "half": {"method": "damp", "strength": 0.5}}
+    methods = {"aura": {"method": "aura"}, "half": {"method": "damp", "strengths": [0.5]}}
     one, other = plan(methods=methods), plan(methods=methods, intervention__forced_value="median")
-    for name, method, strength in (("aura", "aura", 1.0), ("half", "damp", 0.5)):
+    for name, method, strength in (("aura", "aura", 1.0), ("half-x0.5", "damp", 0.5), ("half-x7", "damp", 7.0)):
         spec = json.loads(one.condition("demo", f"es-expert-max-k100-{name}"))
         assert (spec["method"], spec["strength"], spec["k"]) == (method, strength, 100)
         assert spec == json.loads(other.condition("demo", f"es-expert-max-k100-{name}"))
@@ -211,27 +217,52 @@ def test_a_layer_is_changed_by_methods_on_layers_and_units_by_those_on_units():
         assert not re.fullmatch(both.condition_pattern, slug)
     assert not re.fullmatch(plan().condition_pattern, "es-layer-caa")
     assert json.loads(both.layer_means())["layers"] == [2]
-    spec = json.loads(both.layer_condition("demo", "es-layer-caa"))
+    spec = json.loads(both.layer_condition("demo", "es-layer-caa-x3"))
     assert (spec["target"], spec["layer"], spec["strength"]) == ("es", 2, 3.0)
 
 
-def test_methods_are_swept_at_the_models_number_of_experts_alone():
+def test_methods_are_swept_over_strengths_at_the_models_number_of_experts_alone():
     both = plan(methods=BOTH)
     assert [name for name in both.sweeps() if name.startswith("es-")] == ["es-max", "es-max-aura", "es-layer-caa"]
     assert [name for name in both.sweeps(compared=False) if name.startswith("es-")] == ["es-max"]
-    assert both.sweep("demo", "es", "max", "aura") == ["es-expert-max-k100-aura"]
-    assert both.sweep("demo", "es", None, "caa") == ["es-layer-caa"]
+    assert both.sweep_by("demo", "es", "max", "aura") == ["es-expert-max-k100-aura"]
+    assert both.sweep_by("demo", "es", None, "caa") == ["es-layer-caa", "es-layer-caa-x3"]
 
 
-def test_the_comparison_has_a_row_for_each_method_and_pooling():
+def test_the_comparison_has_a_row_for_each_pooling_method_and_strength():
     both = plan(methods=BOTH, experts__poolings=["max", "mean"])
     rows = json.loads(both.methods_table())["compared"]
-    assert [(row["pooling"], row["method"]) for row in rows] == [
-        *((None, "none"), ("max", "intervention"), ("max", "aura"), ("mean", "intervention"), ("mean", "aura")),
-        (None, "caa"),
+    assert [(row["pooling"], row["method"], row["strength"]) for row in rows] == [
+        (None, "none", 0.0),
+        *(("max", "constant", None), ("max", "intervention", 1.0), ("max", "aura", 1.0)),
+        *(("mean", "constant", None), ("mean", "intervention", 1.0), ("mean", "aura", 1.0)),
+        *((None, "caa", 1.0), (None, "caa", 3.0)),
     ]
-    slugs = {slug for row in rows for slug in row["conditions"].values()}
+    slugs = {slug for row in rows for slugs in row["conditions"].values() for slug in slugs}
     assert slugs == {"base", *both.experts_of("demo"), *both.by_methods("demo")}
+
+
+def test_methods_are_compared_on_some_targets_and_with_random_units_of_every_seed():
+    methods = {"drawn": {"units": "random", "draw": "same_layers"}}
+    compared = plan(methods=methods, compared_targets=["ja"], random_control__seeds=[0, 3])
+    slugs = ["ja-random-max-k100-s0-drawn", "ja-random-max-k100-s3-drawn"]
+    assert compared.by_methods("demo") == slugs == compared.sweep_by("demo", "ja", "max", "drawn")
+    assert compared.by_methods("demo", ["es"]) == []
+    assert "es-max-drawn" not in compared.sweeps() and "es-max" in compared.sweeps()
+    spec = json.loads(compared.condition("demo", slugs[1]))
+    assert (spec["units"], spec["seed"], spec["draw"], spec["values"]) == ("random", 3, "same_layers", "experts")
+    rows = json.loads(compared.methods_table())["compared"]
+    assert [list(row["conditions"]) for row in rows] == [["ja"]] * 4
+    assert rows[-1]["conditions"]["ja"] == slugs
+
+
+def test_what_is_fitted_layer_after_layer_is_made_by_a_rule_of_its_own():
+    by_layer = plan(methods={"act": {"method": "linear_act_by_layer", "selection": "lape"}})
+    assert by_layer.fitted_by_layer("es-expert-max-k100-act-x0.5")
+    assert not re.fullmatch(by_layer.unit_pattern, "es-expert-max-k100-act")
+    assert by_layer.uses_lape and not plan().uses_lape
+    spec = json.loads(by_layer.by_layer_condition("demo", "es-expert-max-k100-act-x0.5"))
+    assert (spec["selection"], spec["strength"], spec["sentences"]) == ("lape", 0.5, 100)
 
 
 def test_the_pattern_of_conditions_admits_any_k_and_no_other_target():

@@ -7,6 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from workflow_scripts.lib.architectures import NAMES, Architecture, generates
 
+# Rows of the comparison of methods: the unintervened model, the study's own intervention, and the control that adds the
+# same vector to every embedding.
+BASE_ROW, OWN_ROW, CONSTANT_ROW = "none", "intervention", "constant"
+
 
 class Model(BaseModel):
     """A model as tables and figures show it."""

@@ -87,16 +87,22 @@ def _in_mlp(name: str) -> bool:
     return bool(MLP_NAMES & set(name.lower().split(".")) or HALVES.search(name))
 
 
-def block_after(sites: Sequence[NeuronSite], layer: int) -> str:
-    """Name of the block whose output is layer n, the residual stream after n blocks, like `h.3` for n = 4.
+def module_of_layer(sites: Sequence[NeuronSite], layer: int | Literal["last"]) -> str:
+    """Name inside the backbone of what puts out a layer's states: of layer n, the block like `h.3` for n = 4.
+
+    Of `last`, the states after the final norm, it is the backbone itself, whose name is empty.
 
     Raises:
         StudyError: there is none, or it is the last, whose output models give after the final norm only.
     """
+    if layer == "last":
+        return ""
     named = {site.layer: site.module for site in sites if _layer(site.module) is not None}
     last = max(named, default=0)
     if not 1 <= layer <= last or layer - 1 not in named:
-        raise StudyError(f"methods.*.layer: {layer}, but the model's layers that can be changed are 1 to {last}.")
+        raise StudyError(
+            f"methods.*.layer: {layer}, but the model's layers that can be changed are 1 to {last}, and last."
+        )
     parts = named[layer - 1].split(".")
     return ".".join(parts[: next(place for place, part in enumerate(parts) if part.isdigit()) + 1])
 

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
-from workflow_scripts.lib.config.study import ROLES, Config, Corpus, InterventionSection
+from workflow_scripts.lib.config.study import ROLES, Corpus
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.interventions import get_method
+from workflow_scripts.lib.plan.compared import Compared
 from workflow_scripts.lib.plan.names import (
     BASE,
     NUMBERS,
@@ -17,20 +16,11 @@ from workflow_scripts.lib.plan.names import (
 )
 from workflow_scripts.lib.shown import without_text
 
-ABX_FIGURES = ("abx", "abx_pairs")  # which the paper does not have; one a model
+OTHER_FIGURES = ("abx", "abx_pairs", "methods")  # which the paper does not have; one a model
 
 
-class Grid:
+class Grid(Compared):
     """What there is in a study."""
-
-    def __init__(self, config: Config):
-        self.config = config
-        self.study = config.study
-
-    @property
-    def poolings(self) -> list[str]:
-        """Poolings by which experts are found."""
-        return self.config.experts.poolings
 
     @property
     def recorded_poolings(self) -> list[str]:
@@ -42,14 +32,6 @@ class Grid:
     def forces_token_means(self) -> bool:
         """Whether an intervention forces units to their mean over all tokens."""
         return any(each.forced_value == "token_mean" for each in self.config.interventions.values())
-
-    def intervention(self, condition: ConditionName) -> InterventionSection:
-        """What is done to the units of a condition."""
-        return self.config.intervention if condition.method is None else self.config.methods[condition.method]
-
-    def needs_responses(self, condition: str) -> bool:
-        """Whether the parameters of a condition on units are made of responses to single sentences."""
-        return get_method(self.intervention(ConditionName.parse(condition)).method).needs_responses
 
     @property
     def datasets(self) -> list[str]:
@@ -89,46 +71,12 @@ class Grid:
             for slug in self.random(model, target, pooling)[: 1 if first else None]
         ]
 
-    def by_methods(self, model: str, targets: list[str] | None = None) -> list[str]:
-        """Slugs of the conditions on a model's experts by the methods that its intervention is compared with."""
-        poolings = [*self.poolings, None]
-        return [
-            slug
-            for method in self.config.methods
-            for pooling in poolings
-            for target in (self.study.targets if targets is None else targets)
-            if (slug := self.by_method(model, target, pooling, method)) is not None
-        ]
-
-    def by_method(self, model: str, target: str, pooling: str | None, method: str) -> str | None:
-        """Slug of the condition of a compared method: one a pooling on experts, one without a pooling on a layer."""
-        if (method in self.layer_methods) != (pooling is None):
-            return None
-        if pooling is None:
-            return str(ConditionName(target, "layer", method=method))
-        return str(replace(ConditionName.parse(self.expert(model, target, pooling)), method=method))
-
-    @property
-    def layer_methods(self) -> list[str]:
-        """Names of the compared methods that act on layers."""
-        return [name for name, each in self.config.methods.items() if get_method(each.method).on_layer]
-
-    @property
-    def changed_layers(self) -> list[int]:
-        """The layers that they act on."""
-        return sorted({self.config.methods[name].layer for name in self.layer_methods})
-
     def projected(self, model: str) -> list[str]:
         """Slugs of the conditions whose space is projected: experts, and one draw of each random control."""
         return [*self.experts_of(model), *self.randoms_of(model, first=True)]
 
-    def sweep(self, model: str, target: str, pooling: str | None, method: str | None = None) -> list[str]:
-        """Slugs of the conditions of a sweep over the number of experts; none is the unintervened model.
-
-        By a method that the study's intervention is compared with, the model's own number alone.
-        """
-        if method is not None:
-            return [self.by_method(model, target, pooling, method)]
+    def sweep(self, target: str, pooling: str) -> list[str]:
+        """Slugs of the conditions of a sweep over the number of experts; none is the unintervened model."""
         ks = self.config.sweep.ks
         return [str(ConditionName(target, "expert", pooling, k)) if k else BASE for k in ks]
 
@@ -137,6 +85,12 @@ class Grid:
         """Targets of the sweep over the number of experts: those that there is text of."""
         corpus = self.config.used("perplexity")
         return [] if corpus is None else [target for target in self.study.targets if target in corpus.languages]
+
+    @property
+    def models_with_methods(self) -> list[str]:
+        """Models of which methods can be drawn against the perplexity that they cost."""
+        drawn = self.config.methods and set(self.sweep_targets) & set(self.compared_targets)
+        return self.config.generating_models if drawn else []
 
     def why_no_sweep(self, models: list[str]) -> str | None:
         """Why none of these models has a sweep over the number of experts; None if one has."""
@@ -148,13 +102,7 @@ class Grid:
         """Names of the sweeps of each model, like es-max, and by compared methods, as es-max-aura, es-layer-caa."""
         targets = self.sweep_targets
         own = [f"{target}-{pooling}" for target in targets for pooling in self.poolings]
-        others = [
-            f"{target}-{pooling}-{method}"
-            for target in targets
-            for method in self.config.methods
-            for pooling in (["layer"] if method in self.layer_methods else self.poolings)
-        ]
-        return [*own, *(others if compared else [])]
+        return [*own, *(self.sweeps_by_methods(targets) if compared else [])]
 
     @property
     def translated(self) -> dict[str, list[str]]:
@@ -202,7 +150,11 @@ class Grid:
             FigureName(f"retrieval/{shown}", "retrieval", 4),
             FigureName(f"retrieval_change/{shown}", "retrieval_change", 5),
             *numbered(several),
-            *(FigureName(f"{kind}/{model}", kind) for kind in ABX_FIGURES for model in self.study.models),
+            *(
+                FigureName(f"{kind}/{model}", kind)
+                for kind in OTHER_FIGURES
+                for model in (self.study.models if kind != "methods" else self.models_with_methods)
+            ),
         ]
 
     @property
@@ -227,7 +179,7 @@ class Grid:
         kind, _, name = figure.partition("/")
         if kind.endswith("_random"):
             return FigureContents([name], self.study.targets, "random")
-        if kind in ABX_FIGURES:
+        if kind in OTHER_FIGURES:
             return FigureContents([name], self.study.targets)
         if kind.endswith("_other_targets"):
             return FigureContents([name], self.other_targets)
@@ -272,20 +224,7 @@ class Grid:
     @property
     def changed_pattern(self) -> str:
         """Regular expression of every condition but the base, at any k and seed."""
-        return f"{self.unit_pattern}|{self.layer_pattern}"
-
-    @property
-    def layer_pattern(self) -> str:
-        """Regular expression of every condition on a layer."""
-        return f"({'|'.join(self.study.targets)})-layer-({'|'.join(self.layer_methods) or '(?!)'})"
-
-    @property
-    def unit_pattern(self) -> str:
-        """Regular expression of every condition on experts or random units, at any k and seed."""
-        on_units = [name for name in self.config.methods if name not in self.layer_methods]
-        targets, poolings, methods = map("|".join, (self.study.targets, self.poolings, on_units))
-        method = f"(-({methods}))?" if methods else ""
-        return rf"({targets})-(expert-({poolings})-k\d+|random-({poolings})-k\d+-s\d+){method}"
+        return f"{self.unit_pattern}|{self.by_layer_pattern}|{self.layer_pattern}"
 
     @property
     def condition_pattern(self) -> str:
@@ -296,7 +235,7 @@ class Grid:
         """Regular expression of the paths of all figures of some kinds that can be asked for."""
         models, targets = ("|".join(map(re.escape, names)) for names in (self.study.models, self.study.targets))
         of_kind = {"projection": rf"(({models})/)?({targets})"}
-        by_model = dict.fromkeys([*NUMBERS, *ABX_FIGURES], f"({models})")
+        by_model = dict.fromkeys([*NUMBERS, *OTHER_FIGURES], f"({models})")
         return "|".join(f"{kind}/{({**by_model, **of_kind}).get(kind, f'({targets})')}" for kind in kinds)
 
     # Data sets in their roles

@@ -5,6 +5,7 @@ from typing import Any
 from workflow_scripts.lib.plan.grid import Grid
 from workflow_scripts.lib.plan.names import BASE, FigureContents, FigureName
 from workflow_scripts.lib.plan.slices import slice_of_config
+from workflow_scripts.lib.shown import BASE_ROW, CONSTANT_ROW, OWN_ROW
 
 
 class ShownSlices(Grid):
@@ -112,8 +113,19 @@ class ShownSlices(Grid):
             "compared": [row for model in self.study.models for row in self._compared(model)],
             "base": BASE,
             "languages": self.study.alignment.languages,
-            "paraphrased": self.paraphrase_targets(),
+            "paraphrased": [target for target in self.paraphrase_targets() if target in self.compared_targets],
             "similarity": self.config.metrics.shown_similarity,
+        }
+
+    @slice_of_config
+    def methods_figure(self, figure: str):
+        """What a figure of methods shows."""
+        (model,) = self.contents(figure).models
+        return {
+            "model": self._shown_model(model, seen=False),
+            "poolings": self.poolings,
+            "methods": list(self.config.methods),
+            "targets": self.compared_targets,
         }
 
     @slice_of_config
@@ -243,25 +255,31 @@ class ShownSlices(Grid):
 
     def _compared(self, model: str) -> list[dict[str, Any]]:
         """Rows of the comparison: the model as it is, under the study's intervention, and under each other method."""
-        targets = self.study.targets
-        rows = [{"pooling": None, "method": "none", "conditions": dict.fromkeys(targets, BASE)}]
+        targets, own = self.compared_targets, self.config.intervention.strength
+        rows = [
+            {"pooling": None, "method": BASE_ROW, "strength": 0.0, "conditions": {each: [BASE] for each in targets}}
+        ]
         for pooling in self.poolings:
-            experts = {target: self.expert(model, target, pooling) for target in targets}
-            rows.append({"pooling": pooling, "method": "intervention", "conditions": experts})
-            rows += self._rows_by_methods(model, pooling)
-        rows += self._rows_by_methods(model, None)
+            experts = {target: [self.expert(model, target, pooling)] for target in targets}
+            rows.append({"pooling": pooling, "method": CONSTANT_ROW, "strength": None, "conditions": experts})
+            rows.append({"pooling": pooling, "method": OWN_ROW, "strength": own, "conditions": experts})
+            rows += [row for name in self.config.methods for row in self._rows_by_method(model, name, pooling)]
+        rows += [row for name in self.layer_methods for row in self._rows_by_method(model, name, None)]
         return [{"model": model, **row} for row in rows]
 
-    def _rows_by_methods(self, model: str, pooling: str | None) -> list[dict[str, Any]]:
-        """Those of the methods that there are conditions of with a pooling, or without one."""
+    def _rows_by_method(self, model: str, method: str, pooling: str | None) -> list[dict[str, Any]]:
+        """Those of a method with a pooling, or without one; none if there are no such conditions."""
+        if pooling not in self.poolings_of(method):
+            return []
+        by_target = {target: self.by_method(model, target, pooling, method) for target in self.compared_targets}
         return [
             {
                 "pooling": pooling,
                 "method": method,
-                "conditions": {target: self.by_method(model, target, pooling, method) for target in self.study.targets},
+                "strength": strength,
+                "conditions": {target: slugs[strength] for target, slugs in by_target.items()},
             }
-            for method in self.config.methods
-            if (method in self.layer_methods) == (pooling is None)
+            for strength in self.config.methods[method].strengths
         ]
 
     def _shown_paraphrases(self, targets: list[str]) -> dict[str, Any]:
