@@ -104,7 +104,10 @@ CHANGED = [
     ({}, set()),
     ({"compute__tokens_per_batch": 77, "compute__threads": 3, "compute__device": "cpu"}, set()),
     ({"results": "elsewhere", "cache": "/tmp/cache", "data_root": "/data"}, set()),
-    ({"random_control__seeds": [7]}, {"table 6", "figure 27", "figure 30", "claims"}),
+    (
+        {"random_control__seeds": [7]},
+        {"table 6", "figure 27", "figure 30", "claims", "centred", "abx table"},
+    ),
     ({"models__other": {"label": "Other", "path": "x", "k": 3}}, set()),
     ({"models__demo__billion_parameters": 7}, set()),
     ({"models__demo__k": 7}, {"condition", "figure 2", "claims"}),

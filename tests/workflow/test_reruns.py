@@ -67,7 +67,9 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     "a seed of the control": (
         "random_control: {seeds: [0, 1]}",
         "random_control: {seeds: [0, 2]}",
-        lambda job: job["condition"].endswith("-s2") or job.rule in ("table6", "claims", "compute"),
+        lambda job: (
+            job["condition"].endswith("-s2") or job.rule in ("table6", "claims", "compute", "centred", "table_abx")
+        ),
     ),
     "the seed of the training": ("steps: 20", "steps: 20\n      seed: 1", of("train_model")),
     "the seed of the projection": ("{sentences: 10}", "{sentences: 10, seed: 1}", of("projections")),

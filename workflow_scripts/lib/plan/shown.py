@@ -92,6 +92,7 @@ class ShownSlices(Grid):
             "targets": self.study.targets,
             "languages": self.study.alignment.languages,
             "paraphrase_targets": self.paraphrase_targets(),
+            "seeds": self.config.random_control.seeds,
         }
 
     @slice_of_config
@@ -102,6 +103,7 @@ class ShownSlices(Grid):
             "targets": self.study.targets,
             "languages": self.study.alignment.languages,
             "dataset": self.study.alignment.dataset,
+            "seeds": self.config.random_control.seeds,
             **self.config.correlations.model_dump(),
         }
 

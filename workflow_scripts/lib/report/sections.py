@@ -81,7 +81,8 @@ SECTIONS = [
         "shift",
         "Beyond a shift of the space",
         "Constants forced on neurons move all sentences alike, which shrinks cosine distances by itself. What is left "
-        "of each change when the spaces are centred, and what would a constant added to every embedding have done?",
+        "of each change when the spaces are centred, and what would a constant added to every embedding have done, or "
+        "random neurons?",
         ("centred",),
     ),
     Section(
