@@ -21,13 +21,15 @@ TABLES = [
     *(f"table{number}" for number in range(1, 8)),
     "centred",
     "abx",
+    "similarity",
+    "similarity_mixed",
     "methods",
     "claims",
     "replication",
     "compute",
 ]
 NUMBERS = [1, 2, 3, 4, 5, 6, 7, 21, 24, 27, 30]  # the paper's, for one model and two targets
-UNNUMBERED = ["abx/tiny", "abx_pairs/tiny", "methods/tiny"]  # figures that the paper does not have
+UNNUMBERED = ["abx/tiny", "abx_pairs/tiny", "methods/tiny", "similarity/tiny"]  # figures that the paper does not have
 
 
 def test_every_table_and_figure_is_there(finished):
@@ -54,6 +56,12 @@ def test_every_table_and_figure_is_there(finished):
     abx = pd.read_csv(results / "abx.csv")
     assert set(zip(abx["target"], abx["task"], strict=True)) == set(product(["en", "es"], ["language", "meaning"]))
     assert abx[["pre", "post"]].stack().between(0, 1).all()
+    similarity = pd.read_csv(results / "similarity.csv").set_index(["outcome", "quantity", "coefficient", "measure"])
+    assert similarity["value"].dropna().between(-1, 1).all()
+    assert set(similarity.index.unique("measure")) == {
+        *("syntactic", "phonological", "inventory", "genetic", "geographic", "trigrams", "subwords")
+    }
+    assert set(pd.read_csv(results / "similarity_mixed.csv")["note"]) == {"too few languages"}
     methods = pd.read_csv(results / "methods.csv").set_index(["method", "metric"])
     assert list(methods.index.unique("method")) == ["none", "constant", "intervention", "act", "projection"]
     at_strengths = methods[~methods["matched"]].drop("constant")
@@ -185,7 +193,7 @@ def test_the_papers_study_plans_every_target(tmp_path):
     for number in range(1, 33):
         for suffix in ("pdf", "png", "csv"):
             assert f"results-paper/figure{number}.{suffix}" in listed
-    for name in ("centred", "abx", "claims", "replication", "compute"):
+    for name in ("centred", "abx", "similarity", "similarity_mixed", "claims", "replication", "compute"):
         assert f"results-paper/{name}.csv" in listed
 
 

@@ -56,6 +56,14 @@ SECTIONS = [
         ("abx", "abx_pairs"),
     ),
     Section(
+        "similarity",
+        "Similarity of languages",
+        "Which pairs of languages are close, and which gain? Similarity by grammar, sounds, family and place, and what "
+        "their texts share in characters and subwords, beside retrieval, distances and transfer, before the "
+        "intervention and in their change (after Muller et al. 2022 and Blaschke et al. 2025; not in the paper).",
+        ("similarity", "similarity_mixed"),
+    ),
+    Section(
         "paraphrases",
         "Paraphrase retrieval",
         "Is the space inside a language preserved? Paraphrases of the target language are looked for among all of its "
