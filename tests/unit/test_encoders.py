@@ -190,6 +190,13 @@ def test_a_sentence_takes_no_more_positions_than_there_are(directories):
     assert manifest_of(directories["mt5"], "encoder_decoder").context is None
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_nothing_is_said_of_weights_that_nothing_needs(directories, caplog, capfd, name):
+    with caplog.at_level("INFO"):
+        load_model(manifest_of(directories[name], ARCHITECTURES[name]), "cpu")
+    assert "UNEXPECTED" not in caplog.text + "".join(capfd.readouterr())
+
+
 def test_what_was_saved_without_a_head_is_the_same_encoder(directories, tmp_path):
     plain = save_xlmr(tmp_path / "plain", TEXTS, head=False)
     weights = load_file(directories["xlm-r"] / "model.safetensors")
