@@ -14,7 +14,7 @@ from workflow_scripts.lib.config.study import read_config
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.failures import explain_failures
 from workflow_scripts.lib.fingerprint import fingerprint
-from workflow_scripts.lib.plan import BASE, ConditionName, Plan
+from workflow_scripts.lib.plan import BASE, UNTRAINED, ConditionName, Plan
 
 CONFIG_FILES = list(map(str, workflow.configfiles))
 
@@ -28,8 +28,17 @@ PLAN = Plan(CONFIG)
 PACKAGE = Path(workflow.basedir, "workflow_scripts")
 ALIGNMENT = CONFIG.study.alignment.dataset
 PARAPHRASE = CONFIG.study.paraphrase.dataset
+TOPICS = CONFIG.study.topics.dataset if CONFIG.study.topics else "none"
+TREEBANK = CONFIG.study.treebank.dataset if CONFIG.study.treebank else "none"
 PERPLEXITY = CONFIG.study.perplexity.dataset if CONFIG.study.perplexity else "none"
-MODEL_STAGES = ["train_model", "activations", "embeddings", "generation", "perplexity"]  # which tell what they used
+MODEL_STAGES = [
+    "train_model",
+    "activations",
+    "embeddings",
+    "word_embeddings",
+    "generation",
+    "perplexity",
+]  # which tell what they used
 
 ENVIRONMENT = f"{workflow.basedir}/envs/environment.yaml"
 
@@ -151,6 +160,16 @@ def translations():
     ]
 
 
+def transfers(name, conditions_of, base=True, untrained=False):
+    """Metric CSVs of probes, of all models."""
+    paths = metrics(name, TOPICS, conditions_of, base) if CONFIG.study.topics else []
+    if CONFIG.study.treebank:
+        paths += metrics(name, TREEBANK, conditions_of, base)
+        if untrained:
+            paths += metrics(name, TREEBANK, lambda model: [UNTRAINED], base=False)
+    return paths
+
+
 def experts_and_randoms(model, targets=None):
     """Conditions on experts and their random controls."""
     return [*PLAN.experts_of(model, targets), *PLAN.randoms_of(model, targets)]
@@ -190,6 +209,7 @@ def measured():
     embedded = [(model, BASE, dataset) for model in models for dataset in PLAN.embedded_datasets]
     for model, condition in changed:
         embedded += [(model, condition, dataset) for dataset in PLAN.datasets_under(condition)]
+    words = [(model, condition) for model in models for condition in [BASE, UNTRAINED, *PLAN.experts_of(model)]]
     swept = [
         (model, f"{target}-{pooling}") for model in models for target in PLAN.sweep_targets for pooling in PLAN.poolings
     ]
@@ -198,6 +218,7 @@ def measured():
         "activations": [(model,) for model in models],
         "experts": [(model, pooling) for model in models for pooling in PLAN.poolings],
         "embeddings": embedded,
+        "word_embeddings": words if CONFIG.study.treebank else [],
         "retrieval": [(model, BASE) for model in models] + changed,
         "generation": swept,
         "perplexity": swept,

@@ -46,7 +46,8 @@ rule results_page:
         tables=expand(
             "<results>/{table}.json",
             table=[f"table{number}" for number in PLAN.tables]
-            + ["centred", "abx", "claims", "replication", "compute"],
+            + ["centred", "abx", "claims", "replication", "compute"]
+            + (["transfer"] if PLAN.probed else []),
         ),
         figures=expand("<results>/figures/{figure}.png", figure=[figure.path for figure in PLAN.figures]),
         captions=expand("<results>/figures/{figure}.json", figure=[figure.path for figure in PLAN.figures]),

@@ -161,6 +161,25 @@ rule table_abx:
         " --markdown {output.markdown:q} --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
 
+rule table_transfer:
+    input:
+        transfer=transfers("transfer", PLAN.experts_of, untrained=True),
+        baselines=transfers("transfer_baselines", lambda model: []),
+    output:
+        **table("transfer"),
+    log:
+        "<logs>/table_transfer.log",
+    conda:
+        ENVIRONMENT
+    params:
+        spec=PLAN.transfer_table(),
+        code=code("table_transfer"),
+    shell:
+        "python -m workflow_scripts.table_transfer --spec {params.spec:q} --transfer {input.transfer:q}"
+        " --baselines {input.baselines:q} --csv {output.csv:q} --markdown {output.markdown:q}"
+        " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
+
+
 rule claims:
     input:
         distances=metrics("distances", ALIGNMENT, experts_and_randoms),
@@ -208,6 +227,8 @@ rule tables:
     input:
         expand(
             "<results>/{table}.{format}",
-            table=[f"table{number}" for number in PLAN.tables] + ["centred", "abx", "claims", "replication"],
+            table=[f"table{number}" for number in PLAN.tables]
+            + ["centred", "abx", "claims", "replication"]
+            + (["transfer"] if PLAN.probed else []),
             format=["csv", "md", "tex", "json"],
         ),

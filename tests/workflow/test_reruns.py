@@ -71,8 +71,17 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     ),
     "the seed of the training": ("steps: 20", "steps: 20\n      seed: 1", of("train_model")),
     "the seed of the projection": ("{sentences: 10}", "{sentences: 10, seed: 1}", of("projections")),
-    "the size of the bootstrap": ("resamples: 200", "resamples: 300", of("correlations", "table_abx")),
-    "the seed of the bootstrap": ("resamples: 200", "resamples: 200, seed: 1", of("correlations", "table_abx")),
+    "the size of the bootstrap": (
+        "resamples: 200",
+        "resamples: 300",
+        of("correlations", "table_abx", "table_transfer"),
+    ),
+    "the seed of the bootstrap": (
+        "resamples: 200",
+        "resamples: 200, seed: 1",
+        of("correlations", "table_abx", "table_transfer"),
+    ),
+    "the rank of the structural probe": ("rank: 4", "rank: 5", of("syntax_transfer")),
     "the stride of windows": ("stride: 32", "stride: 16", of("perplexity")),
     "what names a language": (
         "seeds: [0, 1]}\nperplexity",

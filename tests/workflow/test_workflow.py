@@ -17,9 +17,17 @@ def planned(output: str) -> dict[str, int]:
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)}
 
 
-TABLES = [*(f"table{number}" for number in range(1, 8)), "centred", "abx", "claims", "replication", "compute"]
+TABLES = [
+    *(f"table{number}" for number in range(1, 8)),
+    "centred",
+    "abx",
+    "transfer",
+    "claims",
+    "replication",
+    "compute",
+]
 NUMBERS = [1, 2, 3, 4, 5, 6, 7, 21, 24, 27, 30]  # the paper's, for one model and two targets
-UNNUMBERED = ["abx/tiny", "abx_pairs/tiny"]  # figures that the paper does not have
+UNNUMBERED = ["abx/tiny", "abx_pairs/tiny", "transfer/tiny"]  # figures that the paper does not have
 
 
 def test_every_table_and_figure_is_there(finished):
@@ -46,6 +54,10 @@ def test_every_table_and_figure_is_there(finished):
     abx = pd.read_csv(results / "abx.csv")
     assert set(zip(abx["target"], abx["task"], strict=True)) == set(product(["en", "es"], ["language", "meaning"]))
     assert abx[["pre", "post"]].stack().between(0, 1).all()
+    transfer = pd.read_csv(results / "transfer.csv")
+    probed = product(["en", "es"], ["topics", "tags", "attachment"], ["same", "others"])
+    assert set(zip(transfer["target"], transfer["task"], transfer["scope"], strict=True)) == set(probed)
+    assert transfer[["pre", "post", "baseline"]].stack().between(0, 1).all()
     assert not list(results.rglob("*.partial*"))
 
 
@@ -66,7 +78,8 @@ def test_sentences_are_kept_with_language_probability_and_perplexity(finished):
 
 def test_computation_is_tabulated(finished):
     compute = pd.read_csv(finished / "results/compute.csv").set_index(["model", "stage"])
-    assert compute.loc[("tiny", "embeddings"), "jobs"] == 4 + 2 * 2 + 2 + 4 * 2
+    assert compute.loc[("tiny", "embeddings"), "jobs"] == 5 + 2 * 3 + 2 + 4 * 2
+    assert compute.loc[("tiny", "word_embeddings"), "jobs"] == 4
     assert compute.loc[("tiny", "generation"), "tokens"] > 0
     assert (compute["wall_hours"] > 0).all()
 
@@ -89,7 +102,8 @@ def test_another_k_needs_no_responses_and_no_ranking(study):
     (study / "tiny.yaml").write_text(config.replace("k: 5", "k: 6"))
     jobs = planned(run_snakemake(study, "-n", *TINY).stdout)
     assert jobs["condition"] == 2 + 4
-    assert jobs["embeddings"] == 2 * 2 + 2 + 4 * 2
+    assert jobs["embeddings"] == 2 * 3 + 2 + 4 * 2
+    assert jobs["word_embeddings"] == jobs["syntax_transfer"] == jobs["topic_transfer"] == 2
     assert not {"text", "train_model", "model", "activations", "experts"} & set(jobs)
 
 
@@ -172,7 +186,7 @@ def test_the_papers_study_plans_every_target(tmp_path):
     for number in range(1, 33):
         for suffix in ("pdf", "png", "csv"):
             assert f"results-paper/figure{number}.{suffix}" in listed
-    for name in ("centred", "abx", "claims", "replication", "compute"):
+    for name in ("centred", "abx", "transfer", "claims", "replication", "compute"):
         assert f"results-paper/{name}.csv" in listed
 
 

@@ -18,6 +18,7 @@ MINUTES_A_BILLION = {
     "evaluate_model": 10,
     "activations": 10,
     "embeddings": 10,
+    "word_embeddings": 10,
     "generation": 15,
     "perplexity": 120,
 }

@@ -196,6 +196,24 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
     return LanguageModel(model, backbone_of(model), load_tokenizer(directory, manifest.trust_remote_code), manifest)
 
 
+def random_model(manifest: ModelManifest, device: str, seed: int) -> LanguageModel:
+    """The same architecture and tokenizer with random weights, as its configuration initialises them before training.
+
+    A model that is spread over several devices is made on the CPU.
+
+    Raises:
+        StudyError: its files are missing or cannot be used.
+    """
+    directory = model_directory(manifest.hub, manifest.revision, manifest.directory)
+    config = load_config(directory, manifest.trust_remote_code)
+    torch.manual_seed(seed)
+    model = _auto_class(config).from_config(
+        config, dtype=getattr(torch, manifest.dtype), trust_remote_code=manifest.trust_remote_code
+    )
+    model = model.to("cpu" if manifest.device_map else device)
+    return LanguageModel(model, backbone_of(model), load_tokenizer(directory, manifest.trust_remote_code), manifest)
+
+
 def backbone_of(model: "PreTrainedModel") -> torch.nn.Module:
     """The transformer without its LM head; of an encoder-decoder, the encoder."""
     return model.get_encoder() if model.config.is_encoder_decoder else model.base_model

@@ -13,6 +13,8 @@ from workflow_scripts.lib.plan.names import (
 )
 
 ABX_FIGURES = ("abx", "abx_pairs")  # which the paper does not have; one a model
+# What probes tell, by the role of the data set that it is told of.
+PROBES = {"topics": ["topics"], "treebank": ["tags", "attachment"]}
 
 
 class Grid:
@@ -134,7 +136,14 @@ class Grid:
             FigureName(f"retrieval_change/{shown}", "retrieval_change", 5),
             *numbered(several),
             *(FigureName(f"{kind}/{model}", kind) for kind in ABX_FIGURES for model in self.study.models),
+            *(FigureName(f"transfer/{model}", "transfer") for model in self.study.models if self.probed),
         ]
+
+    @property
+    def probed(self) -> dict[str, Corpus]:
+        """What probes tell, with the data set and the languages."""
+        corpora = {role: self._corpus(role) for role in PROBES}
+        return {task: corpus for role, corpus in corpora.items() if corpus is not None for task in PROBES[role]}
 
     @property
     def other_targets(self) -> list[str]:
@@ -150,7 +159,7 @@ class Grid:
         kind, _, name = figure.partition("/")
         if kind.endswith("_random"):
             return FigureContents([name], self.study.targets, "random")
-        if kind in ABX_FIGURES:
+        if kind in ABX_FIGURES or kind == "transfer":
             return FigureContents([name], self.study.targets)
         if kind.endswith("_other_targets"):
             return FigureContents([name], self.other_targets)
@@ -158,28 +167,30 @@ class Grid:
         return FigureContents([model] if model else self.study.models, [target])
 
     def embedded_languages(self, condition: str, dataset: str) -> list[str]:
-        """Languages embedded under a condition: of all but the parallel corpus the target alone is compared."""
+        """Languages embedded under a condition: of all but parallel corpora the target alone is compared."""
         changed = None if condition == BASE else ConditionName.parse(condition).target
         codes: list[str] = []
-        for role in ("alignment", "paraphrase", "translation", "mining"):
+        for role in ("alignment", "topics", "paraphrase", "translation", "mining"):
             if (corpus := self._corpus(role)) is not None and corpus.dataset == dataset:
-                only = role != "alignment" and changed in corpus.languages
+                only = role not in ("alignment", "topics") and changed in corpus.languages
                 codes += [changed] if only else corpus.languages
         return list(dict.fromkeys(codes))
 
     @property
     def embedded_datasets(self) -> list[str]:
         """Data sets that the unintervened model embeds."""
-        roles = ("alignment", "paraphrase", "translation", "mining")
+        roles = ("alignment", "paraphrase", "translation", "mining", "topics")
         corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None and corpus.languages]
         return list(dict.fromkeys(corpus.dataset for corpus in corpora))
 
     def datasets_under(self, condition: str) -> list[str]:
-        """Data sets that are embedded under a condition; the control has no retrieval of translations."""
+        """Data sets that are embedded under a condition; the control has no retrieval of translations and no probes."""
         name = ConditionName.parse(condition)
         roles = ["alignment", "paraphrase", *(["translation", "mining"] if name.units == "expert" else [])]
         corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None]
-        return list(dict.fromkeys(corpus.dataset for corpus in corpora if name.target in corpus.languages))
+        datasets = [corpus.dataset for corpus in corpora if name.target in corpus.languages]
+        topics = [self.study.topics.dataset] if self.study.topics is not None and name.units == "expert" else []
+        return list(dict.fromkeys([*datasets, *topics]))
 
     def local_files(self, dataset: str) -> list[str]:
         """Local files that a data set is read from, whether or not they are there."""
@@ -207,7 +218,7 @@ class Grid:
         """Regular expression of the paths of all figures of some kinds that can be asked for."""
         models, targets = ("|".join(map(re.escape, names)) for names in (self.study.models, self.study.targets))
         of_kind = {"projection": rf"(({models})/)?({targets})"}
-        by_model = dict.fromkeys([*NUMBERS, *ABX_FIGURES], f"({models})")
+        by_model = dict.fromkeys([*NUMBERS, *ABX_FIGURES, "transfer"], f"({models})")
         return "|".join(f"{kind}/{({**by_model, **of_kind}).get(kind, f'({targets})')}" for kind in kinds)
 
     # Data sets in their roles
@@ -218,7 +229,7 @@ class Grid:
     def _corpus(self, role: str) -> Corpus | None:
         """A role's data set with the languages used of it; where targets alone are used, those among its languages."""
         corpus = getattr(self.study, role)
-        if corpus is None or role in ("probing", "alignment"):
+        if corpus is None or role in ("probing", "alignment", *PROBES):
             return corpus
         targets = [code for code in corpus.languages if code in self.study.targets]
         return corpus.model_copy(update={"languages": targets})

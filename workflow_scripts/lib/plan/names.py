@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from workflow_scripts.lib.errors import StudyError
 
 BASE = "base"  # the condition that changes nothing
+UNTRAINED = "untrained"  # the same of random weights, a baseline of what probes find in words
 
 # The paper's numbers of the figures of which there are several: the first number and how many the paper has.
 NUMBERS = {

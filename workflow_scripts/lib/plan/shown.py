@@ -105,6 +105,28 @@ class ShownSlices(Grid):
         }
 
     @slice_of_config
+    def transfer_table(self):
+        """What the table of transfer shows."""
+        return {
+            **self._shown_models(seen=False),
+            "targets": self.study.targets,
+            "tasks": self._probes(),
+            **self.config.correlations.model_dump(),
+        }
+
+    @slice_of_config
+    def transfer_figure(self, figure: str):
+        """What a figure of transfer shows."""
+        contents = self.contents(figure)
+        codes = [code for corpus in self.probed.values() for code in corpus.languages]
+        return {
+            "panels": self.panels(contents.models, contents.targets),
+            "poolings": self.poolings,
+            "tasks": self._probes(),
+            "names": self._names(list(dict.fromkeys([*contents.targets, *codes]))),
+        }
+
+    @slice_of_config
     def overview_figure(self, figure: str):
         """What Figure 1 shows."""
         return {**self._shown_retrieval(self.contents(figure)), "medoid": self.config.metrics.shown_medoid}
@@ -225,6 +247,9 @@ class ShownSlices(Grid):
         models = ", ".join(self.config.models[model].label for model in contents.models)
         targets = ", ".join(self.config.language_table[target].name for target in contents.targets)
         return f"{models} · {targets}"
+
+    def _probes(self) -> list[dict[str, Any]]:
+        return [{"name": task, **corpus.model_dump()} for task, corpus in self.probed.items()]
 
     def _shown_paraphrases(self, targets: list[str]) -> dict[str, Any]:
         return {

@@ -1,7 +1,7 @@
 """What each stage depends on, up to the metrics."""
 
 from workflow_scripts.lib.plan.grid import Grid
-from workflow_scripts.lib.plan.names import BASE, ConditionName
+from workflow_scripts.lib.plan.names import UNTRAINED, ConditionName
 from workflow_scripts.lib.plan.slices import slice_of_config
 
 
@@ -75,9 +75,9 @@ class StageSlices(Grid):
         }
 
     @slice_of_config
-    def base_condition(self, model: str):
-        """What the condition that changes nothing depends on."""
-        return {"name": BASE, "model": model}
+    def base_condition(self, model: str, slug: str):
+        """What a condition that changes nothing depends on."""
+        return {"name": slug, "model": model}
 
     @slice_of_config
     def condition(self, model: str, slug: str):
@@ -104,6 +104,28 @@ class StageSlices(Grid):
             "parts": self.config.datasets[dataset].parts,
             **self.config.embeddings.model_dump(),
         }
+
+    @slice_of_config
+    def word_embeddings(self, condition: str):
+        """What word embeddings depend on, beside model, condition and treebank."""
+        transfer = self.config.transfer
+        return {
+            "languages": self.study.treebank.languages,
+            "layer": self.config.embeddings.layer,
+            "max_tokens": transfer.max_tokens,
+            "random_weights": transfer.seed if condition == UNTRAINED else None,
+        }
+
+    @slice_of_config
+    def topic_transfer(self):
+        """What scores of topic probes depend on, beside embeddings and topics."""
+        settings = self.config.transfer.model_dump(include={"test_share", "inverse_regularisation", "seed"})
+        return {**self.study.topics.model_dump(), **settings}
+
+    @slice_of_config
+    def syntax_transfer(self):
+        """What scores of probes of words depend on, beside word embeddings and treebank."""
+        return {**self.study.treebank.model_dump(), **self.config.transfer.model_dump(exclude={"max_tokens"})}
 
     @slice_of_config
     def distances(self):
