@@ -25,7 +25,7 @@ class Spec(stage.Spec):
     dataset: str = Field(description="Name of the treebank.")
     languages: list[str] = Field(min_length=2, description="Languages to train and to test in.")
     test_share: float = Field(description="Share of the sentences that is held out, in all languages.")
-    inverse_regularisation: float = Field(description="C of the logistic regression.")
+    regularisation: float = Field(description="Of the logistic regression: weight of half the squared norm.")
     rank: int = Field(description="Of the structural probe.")
     epochs: int = Field(description="Of its training, at most.")
     learning_rate: float = Field(description="Of its training.")
@@ -55,7 +55,7 @@ def main(command: list[str] | None = None) -> None:
         for language in spec.languages:
             # One at a time: those of a large model would not all fit.
             train = read_side(files.words, files.texts, language, tested, "train")
-            classifier = Classifier(train.all_vectors, train.all_tags, spec.inverse_regularisation)
+            classifier = Classifier(train.all_vectors, train.all_tags, spec.regularisation)
             structural = StructuralProbe(
                 train.vectors,
                 [tree_distances(heads) for heads in train.heads],

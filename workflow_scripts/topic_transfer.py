@@ -20,7 +20,7 @@ class Spec(stage.Spec):
     dataset: str = Field(description="Name of the data set of topics.")
     languages: list[str] = Field(min_length=2, description="Languages to train and to test in.")
     test_share: float = Field(description="Share of the sentences that is held out, in all languages.")
-    inverse_regularisation: float = Field(description="C of the logistic regression.")
+    regularisation: float = Field(description="Of the logistic regression: weight of half the squared norm.")
     seed: int = Field(description="Of the held-out sentences.")
 
 
@@ -51,7 +51,7 @@ def main(command: list[str] | None = None) -> None:
     found, trivial = [], []
     with measuring(files.embeddings):
         for language in spec.languages:
-            probe = Classifier(*train[language], spec.inverse_regularisation)
+            probe = Classifier(*train[language], spec.regularisation)
             for other in spec.languages:
                 vectors, gold = test[other]
                 measured = scores(probe(vectors), gold)

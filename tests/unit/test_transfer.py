@@ -22,8 +22,8 @@ from workflow_scripts.lib.word_files import write_words
 
 LANGUAGES = ["de", "en", "ja"]
 LOCALES = {code: code for code in LANGUAGES}
-SETTINGS = {"dataset": "made-up", "languages": LANGUAGES, "test_share": 0.3, "inverse_regularisation": 1.0, "seed": 0}
-STRUCTURAL = {"rank": 8, "epochs": 40, "learning_rate": 0.02}
+SETTINGS = {"dataset": "made-up", "languages": LANGUAGES, "test_share": 0.3, "regularisation": 0.01, "seed": 0}
+STRUCTURAL = {"rank": 8, "epochs": 40, "learning_rate": 0.1}
 
 
 def run(stage, folder, spec, **files):

@@ -119,7 +119,7 @@ class StageSlices(Grid):
     @slice_of_config
     def topic_transfer(self):
         """What scores of topic probes depend on, beside embeddings and topics."""
-        settings = self.config.transfer.model_dump(include={"test_share", "inverse_regularisation", "seed"})
+        settings = self.config.transfer.model_dump(include={"test_share", "regularisation", "seed"})
         return {**self.study.topics.model_dump(), **settings}
 
     @slice_of_config

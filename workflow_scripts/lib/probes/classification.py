@@ -30,8 +30,8 @@ class Standardiser:
 class Classifier:
     """Multinomial logistic regression with an L2 penalty on standardised embeddings."""
 
-    def __init__(self, vectors: np.ndarray, labels: Sequence[str], inverse_regularisation: float):
-        """Fit to vectors [observations, d] and their labels.
+    def __init__(self, vectors: np.ndarray, labels: Sequence[str], regularisation: float):
+        """Fit to vectors [observations, d] and their labels; half the squared weights count beside the mean loss.
 
         Raises:
             StudyError: all labels are the same.
@@ -41,7 +41,8 @@ class Classifier:
         if len(set(labels)) < 2:
             raise StudyError(f"all {len(labels)} training observations are {labels[0]!r}; a probe needs two kinds.")
         self._standardised = Standardiser(vectors)
-        self._fitted = LogisticRegression(C=inverse_regularisation, max_iter=ITERATIONS)
+        # C is the weight of the summed loss.
+        self._fitted = LogisticRegression(C=1 / (regularisation * len(labels)), max_iter=ITERATIONS)
         self._fitted.fit(self._standardised(vectors), np.asarray(labels))
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:

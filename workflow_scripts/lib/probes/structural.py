@@ -2,8 +2,10 @@
 
 The distance of words i and j is ‖B(hᵢ − hⱼ)‖², with B of a low rank. B minimises the absolute difference to the number
 of edges between them, averaged over the pairs of a sentence, then over sentences (their section 2). As there, Adam is
-restarted at a tenth of the rate when the loss on held-out sentences no longer falls, and the best B is kept. Embeddings
-are standardised on training data first, which changes no optimum but makes one learning rate fit all spaces.
+restarted at a tenth of the rate when the loss on held-out sentences no longer falls, and the best B is kept.
+
+So that one learning rate fits every space, embeddings are divided by their root mean square over the training data, and
+B by √(rank · d): distances then begin in the range of those in a tree.
 """
 
 from collections.abc import Sequence
@@ -11,13 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from workflow_scripts.lib.probes.classification import Standardiser
-
 SENTENCES_PER_BATCH = 20
 HELD_OUT = 10  # every tenth sentence decides when to stop
 PATIENCE = 2  # epochs without a lower loss before the rate falls
 SMALLEST_RATE = 1e-2  # of the first; training ends there
-INITIAL = 0.05  # largest entry of B at the start
+INITIAL = 3.0  # largest entry of B · √(rank · d) at the start: squared distances are 6 on average
 
 
 class StructuralProbe:
@@ -42,13 +42,19 @@ class StructuralProbe:
             learning_rate: Of Adam, at the start.
             seed: Of the map at the start and of the order of the sentences.
         """
-        self._standardised = Standardiser(np.concatenate(list(sentences)))
-        batches = _padded([self._standardised(words) for words in sentences], distances)
-        self._map = _train(batches, rank, epochs, learning_rate, torch.Generator().manual_seed(seed))
+        everything = np.concatenate(list(sentences))
+        self._centre = everything.mean(axis=0)
+        size = float(np.sqrt(np.mean((everything - self._centre) ** 2, dtype=np.float64)))
+        self._scale = np.float32(1 / max(size, 1e-30))
+        data = _padded([self._scaled(words) for words in sentences], distances)
+        self._map = _train(data, rank, epochs, learning_rate, torch.Generator().manual_seed(seed))
 
     def __call__(self, words: np.ndarray) -> np.ndarray:
         """Squared distances between the words of a sentence [words, d], float32 [words, words]."""
-        return _distances(torch.from_numpy(self._standardised(words))[None] @ self._map)[0].numpy()
+        return _distances(torch.from_numpy(self._scaled(words))[None] @ self._map)[0].numpy()
+
+    def _scaled(self, words: np.ndarray) -> np.ndarray:
+        return (words - self._centre) * self._scale
 
 
 Padded = tuple[
@@ -74,17 +80,19 @@ def _train(data: Padded, rank: int, epochs: int, rate: float, draw: torch.Genera
         judged[-1] = True
     learnt = torch.nonzero(~judged if (~judged).any() else judged)[:, 0]
     judged = torch.nonzero(judged)[:, 0]
-    mapped = ((2 * torch.rand(d, min(rank, d), generator=draw) - 1) * INITIAL).requires_grad_()
+    rank = min(rank, d)
+    size = INITIAL / (rank * d) ** 0.5
+    mapped = (2 * torch.rand(d, rank, generator=draw) - 1).requires_grad_()  # B in units of its size
     best, lowest, waited, smallest = mapped.detach().clone(), float("inf"), 0, rate * SMALLEST_RATE
     optimiser = torch.optim.Adam([mapped], lr=rate)
     for _ in range(epochs):
         order = learnt[torch.randperm(len(learnt), generator=draw)]
         for rows in order.split(SENTENCES_PER_BATCH):
             optimiser.zero_grad()
-            _loss(data, rows, mapped).backward()
+            _loss(data, rows, size * mapped).backward()
             optimiser.step()
         with torch.no_grad():
-            loss = float(_loss(data, judged, mapped))
+            loss = float(_loss(data, judged, size * mapped))
         if loss < lowest:
             best, lowest, waited = mapped.detach().clone(), loss, 0
             continue
@@ -96,7 +104,7 @@ def _train(data: Padded, rank: int, epochs: int, rate: float, draw: torch.Genera
             with torch.no_grad():
                 mapped.copy_(best)
             optimiser = torch.optim.Adam([mapped], lr=rate)
-    return best
+    return size * best
 
 
 def _loss(data: Padded, rows: torch.Tensor, mapped: torch.Tensor) -> torch.Tensor:
