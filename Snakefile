@@ -34,6 +34,7 @@ wildcard_constraints:
     condition=PLAN.condition_pattern,
     pooling=alternatives(PLAN.poolings),
     target=alternatives(CONFIG.study.targets),
+    method=f"({alternatives(f'-{method}' for method in CONFIG.methods)})?",
 
 
 include: "rules/texts.smk"

@@ -30,10 +30,22 @@ ALIGNMENT = CONFIG.study.alignment.dataset
 PARAPHRASE = CONFIG.study.paraphrase.dataset
 TOPICS = CONFIG.study.topics.dataset if CONFIG.study.topics else "none"
 TREEBANK = CONFIG.study.treebank.dataset if CONFIG.study.treebank else "none"
+# Tables beside the paper's numbered ones.
+OTHER_TABLES = [
+    "centred",
+    "abx",
+    *(["transfer"] if PLAN.probed else []),
+    *(["methods"] if CONFIG.methods else []),
+    "claims",
+    "replication",
+]
 PERPLEXITY = CONFIG.study.perplexity.dataset if CONFIG.study.perplexity else "none"
 MODEL_STAGES = [
     "train_model",
     "activations",
+    "activation_probabilities",
+    "layer_means",
+    "by_layer_condition",
     "embeddings",
     "word_embeddings",
     "generation",
@@ -132,6 +144,18 @@ def ranking(wildcards):
     return f"<results>/experts/{wildcards.model}/{pooling}.h5"
 
 
+def responses(wildcards):
+    """The responses that a condition's parameters are made of, where its method needs them."""
+    needed = PLAN.needs_responses(wildcards.condition)
+    return [f"<results>/activations/{wildcards.model}.h5"] if needed else []
+
+
+def probabilities(wildcards):
+    """The activation probabilities that a condition's units are selected by, where they are."""
+    selected = PLAN.selection(ConditionName.parse(wildcards.condition)) == "lape"
+    return [f"<results>/activation_probabilities/{wildcards.model}.h5"] if selected else []
+
+
 def metric(name, dataset, condition="{condition}"):
     """Path of a metric CSV."""
     return f"<results>/metrics/{{model}}/{condition}/{dataset}/{name}.csv"
@@ -175,6 +199,12 @@ def experts_and_randoms(model, targets=None):
     return [*PLAN.experts_of(model, targets), *PLAN.randoms_of(model, targets)]
 
 
+def compared(model, targets=None):
+    """Conditions of the study's intervention and of the methods that it is compared with."""
+    chosen = [target for target in PLAN.compared_targets if targets is None or target in targets]
+    return [*PLAN.experts_of(model, chosen), *PLAN.by_methods(model, chosen)]
+
+
 def figure_metrics(name, figure, base=True):
     """Metric CSVs that a figure shows."""
     contents = PLAN.contents(figure)
@@ -186,37 +216,66 @@ def figure_metrics(name, figure, base=True):
     ]
 
 
+def sweep_pooling(wildcards):
+    """The pooling by which the experts of a sweep were found; none where it is on a layer."""
+    return None if wildcards.pooling == "layer" else wildcards.pooling
+
+
 def swept(wildcards):
-    """Conditions of a sweep over the number of experts."""
-    slugs = PLAN.sweep(wildcards.target, wildcards.pooling)
+    """Conditions of a sweep over the number of experts, or over the strengths of a compared method.
+
+    Raises:
+        WorkflowError: the model writes no text.
+    """
+    if reason := PLAN.why_no_sweep([wildcards.model]):
+        raise WorkflowError(reason)
+    if method := wildcards.method.removeprefix("-"):
+        slugs = PLAN.sweep_by(wildcards.model, wildcards.target, sweep_pooling(wildcards), method)
+    else:
+        slugs = PLAN.sweep(wildcards.target, wildcards.pooling)
     return [f"<results>/conditions/{wildcards.model}/{slug}.json" for slug in slugs]
 
 
-def sweeps(name):
-    """A file of every sweep of the study."""
+def sweeps(name, compared=False):
+    """A file of every sweep of the study, those of models that write text; by compared methods too where wanted."""
     return expand(
-        f"<results>/sweeps/{{model}}/{{target}}-{{pooling}}/{name}",
-        model=CONFIG.study.models,
-        target=PLAN.sweep_targets,
-        pooling=PLAN.poolings,
+        f"<results>/sweeps/{{model}}/{{sweep}}/{name}",
+        model=CONFIG.generating_models,
+        sweep=PLAN.sweeps(compared),
     )
+
+
+def shown_sweeps(name):
+    """The same for Figure 2, as a function of the wildcards, which refuses where there are none."""
+
+    def of_study(wildcards):
+        if reason := PLAN.why_no_sweep(CONFIG.study.models):
+            raise WorkflowError(f"This study has no Figure 2. {reason}")
+        return sweeps(name)
+
+    return of_study
 
 
 def measured():
     """The measured jobs of the study by stage, each as its path among benchmarks and logs."""
     models = CONFIG.study.models
-    changed = [(model, condition) for model in models for condition in experts_and_randoms(model)]
+    changed = [
+        (model, condition) for model in models for condition in [*experts_and_randoms(model), *PLAN.by_methods(model)]
+    ]
     embedded = [(model, BASE, dataset) for model in models for dataset in PLAN.embedded_datasets]
     for model, condition in changed:
         embedded += [(model, condition, dataset) for dataset in PLAN.datasets_under(condition)]
     words = [(model, condition) for model in models for condition in [BASE, UNTRAINED, *PLAN.experts_of(model)]]
-    swept = [
-        (model, f"{target}-{pooling}") for model in models for target in PLAN.sweep_targets for pooling in PLAN.poolings
-    ]
+    swept = [(model, name) for model in CONFIG.generating_models for name in PLAN.sweeps()]
     jobs = {
         "train_model": [(model,) for model in PLAN.models_from("train")],
         "activations": [(model,) for model in models],
         "experts": [(model, pooling) for model in models for pooling in PLAN.poolings],
+        "activation_probabilities": [(model,) for model in models if PLAN.uses_lape],
+        "layer_means": [(model,) for model in models if PLAN.changed_layers],
+        "by_layer_condition": [
+            (model, slug) for model in models for slug in PLAN.by_methods(model) if PLAN.fitted_by_layer(slug)
+        ],
         "embeddings": embedded,
         "word_embeddings": words if CONFIG.study.treebank else [],
         "retrieval": [(model, BASE) for model in models] + changed,
@@ -245,4 +304,11 @@ def figure(path):
 
 def figure_of_number(suffix):
     """A file of the figure that has one of the paper's numbers, as a function of the wildcards."""
-    return lambda wildcards: f"<results>/figures/{PLAN.figure(int(wildcards.number))}.{suffix}"
+
+    def of_number(wildcards):
+        try:
+            return f"<results>/figures/{PLAN.figure(int(wildcards.number))}.{suffix}"
+        except StudyError as error:
+            raise WorkflowError(str(error)) from None
+
+    return of_number

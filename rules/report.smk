@@ -45,9 +45,7 @@ rule results_page:
     input:
         tables=expand(
             "<results>/{table}.json",
-            table=[f"table{number}" for number in PLAN.tables]
-            + ["centred", "abx", "claims", "replication", "compute"]
-            + (["transfer"] if PLAN.probed else []),
+            table=[f"table{number}" for number in PLAN.tables] + OTHER_TABLES + ["compute"],
         ),
         figures=expand("<results>/figures/{figure}.png", figure=[figure.path for figure in PLAN.figures]),
         captions=expand("<results>/figures/{figure}.json", figure=[figure.path for figure in PLAN.figures]),

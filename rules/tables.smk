@@ -180,6 +180,32 @@ rule table_transfer:
         " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
 
+rule table_methods:
+    input:
+        distances=metrics("distances", ALIGNMENT, compared),
+        retrieval=metrics("retrieval", ALIGNMENT, compared),
+        alignment=metrics(
+            "alignment", ALIGNMENT, lambda model: PLAN.experts_of(model, PLAN.compared_targets), base=False
+        ),
+        paraphrase=paraphrases(compared, PLAN.paraphrase_targets()),
+        language_id=sweeps("language_id.csv", compared=True),
+        perplexity=sweeps("perplexity.csv", compared=True),
+    output:
+        **table("methods"),
+    log:
+        "<logs>/methods.log",
+    conda:
+        ENVIRONMENT
+    params:
+        spec=PLAN.methods_table(),
+        code=code("table_methods"),
+    shell:
+        "python -m workflow_scripts.table_methods --spec {params.spec:q} --distances {input.distances:q}"
+        " --retrieval {input.retrieval:q} --alignment {input.alignment:q} --paraphrase {input.paraphrase:q} --language-id {input.language_id:q}"
+        " --perplexity {input.perplexity:q} --csv {output.csv:q} --markdown {output.markdown:q}"
+        " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
+
+
 rule claims:
     input:
         distances=metrics("distances", ALIGNMENT, experts_and_randoms),
@@ -227,8 +253,6 @@ rule tables:
     input:
         expand(
             "<results>/{table}.{format}",
-            table=[f"table{number}" for number in PLAN.tables]
-            + ["centred", "abx", "claims", "replication"]
-            + (["transfer"] if PLAN.probed else []),
+            table=[f"table{number}" for number in PLAN.tables] + OTHER_TABLES,
             format=["csv", "md", "tex", "json"],
         ),

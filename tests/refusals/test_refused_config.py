@@ -72,7 +72,21 @@ CASES = [
     ("experts", {"poolings": ["median"]}, r"experts\.poolings\.0: .*'max', 'mean' or 'last' \(given: 'median'\)"),
     ("compute", {"device": "gpu"}, r"compute\.device: .*\(given: 'gpu'\)"),
     ("compute", {"device": "cuda:٣"}, r"compute\.device: .*\(given: 'cuda:٣'\)"),
-    ("intervention", {"method": "dampen"}, r"intervention\.method: dampen is none of force"),
+    ("intervention", {"method": "dampen"}, r"intervention\.method: dampen is none of .*force"),
+    ("methods", {"own": {"method": "dampen"}}, r"methods\.own\.method: dampen is none of .*force"),
+    ("methods", {"own": {"method": "mean_difference"}}, r"methods\.own\.layer: mean_difference acts on a layer; say"),
+    ("methods", {"own": {"layer": 2}}, r"methods\.own\.layer: force acts on units; leave it out"),
+    ("methods", {"own": {"layer": 0}}, r"methods\.own\.layer.*: .*greater than or equal to 1"),
+    ("intervention", {"method": "mean_difference"}, r"intervention\.method: .* on a layer.* give it under methods"),
+    ("intervention", {"method": "linear_act_by_layer"}, r"intervention\.method: .* fitted .* give it under methods"),
+    ("methods", {"own": {"units": "random", "method": "linear_act_by_layer"}}, r"methods\.own\.units: .*experts alone"),
+    ("methods", {"own": {"units": "random", "selection": "lape"}}, r"methods\.own\.selection: random units are not"),
+    ("methods", {"own": {"strengths": []}}, r"methods\.own\.strengths: .*at least 1 item"),
+    ("methods", {"own": {"strengths": [0]}}, r"methods\.own\.strengths\.0: .*greater than 0"),
+    ("compared_targets", ["it"], r"compared_targets: it not among study\.targets"),
+    ("methods", {"s3": {}}, r"methods\.s3: .*pattern"),
+    ("methods", {"a-b": {}}, r"methods\.a-b: .*pattern"),
+    ("methods", {"own": {"strengths": [float("inf")]}}, r"methods\.own\.strengths\.0: .*(finite|less than)"),
     ("neurons", {"sites": []}, r"neurons\.sites.*: .*at least 1 item"),
     ("metrics", {"similarities": ["cosine"]}, r"metrics: shown_similarity inner_product is not among similarities"),
     ("datasets/own", {**LOCAL, "layout": "flores"}, r"datasets\.own\.layout: .*'flores200'"),
@@ -133,6 +147,12 @@ CASES = [
     ("models/a", {**MODEL, "gguf": {**GGUF, "wheel": "--index-url=x==1"}}, r"models\.a\.gguf\.wheel: .*pattern"),
     ("models/a", {**MODEL, "gguf": {**GGUF, "wheel": "x>=1"}}, r"models\.a\.gguf\.wheel: .*pattern"),
     ("models/a", {**MODEL, "hub": "a/b", "trust_remote_code": True}, r"models\.a: hub and revision go together"),
+    (
+        "models/demo/architecture",
+        "encoder",
+        r"models\.demo: architecture encoder belongs to hub or path; gguf and train",
+    ),
+    ("models/demo/architecture", "decoder", r"models\.demo\.architecture: .*'causal', 'encoder_decoder' or 'encoder'"),
     ("models/demo/trust_remote_code", True, r"models\.demo: trust_remote_code belongs to hub, where revision pins"),
     # Where data sets come from
     ("datasets/own", {**HUB, "repository": None}, r"datasets\.own: source: hub needs repository"),
@@ -177,6 +197,15 @@ def changed(raw: dict, path: str, value) -> dict:
     else:
         section[key] = value
     return raw
+
+
+@pytest.mark.parametrize("key", ["intervention", "methods/own"])
+def test_a_method_that_is_defined_by_the_auroc_is_refused_without(key):
+    raw = {**yaml.safe_load((ROOT / "config.yaml").read_text()), "methods": {}}
+    raw = changed(raw, key, {"method": "aura"})
+    read_config(raw, [])
+    with pytest.raises(StudyError, match=rf"{key.replace('/', '.')}\.method: aura is defined by the AUROC; set"):
+        read_config({**raw, "experts": {"expertise": "average_precision"}}, [])
 
 
 @pytest.mark.parametrize(

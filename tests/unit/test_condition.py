@@ -10,6 +10,8 @@ from workflow_scripts.condition import Spec, choose, main
 from workflow_scripts.lib import expert_files
 from workflow_scripts.lib.conditions import Condition, Site, read_condition, write_condition
 from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.hdf5 import created
+from workflow_scripts.lib.interventions.linear_act import transport_line
 from workflow_scripts.lib.sites import NeuronSite
 
 SITES = [
@@ -83,6 +85,29 @@ def test_the_random_control_can_have_its_own_values_and_the_experts_layers(exper
         assert all(unit < 10 for unit in units)
 
 
+def test_a_method_that_transports_is_given_the_responses_of_its_units(experts, tmp_path):
+    """Against the line of each unit, from the responses as they were written."""
+    path, draw = tmp_path / "activations.h5", np.random.default_rng(0)
+    written = {language: draw.normal(size=(7, 20)).astype("float16") for language in ("en", "es", "de")}
+    with created(path) as file:
+        for language, responses in written.items():
+            file.create_dataset(f"max/{language}", data=responses, chunks=(4, 8), fletcher32=True)
+    condition = choose(spec(method="linear_act", languages=["en", "es", "de"]), experts, path)
+    others = np.concatenate([written["en"], written["de"]])
+    slope, offset = transport_line(others, written["es"])
+    offsets = {site.module: site.offset for site in SITES}
+    units = [offsets[site.module] + unit for site in condition.sites for unit in site.units]
+    assert units == [1, 4, 6]
+    for name, expected in {
+        "slope": slope,
+        "offset": offset,
+        "low": others.min(axis=0),
+        "high": others.max(axis=0),
+    }.items():
+        found = [value for site in condition.sites for value in site.parameters[name]]
+        np.testing.assert_allclose(found, expected[units], rtol=1e-12)
+
+
 def test_too_many_units_or_an_unknown_language_are_refused(experts):
     with pytest.raises(StudyError, match="21"):
         choose(spec(k=21), experts)
@@ -140,3 +165,21 @@ def test_a_file_that_is_no_condition_is_refused(written, changed, message):
     path.write_text(json.dumps({**held, **changed}))
     with pytest.raises(StudyError, match=f"(?s)not a valid condition.*{message}"):
         read_condition(path)
+
+
+def test_experts_by_activation_probabilities_are_forced_to_their_own_mean(experts, tmp_path):
+    """Neurons 2 and 5 are active in Spanish alone, 8 in both languages."""
+    path = tmp_path / "probabilities.h5"
+    with created(path) as file:
+        for language, active in {"en": [8], "es": [2, 5, 8]}.items():
+            values = np.zeros(20)
+            values[active] = 0.6
+            file.create_dataset(language, data=values)
+    # Of 40 probabilities four are above zero, so that the 95th percentile is theirs and none is above it.
+    with pytest.raises(StudyError, match="LAPE counts 0 neurons as active"):
+        choose(spec(selection="lape", languages=["en", "es"], k=2), experts, probabilities=path)
+    with h5py.File(path, "r+") as file:
+        file["es"][2] = 0.7
+        file["es"][5] = 0.8
+    condition = choose(spec(selection="lape", languages=["en", "es"], k=2), experts, probabilities=path)
+    assert forced(condition) == {2: 2.0, 5: 5.0}

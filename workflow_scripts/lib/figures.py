@@ -1,5 +1,6 @@
 """The style that figures share, their panels, marks of unseen languages, and saving."""
 
+import math
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ MUTED_COLOUR = "#6E7781"
 
 COLUMN_WIDTH = 3.1  # inches; a figure is no narrower
 LEGEND_HEIGHT = 0.45  # inches
+LEGEND_COLUMN, LEGEND_LINE = 1.8, 0.17  # inches
 
 STYLE = {
     "axes.axisbelow": True,
@@ -98,9 +100,11 @@ def panels(
 
 
 def add_legend(figure: Figure, handles: list[Artist]) -> None:
-    """A legend below the panels: side by side where there is room, else one below the other."""
-    in_a_row = figure.get_figwidth() > 1.5 * COLUMN_WIDTH
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles) if in_a_row else 1)
+    """A legend below the panels, in as many columns as there is room for; the figure grows by the lines it takes."""
+    columns = min(len(handles), max(1, int(figure.get_figwidth() / LEGEND_COLUMN)))
+    lines = math.ceil(len(handles) / columns)
+    figure.set_figheight(figure.get_figheight() + LEGEND_LINE * (lines - 1))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
 def label_languages(axis: Axis, positions: np.ndarray, languages: list[str], model: Model, bold: str) -> None:

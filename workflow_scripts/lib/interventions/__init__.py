@@ -5,23 +5,27 @@
 
 `intervene_by_row` applies several conditions at once, each to its own rows of a batch.
 
-A method is a file of this folder that defines one subclass of `Method`; its `name` is what `intervention.method` in
-the config says. Nothing else has to be edited (docs/adding.md).
+A method is a file of this folder that defines one subclass of `Method`; its `name` is what `intervention.method` and
+`methods.*.method` in the config say. Nothing else has to be edited (docs/adding.md).
 """
 
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from workflow_scripts.lib.conditions import Condition, Site
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.interventions.method import Method
+from workflow_scripts.lib.interventions.method import LayerStatistics, Method, UnitStatistics
 
 if TYPE_CHECKING:
     import torch
+    from transformers.utils import ModelOutput
 
     from workflow_scripts.lib.models import LanguageModel
 
@@ -34,7 +38,11 @@ def methods() -> dict[str, Method]:
     """All methods by name."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
-    return {method.name: method() for method in Method.__subclasses__()}
+    return {method.name: method() for method in _subclasses(Method)}
+
+
+def _subclasses(method: type[Method]) -> list[type[Method]]:
+    return [found for each in method.__subclasses__() for found in (each, *_subclasses(each))]
 
 
 def get_method(name: str) -> Method:
@@ -46,6 +54,21 @@ def get_method(name: str) -> Method:
     if name not in methods():
         raise StudyError(f"intervention.method: {name} is not one of {', '.join(sorted(methods()))}.")
     return methods()[name]
+
+
+def parameters_of(name: str, strength: float, statistics: UnitStatistics | LayerStatistics) -> dict[str, np.ndarray]:
+    """What a condition stores of a method at some strength, by name, each [units]; of full strength it says nothing.
+
+    Raises:
+        StudyError: there is no such method.
+    """
+    units = statistics.target if isinstance(statistics, LayerStatistics) else statistics.expertise
+    return of_strength(get_method(name).parameters(statistics), strength, len(units))
+
+
+def of_strength(parameters: dict[str, np.ndarray], strength: float, units: int) -> dict[str, np.ndarray]:
+    """A method's parameters with its strength, [units], of which a condition says nothing where it is full."""
+    return parameters if strength == 1 else {**parameters, "strength": np.full(units, strength)}
 
 
 @contextmanager
@@ -106,19 +129,56 @@ def intervene_by_row(
             handle.remove()
 
 
-def _row_hooks(model: "LanguageModel", conditions: Sequence[Condition]) -> list[tuple["torch.nn.Module", "_RowHook"]]:
+def _row_hooks(
+    model: "LanguageModel", conditions: Sequence[Condition]
+) -> list[tuple["torch.nn.Module", "_RowHook | _LayerRowHook"]]:
     sites: dict[str, dict[int, Site]] = {}
+    of_any_strength = any("strength" in site.parameters for condition in conditions for site in condition.sites)
     for index, condition in enumerate(conditions):
         for site in condition.sites:
-            sites.setdefault(site.module, {})[index] = site
+            full = {"strength": [1.0] * len(site.units)} if of_any_strength else {}  # of which a condition says nothing
+            sites.setdefault(site.module, {})[index] = replace(site, parameters={**full, **site.parameters})
     names = {condition.method for condition in conditions if condition.sites}
     if len(names) > 1:
         raise StudyError(f"conditions by different methods ({', '.join(sorted(names))}) cannot share a batch.")
+    if len({tuple(sorted(site.parameters)) for by_condition in sites.values() for site in by_condition.values()}) > 1:
+        raise StudyError("conditions by one method with other parameters cannot share a batch.")
     hooks = []
     for by_condition in sites.values():
         modules = [_module(model, site) for site in by_condition.values()]
-        hooks.append((modules[0], _RowHook(by_condition, get_method(*names), len(conditions))))
+        method = get_method(*names)
+        hook = _LayerRowHook if method.on_layer else _RowHook
+        hooks.append((modules[0], hook(by_condition, method, len(conditions))))
     return hooks
+
+
+class _LayerRowHook:
+    """A hook that changes, in each row of a layer's states, all dimensions together as the row's own condition says."""
+
+    def __init__(self, by_condition: dict[int, Site], method: Method, conditions: int):
+        import torch
+
+        self._method = method
+        self._parameters = {
+            index: {name: torch.tensor(values, dtype=torch.float32) for name, values in site.parameters.items()}
+            for index, site in by_condition.items()
+        }
+
+    def set_rows(self, condition_of_row: "torch.Tensor") -> None:
+        """Find the rows of each condition that changes the layer."""
+        self._rows = {index: (condition_of_row == index).nonzero()[:, 0] for index in self._parameters}
+        self._row_count = len(condition_of_row)
+
+    def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | tuple") -> None:
+        """Change states [rows, tokens, d] in place."""
+        states = _states(output)
+        _require_rows(states, self._row_count)
+        for index, rows in self._rows.items():
+            if len(rows):
+                rows = rows.to(states.device)
+                parameters = self._parameters[index].items()
+                values = {name: each.to(states.device, states.dtype) for name, each in parameters}
+                states[rows] = self._method.apply(states[rows], **values).to(states.dtype)
 
 
 class _RowHook:
@@ -153,27 +213,32 @@ class _RowHook:
         self._columns = self._units[place]
         self._values = {name: values[place] for name, values in self._parameters.items()}
 
-    def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor") -> "torch.Tensor":
+    def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | tuple") -> None:
         """Change an output [rows, tokens, width] in place."""
-        if output.dim() != 3 or len(output) != self._row_count:
-            raise StudyError(
-                f"a module gives an output of shape {tuple(output.shape)} for a batch of {self._row_count} sequences, "
-                "so rows cannot be told apart; take another neurons.sites, or leave `sweep` out."
-            )
+        output = _states(output)
+        _require_rows(output, self._row_count)
         if self._rows.device != output.device:
             self._rows, self._columns = self._rows.to(output.device), self._columns.to(output.device)
         self._values = {name: values.to(output.device, output.dtype) for name, values in self._values.items()}
         by_token = output.transpose(0, 1)  # a view, so that the changes come last
         changes = (slice(None), self._rows, self._columns)
-        by_token[changes] = self._method.transform(by_token[changes], **self._values)
-        return output
+        by_token[changes] = self._method.apply(by_token[changes], **self._values)
+
+
+def _require_rows(output: "torch.Tensor", rows: int) -> None:
+    if output.dim() != 3 or len(output) != rows:
+        raise StudyError(
+            f"a module gives an output of shape {tuple(output.shape)} for a batch of {rows} sequences, so rows cannot "
+            "be told apart; take another neurons.sites, or leave `sweep` out."
+        )
 
 
 def _module(model: "LanguageModel", site: Site) -> "torch.nn.Module":
     from workflow_scripts.lib.sites import output_width
 
     module = dict(model.backbone.named_modules()).get(site.module)
-    if module is None or output_width(module) != site.width:
+    # A block, or the backbone as a whole, whose output are states, is no linear layer.
+    if module is None or (output_width(module) or model.manifest.width) != site.width:
         raise StudyError(
             f"the condition changes {site.width} units of {site.module}, which this model lacks or has in another "
             "width; it was made for another model."
@@ -189,19 +254,27 @@ def _hook(model: "LanguageModel", site: Site, method: Method, last_only: bool):
 
     def change(module, inputs, output):
         nonlocal units, parameters
+        output = _states(output)
         if units.device != output.device:
             units = units.to(output.device)
         parameters = {name: values.to(output.device, output.dtype) for name, values in parameters.items()}
         if not last_only:
             # A third of the time of `output[..., units] = …`.
             columns = units.expand(*output.shape[:-1], -1)
-            changed = method.transform(output.gather(-1, columns), **parameters)
-            return output.scatter_(-1, columns, changed.to(output.dtype).expand_as(columns))
+            changed = method.apply(output.gather(-1, columns), **parameters)
+            output.scatter_(-1, columns, changed.to(output.dtype).expand_as(columns))
+            return
         rows = torch.arange(output.shape[0], device=output.device)
         last = model.last_positions(output.shape[1])
         chosen = output[rows, last]
-        chosen[:, units] = method.transform(chosen[:, units], **parameters)
+        chosen[:, units] = method.apply(chosen[:, units], **parameters)
         output[rows, last] = chosen
-        return output
 
     return change
+
+
+def _states(output: "torch.Tensor | tuple | ModelOutput") -> "torch.Tensor":
+    """What a module puts out, to be changed in place; of one that gives more beside its states, the states."""
+    if hasattr(output, "last_hidden_state"):
+        return output.last_hidden_state
+    return output[0] if isinstance(output, tuple) else output

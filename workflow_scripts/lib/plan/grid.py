@@ -1,8 +1,11 @@
 """The grid of a study: the models, conditions, data sets, tables and figures that its config asks for."""
 
 import re
+from collections.abc import Iterable
 
-from workflow_scripts.lib.config.study import ROLES, Config, Corpus
+from workflow_scripts.lib.config.study import ROLES, Corpus
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.plan.compared import Compared
 from workflow_scripts.lib.plan.names import (
     BASE,
     NUMBERS,
@@ -11,34 +14,31 @@ from workflow_scripts.lib.plan.names import (
     FigureName,
     numbered,
 )
+from workflow_scripts.lib.shown import without_text
 
-ABX_FIGURES = ("abx", "abx_pairs")  # which the paper does not have; one a model
+OTHER_FIGURES = ("abx", "abx_pairs", "methods", "transfer")  # which the paper does not have; one a model
 # What probes tell, by the role of the data set that it is told of.
 PROBES = {"topics": ["topics"], "treebank": ["tags", "attachment"]}
 
 
-class Grid:
+class Grid(Compared):
     """What there is in a study."""
-
-    def __init__(self, config: Config):
-        self.config = config
-        self.study = config.study
-
-    @property
-    def poolings(self) -> list[str]:
-        """Poolings by which experts are found."""
-        return self.config.experts.poolings
 
     @property
     def recorded_poolings(self) -> list[str]:
         """Poolings that are recorded: those of the experts, and the mean if a forced value needs it."""
-        needed = ["mean"] if self.config.intervention.forced_value == "token_mean" else []
+        needed = ["mean"] if self.forces_token_means else []
         return list(dict.fromkeys([*self.poolings, *needed]))
+
+    @property
+    def forces_token_means(self) -> bool:
+        """Whether an intervention forces units to their mean over all tokens."""
+        return any(each.forced_value == "token_mean" for each in self.config.interventions.values())
 
     @property
     def datasets(self) -> list[str]:
         """Data sets that the study uses, in its roles or to train a model."""
-        roles = [corpus.dataset for corpus in self._corpora()]
+        roles = [corpus.dataset for corpus in self._corpora(ROLES)]
         trained = [self.config.models[name].train for name in self.study.models]
         used = [name for train in trained if train for name in (train.dataset, train.held_out)]
         return list(dict.fromkeys([*roles, *used]))
@@ -85,14 +85,31 @@ class Grid:
     @property
     def sweep_targets(self) -> list[str]:
         """Targets of the sweep over the number of experts: those that there is text of."""
-        corpus = self._corpus("perplexity")
+        corpus = self.config.used("perplexity")
         return [] if corpus is None else [target for target in self.study.targets if target in corpus.languages]
+
+    @property
+    def models_with_methods(self) -> list[str]:
+        """Models of which methods can be drawn against the perplexity that they cost."""
+        drawn = self.config.methods and set(self.sweep_targets) & set(self.compared_targets)
+        return self.config.generating_models if drawn else []
+
+    def why_no_sweep(self, models: list[str]) -> str | None:
+        """Why none of these models has a sweep over the number of experts; None if one has."""
+        if not set(models) & set(self.config.generating_models):
+            return without_text([self.config.models[name] for name in models])
+        return None if self.sweep_targets else "study.perplexity names no text in a target language."
+
+    def sweeps(self, compared: bool = True) -> list[str]:
+        """Names of the sweeps of each model, like es-max, and by compared methods, as es-max-aura, es-layer-caa."""
+        targets = self.sweep_targets
+        own = [f"{target}-{pooling}" for target in targets for pooling in self.poolings]
+        return [*own, *(self.sweeps_by_methods(targets) if compared else [])]
 
     @property
     def translated(self) -> dict[str, list[str]]:
         """Data sets of Table 7, with the targets among their languages."""
-        corpora = [self._corpus("translation"), self._corpus("mining")]
-        return {corpus.dataset: corpus.languages for corpus in corpora if corpus is not None and corpus.languages}
+        return {corpus.dataset: corpus.languages for corpus in self._corpora(("translation", "mining"))}
 
     def paraphrase_targets(self, shown: bool | None = None) -> list[str]:
         """Targets that there are paraphrases of: of Table 3 (the shown one), of Table 5 (the others), or all."""
@@ -135,15 +152,20 @@ class Grid:
             FigureName(f"retrieval/{shown}", "retrieval", 4),
             FigureName(f"retrieval_change/{shown}", "retrieval_change", 5),
             *numbered(several),
-            *(FigureName(f"{kind}/{model}", kind) for kind in ABX_FIGURES for model in self.study.models),
-            *(FigureName(f"transfer/{model}", "transfer") for model in self.study.models if self.probed),
+            *(FigureName(f"{kind}/{model}", kind) for kind in OTHER_FIGURES for model in self._models_shown_by(kind)),
         ]
 
     @property
     def probed(self) -> dict[str, Corpus]:
         """What probes tell, with the data set and the languages."""
-        corpora = {role: self._corpus(role) for role in PROBES}
+        corpora = {role: self.config.used(role) for role in PROBES}
         return {task: corpus for role, corpus in corpora.items() if corpus is not None for task in PROBES[role]}
+
+    def _models_shown_by(self, kind: str) -> list[str]:
+        """Models that have a figure of a kind which the paper does not have."""
+        if kind == "transfer" and not self.probed:
+            return []
+        return self.models_with_methods if kind == "methods" else self.study.models
 
     @property
     def other_targets(self) -> list[str]:
@@ -151,15 +173,23 @@ class Grid:
         return [target for target in self.study.targets if target != self.study.shown_target]
 
     def figure(self, number: int) -> str:
-        """Path of the figure of a number."""
-        return next(figure.path for figure in self.figures if figure.number == number)
+        """Path of the figure of a number.
+
+        Raises:
+            StudyError: the study has no such figure.
+        """
+        there = {figure.number: figure.path for figure in self.figures if figure.number}
+        if number not in there:
+            reason = self.why_no_sweep(self.study.models) if number == 2 else f"It has {', '.join(map(str, there))}."
+            raise StudyError(f"This study has no Figure {number}. {reason}")
+        return there[number]
 
     def contents(self, figure: str) -> FigureContents:
         """What the figure of a path shows."""
         kind, _, name = figure.partition("/")
         if kind.endswith("_random"):
             return FigureContents([name], self.study.targets, "random")
-        if kind in ABX_FIGURES or kind == "transfer":
+        if kind in OTHER_FIGURES:
             return FigureContents([name], self.study.targets)
         if kind.endswith("_other_targets"):
             return FigureContents([name], self.other_targets)
@@ -171,7 +201,7 @@ class Grid:
         changed = None if condition == BASE else ConditionName.parse(condition).target
         codes: list[str] = []
         for role in ("alignment", "topics", "paraphrase", "translation", "mining"):
-            if (corpus := self._corpus(role)) is not None and corpus.dataset == dataset:
+            if (corpus := self.config.used(role)) is not None and corpus.dataset == dataset:
                 only = role not in ("alignment", "topics") and changed in corpus.languages
                 codes += [changed] if only else corpus.languages
         return list(dict.fromkeys(codes))
@@ -179,18 +209,17 @@ class Grid:
     @property
     def embedded_datasets(self) -> list[str]:
         """Data sets that the unintervened model embeds."""
-        roles = ("alignment", "paraphrase", "translation", "mining", "topics")
-        corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None and corpus.languages]
+        corpora = self._corpora(("alignment", "paraphrase", "translation", "mining", "topics"))
         return list(dict.fromkeys(corpus.dataset for corpus in corpora))
 
     def datasets_under(self, condition: str) -> list[str]:
-        """Data sets that are embedded under a condition; the control has no retrieval of translations and no probes."""
+        """Data sets that are embedded under a condition: neither controls nor other methods have Table 7 or probes."""
         name = ConditionName.parse(condition)
-        roles = ["alignment", "paraphrase", *(["translation", "mining"] if name.units == "expert" else [])]
-        corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None]
-        datasets = [corpus.dataset for corpus in corpora if name.target in corpus.languages]
-        topics = [self.study.topics.dataset] if self.study.topics is not None and name.units == "expert" else []
-        return list(dict.fromkeys([*datasets, *topics]))
+        whole = name.units == "expert" and name.method is None
+        roles = ["alignment", "paraphrase", *(["translation", "mining"] if whole else [])]
+        there = [corpus.dataset for corpus in self._corpora(roles) if name.target in corpus.languages]
+        topics = [corpus.dataset for corpus in self._corpora(["topics"] if whole else [])]
+        return list(dict.fromkeys([*there, *topics]))
 
     def local_files(self, dataset: str) -> list[str]:
         """Local files that a data set is read from, whether or not they are there."""
@@ -206,8 +235,7 @@ class Grid:
     @property
     def changed_pattern(self) -> str:
         """Regular expression of every condition but the base, at any k and seed."""
-        targets, poolings = "|".join(self.study.targets), "|".join(self.poolings)
-        return rf"({targets})-(expert-({poolings})-k\d+|random-({poolings})-k\d+-s\d+)"
+        return f"{self.unit_pattern}|{self.by_layer_pattern}|{self.layer_pattern}"
 
     @property
     def condition_pattern(self) -> str:
@@ -218,7 +246,7 @@ class Grid:
         """Regular expression of the paths of all figures of some kinds that can be asked for."""
         models, targets = ("|".join(map(re.escape, names)) for names in (self.study.models, self.study.targets))
         of_kind = {"projection": rf"(({models})/)?({targets})"}
-        by_model = dict.fromkeys([*NUMBERS, *ABX_FIGURES, "transfer"], f"({models})")
+        by_model = dict.fromkeys([*NUMBERS, *OTHER_FIGURES], f"({models})")
         return "|".join(f"{kind}/{({**by_model, **of_kind}).get(kind, f'({targets})')}" for kind in kinds)
 
     # Data sets in their roles
@@ -226,19 +254,11 @@ class Grid:
     def _models_and_targets(self) -> list[tuple[str, str]]:
         return [(model, target) for model in self.study.models for target in self.study.targets]
 
-    def _corpus(self, role: str) -> Corpus | None:
-        """A role's data set with the languages used of it; where targets alone are used, those among its languages."""
-        corpus = getattr(self.study, role)
-        if corpus is None or role in ("probing", "alignment", *PROBES):
-            return corpus
-        targets = [code for code in corpus.languages if code in self.study.targets]
-        return corpus.model_copy(update={"languages": targets})
-
-    def _corpora(self) -> list[Corpus]:
-        return [corpus for role in ROLES if (corpus := self._corpus(role)) is not None and corpus.languages]
+    def _corpora(self, roles: Iterable[str]) -> list[Corpus]:
+        return [corpus for role in roles if (corpus := self.config.used(role)) is not None]
 
     def _uses(self, dataset: str) -> list[list[str]]:
-        uses = [corpus.languages for corpus in self._corpora() if corpus.dataset == dataset]
+        uses = [corpus.languages for corpus in self._corpora(ROLES) if corpus.dataset == dataset]
         for name in self.study.models:
             train = self.config.models[name].train
             if train is not None and dataset in (train.dataset, train.held_out):

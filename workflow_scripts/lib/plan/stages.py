@@ -1,7 +1,9 @@
 """What each stage depends on, up to the metrics."""
 
+from typing import Any
+
 from workflow_scripts.lib.plan.grid import Grid
-from workflow_scripts.lib.plan.names import UNTRAINED, ConditionName
+from workflow_scripts.lib.plan.names import ConditionName
 from workflow_scripts.lib.plan.slices import slice_of_config
 
 
@@ -71,7 +73,7 @@ class StageSlices(Grid):
             "languages": self.study.probing.languages,
             "pooling": pooling,
             "expertise": self.config.experts.expertise,
-            "token_mean": self.config.intervention.forced_value == "token_mean",
+            "token_mean": self.forces_token_means,
         }
 
     @slice_of_config
@@ -82,7 +84,8 @@ class StageSlices(Grid):
     @slice_of_config
     def condition(self, model: str, slug: str):
         """What a condition depends on, beside the ranking."""
-        name, control = ConditionName.parse(slug), self.config.random_control
+        name, selection = ConditionName.parse(slug), self.selection(ConditionName.parse(slug))
+        control = {"draw": self.draw(name), "values": self.config.random_control.values}
         return {
             "name": slug,
             "model": model,
@@ -91,10 +94,54 @@ class StageSlices(Grid):
             "pooling": name.pooling,
             "k": name.k,
             "seed": name.seed,
-            "selection": self.config.experts.selection,
-            **self.config.intervention.model_dump(),
-            **(control.model_dump(include={"draw", "values"}) if name.units == "random" else {}),
+            "selection": selection,
+            **self._change(name),
+            **(
+                {"languages": self.study.probing.languages} if selection == "lape" or self.needs_responses(slug) else {}
+            ),
+            **(control if name.units == "random" else {}),
         }
+
+    @slice_of_config
+    def by_layer_condition(self, model: str, slug: str):
+        """What a condition that is fitted layer after layer depends on, beside the model, its responses and texts."""
+        name = ConditionName.parse(slug)
+        return {
+            "name": slug,
+            "model": model,
+            "units": name.units,
+            "target": name.target,
+            "pooling": name.pooling,
+            "k": name.k,
+            "selection": self.selection(name),
+            **self._change(name),
+            "languages": self.study.probing.languages,
+            "sentences": self.config.methods[name.method].sentences,
+            "max_tokens": self.config.experts.max_tokens,
+        }
+
+    @slice_of_config
+    def activation_probabilities(self):
+        """What the shares of tokens depend on for which neurons are active, beside model and texts."""
+        return {"languages": self.study.probing.languages, "max_tokens": self.config.experts.max_tokens}
+
+    @slice_of_config
+    def layer_means(self):
+        """What the mean states of layers depend on, beside model and texts."""
+        return {
+            "languages": self.study.probing.languages,
+            "layers": self.changed_layers,
+            "max_tokens": self.config.experts.max_tokens,
+        }
+
+    @slice_of_config
+    def layer_condition(self, model: str, slug: str):
+        """What a condition on a layer depends on, beside the model and the layer's mean states."""
+        name = ConditionName.parse(slug)
+        change = self._change(name)
+        del change["forced_value"]
+        layer = self.config.methods[name.method].layer
+        return {"name": slug, "model": model, "target": name.target, "layer": layer, **change}
 
     @slice_of_config
     def embeddings(self, condition: str, dataset: str):
@@ -104,28 +151,6 @@ class StageSlices(Grid):
             "parts": self.config.datasets[dataset].parts,
             **self.config.embeddings.model_dump(),
         }
-
-    @slice_of_config
-    def word_embeddings(self, condition: str):
-        """What word embeddings depend on, beside model, condition and treebank."""
-        transfer = self.config.transfer
-        return {
-            "languages": self.study.treebank.languages,
-            "layer": self.config.embeddings.layer,
-            "max_tokens": transfer.max_tokens,
-            "random_weights": transfer.seed if condition == UNTRAINED else None,
-        }
-
-    @slice_of_config
-    def topic_transfer(self):
-        """What scores of topic probes depend on, beside embeddings and topics."""
-        settings = self.config.transfer.model_dump(include={"test_share", "regularisation", "seed"})
-        return {**self.study.topics.model_dump(), **settings}
-
-    @slice_of_config
-    def syntax_transfer(self):
-        """What scores of probes of words depend on, beside word embeddings and treebank."""
-        return {**self.study.treebank.model_dump(), **self.config.transfer.model_dump(exclude={"max_tokens"})}
 
     @slice_of_config
     def distances(self):
@@ -206,7 +231,7 @@ class StageSlices(Grid):
         }
 
     @slice_of_config
-    def generation(self, target: str, pooling: str):
+    def generation(self, target: str, pooling: str | None):
         """What generated sentences depend on, beside model and conditions."""
         settings = self.config.generation.model_dump(exclude={"identifier"})
         return {"target": target, "pooling": pooling, **settings}
@@ -217,7 +242,7 @@ class StageSlices(Grid):
         return {"identifier": self.config.generation.identifier, "language": target}
 
     @slice_of_config
-    def perplexity(self, target: str, pooling: str):
+    def perplexity(self, target: str, pooling: str | None):
         """What perplexity depends on, beside model, conditions and texts."""
         return {
             "target": target,
@@ -225,6 +250,11 @@ class StageSlices(Grid):
             "part": self.config.datasets[self.study.perplexity.dataset].parts[0],
             **self.config.perplexity.model_dump(),
         }
+
+    def _change(self, name: ConditionName) -> dict[str, Any]:
+        """What a condition does to its units, and how strongly."""
+        change = self.intervention(name).model_dump(include={"method", "forced_value", "positions"})
+        return {**change, "strength": self.config.intervention.strength if name.method is None else name.strength}
 
     def _seen(self, model: str) -> list[str]:
         seen, candidates = self.config.models[model].seen, self.study.alignment.languages

@@ -85,6 +85,13 @@ SECTIONS = [
         ("centred",),
     ),
     Section(
+        "methods",
+        "Methods of intervention",
+        "What do other methods on the same experts, on other neurons or on whole layers do, and what does each cost in "
+        "perplexity?",
+        ("methods",),
+    ),
+    Section(
         "published",
         "Beside the published numbers",
         "What the paper says, tested on this study's numbers.",
