@@ -14,7 +14,7 @@ from workflow_scripts.lib.config.study import read_config
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.failures import explain_failures
 from workflow_scripts.lib.fingerprint import fingerprint
-from workflow_scripts.lib.plan import BASE, ConditionName, Plan
+from workflow_scripts.lib.plan import BASE, UNTRAINED, ConditionName, Plan
 
 CONFIG_FILES = list(map(str, workflow.configfiles))
 
@@ -28,9 +28,12 @@ PLAN = Plan(CONFIG)
 PACKAGE = Path(workflow.basedir, "workflow_scripts")
 ALIGNMENT = CONFIG.study.alignment.dataset
 PARAPHRASE = CONFIG.study.paraphrase.dataset
+TOPICS = CONFIG.study.topics.dataset if CONFIG.study.topics else "none"
+TREEBANK = CONFIG.study.treebank.dataset if CONFIG.study.treebank else "none"
 # Tables beside the paper's numbered ones.
 OTHER_TABLES = [
     *("centred", "abx", "similarity", "similarity_mixed"),
+    *(["transfer"] if PLAN.probed else []),
     *(["methods"] if CONFIG.methods else []),
     *("claims", "replication"),
 ]
@@ -42,6 +45,7 @@ MODEL_STAGES = [
     "layer_means",
     "by_layer_condition",
     "embeddings",
+    "word_embeddings",
     "generation",
     "perplexity",
 ]  # which tell what they used
@@ -185,6 +189,16 @@ def similarities():
     )
 
 
+def transfers(name, conditions_of, base=True, untrained=False):
+    """Metric CSVs of probes, of all models."""
+    paths = metrics(name, TOPICS, conditions_of, base) if CONFIG.study.topics else []
+    if CONFIG.study.treebank:
+        paths += metrics(name, TREEBANK, conditions_of, base)
+        if untrained:
+            paths += metrics(name, TREEBANK, lambda model: [UNTRAINED], base=False)
+    return paths
+
+
 def experts_and_randoms(model, targets=None):
     """Conditions on experts and their random controls."""
     return [*PLAN.experts_of(model, targets), *PLAN.randoms_of(model, targets)]
@@ -256,6 +270,7 @@ def measured():
     embedded = [(model, BASE, dataset) for model in models for dataset in PLAN.embedded_datasets]
     for model, condition in changed:
         embedded += [(model, condition, dataset) for dataset in PLAN.datasets_under(condition)]
+    words = [(model, condition) for model in models for condition in [BASE, UNTRAINED, *PLAN.experts_of(model)]]
     swept = [(model, name) for model in CONFIG.generating_models for name in PLAN.sweeps()]
     jobs = {
         "train_model": [(model,) for model in PLAN.models_from("train")],
@@ -267,6 +282,7 @@ def measured():
             (model, slug) for model in models for slug in PLAN.by_methods(model) if PLAN.fitted_by_layer(slug)
         ],
         "embeddings": embedded,
+        "word_embeddings": words if CONFIG.study.treebank else [],
         "retrieval": [(model, BASE) for model in models] + changed,
         "generation": swept,
         "perplexity": swept,

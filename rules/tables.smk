@@ -161,6 +161,25 @@ rule table_abx:
         " --markdown {output.markdown:q} --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
 
+rule table_transfer:
+    input:
+        transfer=transfers("transfer", PLAN.experts_of, untrained=True),
+        baselines=transfers("transfer_baselines", lambda model: []),
+    output:
+        **table("transfer"),
+    log:
+        "<logs>/table_transfer.log",
+    conda:
+        ENVIRONMENT
+    params:
+        spec=PLAN.transfer_table(),
+        code=code("table_transfer"),
+    shell:
+        "python -m workflow_scripts.table_transfer --spec {params.spec:q} --transfer {input.transfer:q}"
+        " --baselines {input.baselines:q} --csv {output.csv:q} --markdown {output.markdown:q}"
+        " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
+
+
 rule table_methods:
     input:
         distances=metrics("distances", ALIGNMENT, compared),

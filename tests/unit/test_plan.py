@@ -47,6 +47,11 @@ def _slices(plan: Plan) -> dict[str, str]:
         "base embeddings": plan.embeddings(base, "cldr-devtest"),
         "embeddings": plan.embeddings(es, "cldr-devtest"),
         "paraphrase embeddings": plan.embeddings(es, "cldr-paws-x"),
+        "topic embeddings": plan.embeddings(es, "cldr-topics"),
+        "word embeddings": plan.word_embeddings(es),
+        "random word embeddings": plan.word_embeddings("untrained"),
+        "topic transfer": plan.topic_transfer(),
+        "syntax transfer": plan.syntax_transfer(),
         "distances": plan.distances(),
         "retrieval": plan.retrieval(),
         "alignment": plan.alignment(),
@@ -71,6 +76,7 @@ def _slices(plan: Plan) -> dict[str, str]:
         "similarity table": plan.similarity_table(),
         "mixed table": plan.mixed_table(),
         "similarity figure": plan.similarity_figure("similarity/demo"),
+        "transfer table": plan.transfer_table(),
         "figure 1": plan.overview_figure("overview/es"),
         "figure 2": plan.sweep_figure(),
         "figure 3": plan.projection_figure("projection/es"),
@@ -79,6 +85,7 @@ def _slices(plan: Plan) -> dict[str, str]:
         "figure 27": plan.projection_figure("projection_random/demo"),
         "figure 30": plan.retrieval_figure("retrieval_random/demo"),
         "abx figure": plan.abx_figure("abx/demo"),
+        "transfer figure": plan.transfer_figure("transfer/demo"),
         "claims": plan.claims(),
         "replication": plan.replication(),
     }
@@ -87,7 +94,7 @@ def _slices(plan: Plan) -> dict[str, str]:
 BOTH = {"aura": {"method": "aura"}, "caa": {"method": "mean_difference", "layer": 2, "strengths": [1, 3]}}
 LANGUAGES = RAW["study"]["alignment"]["languages"]
 FIGURES_OF_LANGUAGES = {"figure 1", "figure 3", "figure 4", "figure 5", "figure 27", "figure 30", "abx figure"}
-TABLES = {"table 1", "table 2", "table 3", "table 6", "table 7", "centred", "abx table"}
+TABLES = {"table 1", "table 2", "table 3", "table 6", "table 7", "centred", "abx table", "transfer table"}
 SIMILARITY_TABLES = {"similarity table", "mixed table"}
 SHOWN = {
     *TABLES,
@@ -95,11 +102,13 @@ SHOWN = {
     "similarity figure",
     "table 4",
     *FIGURES_OF_LANGUAGES,
+    "transfer figure",
     "figure 2",
     "claims",
     "replication",
 }  # all but table 4 name models
-EMBEDDINGS = {"base embeddings", "embeddings", "paraphrase embeddings"}
+EMBEDDINGS = {"base embeddings", "embeddings", "paraphrase embeddings", "topic embeddings"}
+WORDS = {"word embeddings", "random word embeddings"}
 CHANGED = [
     ({}, set()),
     ({"compute__tokens_per_batch": 77, "compute__threads": 3, "compute__device": "cpu"}, set()),
@@ -115,11 +124,14 @@ CHANGED = [
     ({"models__demo__published": "bloom-7b"}, {"claims", "replication"}),
     (
         {"models__demo__seen": ["en"]},
-        {"correlations", "table 4", *FIGURES_OF_LANGUAGES, "figure 2", "claims", "replication"},
+        {"correlations", "table 4", *FIGURES_OF_LANGUAGES, "transfer figure", "figure 2", "claims", "replication"},
     ),
     (
         {"study__targets": ["en", "es"]},
-        {*TABLES, *SIMILARITY_TABLES, "table 4", "figure 2", "figure 27", "figure 30", "abx figure", "claims"}
+        {
+            *(*TABLES, *SIMILARITY_TABLES, "table 4", "figure 2", "figure 27", "figure 30"),
+            *("abx figure", "transfer figure", "claims"),
+        }
         - {"table 3"},
     ),
     (
@@ -142,9 +154,21 @@ CHANGED = [
     ({"methods": {"token_mean": {"forced_value": "token_mean"}}}, {"activations", "experts"}),
     ({"intervention__forced_value": "token_mean"}, {"activations", "experts", "condition"}),
     ({"embeddings__max_tokens": 64}, EMBEDDINGS),
-    ({"embeddings__layer": 2}, {*EMBEDDINGS, "abx"}),
-    ({"correlations__resamples": 500}, {"correlations", "abx table", "similarity table"}),
-    ({"correlations__seed": 1}, {"correlations", "abx table", "similarity table"}),
+    ({"embeddings__layer": 2}, {*EMBEDDINGS, *WORDS, "abx"}),
+    ({"transfer__test_share": 0.5}, {"topic transfer", "syntax transfer"}),
+    ({"transfer__rank": 3}, {"syntax transfer"}),
+    ({"transfer__seed": 3}, {"topic transfer", "syntax transfer", "random word embeddings"}),
+    ({"transfer__max_tokens": 64}, WORDS),
+    (
+        {"study__treebank__languages": ["en", "es"]},
+        {*WORDS, "syntax transfer", "transfer table", "transfer figure"},
+    ),
+    (
+        {"study__topics__languages": ["en", "es"]},
+        {"topic embeddings", "topic transfer", "transfer table", "transfer figure"},
+    ),
+    ({"correlations__resamples": 500}, {"correlations", "abx table", "similarity table", "transfer table"}),
+    ({"correlations__seed": 1}, {"correlations", "abx table", "similarity table", "transfer table"}),
     ({"similarity__file": "own.csv"}, {"similarity"}),
     (
         {"metrics__shown_similarity": "centred_cosine"},
@@ -302,13 +326,25 @@ def test_paraphrases_are_embedded_in_the_target_alone_under_a_condition():
     assert plan().embedded_languages("base", "cldr-paws-x") == ["en", "de", "fr", "es", "ja"]
     assert plan().embedded_languages("es-expert-max-k100", "cldr-paws-x") == ["es"]
     assert plan().embedded_languages("es-expert-max-k100", "cldr-devtest") == LANGUAGES
-    assert plan().datasets_under("es-expert-max-k100") == ["cldr-devtest", "cldr-paws-x", "cldr-tatoeba"]
-    assert plan().datasets_under("de-expert-max-k100") == ["cldr-devtest", "cldr-paws-x", "cldr-tatoeba", "cldr-bucc18"]
+    common = ["cldr-devtest", "cldr-paws-x", "cldr-tatoeba"]
+    assert plan().datasets_under("es-expert-max-k100") == [*common, "cldr-topics"]
+    assert plan().datasets_under("de-expert-max-k100") == [*common, "cldr-bucc18", "cldr-topics"]
     assert plan().datasets_under("de-random-max-k100-s0") == ["cldr-devtest", "cldr-paws-x"]
 
 
 def numbers(plan: Plan) -> dict[int, str]:
     return {figure.number: figure.path for figure in plan.figures if figure.number is not None}
+
+
+def test_what_probes_tell_follows_from_the_data_sets_that_there_are():
+    assert list(plan().probed) == ["topics", "tags", "attachment"]
+    assert "transfer/demo" in {figure.path for figure in plan().figures}
+    assert plan().embedded_languages("es-expert-max-k100", "cldr-topics") == RAW["study"]["topics"]["languages"]
+    assert list(plan(study__treebank=None).probed) == ["topics"]
+    without = plan(study__treebank=None, study__topics=None)
+    assert without.probed == {}
+    assert "transfer" not in {figure.kind for figure in without.figures}
+    assert not {"cldr-topics", "cldr-treebank"} & {*without.datasets, *without.embedded_datasets}
 
 
 def test_figures_of_the_papers_study_have_the_papers_numbers():

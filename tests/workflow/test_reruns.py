@@ -76,13 +76,14 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     "the size of the bootstrap": (
         "resamples: 200",
         "resamples: 300",
-        of("correlations", "table_abx", "table_similarity"),
+        of("correlations", "table_abx", "table_similarity", "table_transfer"),
     ),
     "the seed of the bootstrap": (
         "resamples: 200",
         "resamples: 200, seed: 1",
-        of("correlations", "table_abx", "table_similarity"),
+        of("correlations", "table_abx", "table_similarity", "table_transfer"),
     ),
+    "the rank of the structural probe": ("rank: 4", "rank: 5", of("syntax_transfer")),
     "the stride of windows": ("stride: 32", "stride: 16", of("perplexity")),
     "what names a language": (
         "seeds: [0, 1]}\nperplexity",

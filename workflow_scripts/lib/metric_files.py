@@ -23,6 +23,8 @@ TEXT_COLUMNS = (
     "query",
     "candidate",
     "language",
+    "train",
+    "test",
     "medoid_id",
     "id",
     "pre_id",

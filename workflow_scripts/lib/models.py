@@ -197,6 +197,30 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
     refuse_new_weights(loading, manifest.name)
     if not placement:
         model = model.to(device)
+    return _loaded(model, directory, manifest, architecture)
+
+
+def random_model(manifest: ModelManifest, device: str, seed: int) -> LanguageModel:
+    """The same architecture and tokenizer with random weights, as its configuration initialises them before training.
+
+    A model that is spread over several devices is made on the CPU.
+
+    Raises:
+        StudyError: its files are missing or cannot be used.
+    """
+    directory = model_directory(manifest.hub, manifest.revision, manifest.directory)
+    config = load_config(directory, manifest.trust_remote_code)
+    torch.manual_seed(seed)
+    model = auto_class(config).from_config(
+        config, dtype=getattr(torch, manifest.dtype), trust_remote_code=manifest.trust_remote_code
+    )
+    model = model.to("cpu" if manifest.device_map else device)
+    return _loaded(model, directory, manifest, architecture_of(config))
+
+
+def _loaded(
+    model: "PreTrainedModel", directory: Path, manifest: ModelManifest, architecture: Architecture
+) -> LanguageModel:
     tokenizer = load_tokenizer(directory, manifest.trust_remote_code)
     return LanguageModel(model, backbone_of(model, architecture), tokenizer, manifest, architecture)
 

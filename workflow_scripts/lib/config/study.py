@@ -46,6 +46,8 @@ ROLES = {
     "translation": ["translation"],
     "mining": ["mining"],
     "perplexity": ["paragraphs", "parallel"],
+    "topics": ["topics"],
+    "treebank": ["treebank"],
 }
 
 
@@ -67,6 +69,12 @@ class StudySection(Section):
     perplexity: Corpus | None = Field(
         None,
         description="Text of the targets (Wikipedia, or sentences of a parallel corpus) for Figure 2, of causal models.",
+    )
+    topics: Corpus | None = Field(
+        None, description="Parallel sentences with their topic (SIB-200): a probe is trained in each language."
+    )
+    treebank: Corpus | None = Field(
+        None, description="Parallel dependency trees (UD-PUD): probes of part of speech and of attachment, likewise."
     )
 
 
@@ -226,7 +234,7 @@ class MetricsSection(Section):
 
 
 class CorrelationsSection(Section):
-    """Bootstrap over languages, of Table 2 and of the tables of ABX scores and of similarity of languages."""
+    """Bootstrap over languages, of Table 2 and of the tables of ABX scores, of similarity of languages and of transfer."""
 
     resamples: int = Field(10_000, ge=100, description="Resamples of languages.")
     interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
@@ -241,6 +249,23 @@ class SimilaritySection(Section):
         None,
         description="CSV with the columns measure, first, second (ISO 639-3 codes), similarity; null: that of the built-in languages from URIEL.",
     )
+
+
+class TransferSection(Section):
+    """Light probes on frozen embeddings, trained in one language and tested in all of them."""
+
+    test_share: float = Field(0.3, gt=0, lt=1, description="Share of the sentences that is held out, in all languages.")
+    regularisation: float = Field(
+        0.03,
+        gt=0,
+        description="Of the logistic regressions of topics and parts of speech: half the squared weights count so "
+        "much beside the mean loss.",
+    )
+    rank: int = Field(32, ge=1, description="Rank of the structural probe (Hewitt and Manning 2019).")
+    epochs: int = Field(30, ge=1, description="Passes of its training at most; it stops early.")
+    learning_rate: float = Field(0.1, gt=0, description="Of its training, by Adam.")
+    max_tokens: int = Field(512, ge=1, description="A sentence of the treebank with more tokens is left out.")
+    seed: Seed = Field(0, description="Of the held-out sentences, the structural probe and the random weights.")
 
 
 class ComputeSection(Section):
@@ -281,6 +306,7 @@ class Config(Section):
     metrics: MetricsSection = MetricsSection()
     correlations: CorrelationsSection = CorrelationsSection()
     similarity: SimilaritySection = SimilaritySection()
+    transfer: TransferSection = TransferSection()
     compute: ComputeSection = ComputeSection()
     data_root: PathName | None = Field(None, description="Folder that holds local data sets.")
     results: PathName = Field("results", description="Folder of everything the study makes.")
@@ -304,10 +330,10 @@ class Config(Section):
     def used(self, role: str) -> Corpus | None:
         """A role's data set with the languages used of it, where there are any.
 
-        Of all but the probing and the alignment corpus those are the targets; no encoder uses text for perplexity.
+        Of those that only targets are compared in these are the targets; no encoder uses text for perplexity.
         """
         corpus: Corpus | None = getattr(self.study, role)
-        if corpus is None or role in ("probing", "alignment"):
+        if corpus is None or role in ("probing", "alignment", "topics", "treebank"):
             return corpus
         if role == "perplexity" and not self.generating_models:
             return None
@@ -336,6 +362,11 @@ class Config(Section):
         }.items():
             if len(getattr(study, role).languages) < 2:
                 problems.append(f"study.{role}.languages: give at least two, since {reason}")
+        for role in ("topics", "treebank"):
+            if (corpus := getattr(study, role)) is not None and len(corpus.languages) < 2:
+                problems.append(
+                    f"study.{role}.languages: give at least two, since probes are tested in other languages"
+                )
         if self.perplexity.context is not None and self.perplexity.stride >= self.perplexity.context:
             problems.append("perplexity.stride: must be below perplexity.context, so that every token has a context")
         if study.shown_target not in study.targets:

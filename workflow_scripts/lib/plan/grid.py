@@ -17,7 +17,9 @@ from workflow_scripts.lib.plan.names import (
 )
 from workflow_scripts.lib.shown import without_text
 
-OTHER_FIGURES = ("abx", "abx_pairs", "methods", "similarity")  # which the paper does not have; one a model
+OTHER_FIGURES = ("abx", "abx_pairs", "methods", "similarity", "transfer")  # which the paper does not have; one a model
+# What probes tell, by the role of the data set that it is told of.
+PROBES = {"topics": ["topics"], "treebank": ["tags", "attachment"]}
 
 
 class Grid(Compared):
@@ -151,12 +153,20 @@ class Grid(Compared):
             FigureName(f"retrieval/{shown}", "retrieval", 4),
             FigureName(f"retrieval_change/{shown}", "retrieval_change", 5),
             *numbered(several),
-            *(
-                FigureName(f"{kind}/{model}", kind)
-                for kind in OTHER_FIGURES
-                for model in (self.study.models if kind != "methods" else self.models_with_methods)
-            ),
+            *(FigureName(f"{kind}/{model}", kind) for kind in OTHER_FIGURES for model in self._models_shown_by(kind)),
         ]
+
+    @property
+    def probed(self) -> dict[str, Corpus]:
+        """What probes tell, with the data set and the languages."""
+        corpora = {role: self.config.used(role) for role in PROBES}
+        return {task: corpus for role, corpus in corpora.items() if corpus is not None for task in PROBES[role]}
+
+    def _models_shown_by(self, kind: str) -> list[str]:
+        """Models that have a figure of a kind which the paper does not have."""
+        if kind == "transfer" and not self.probed:
+            return []
+        return self.models_with_methods if kind == "methods" else self.study.models
 
     @property
     def other_targets(self) -> list[str]:
@@ -188,28 +198,29 @@ class Grid(Compared):
         return FigureContents([model] if model else self.study.models, [target])
 
     def embedded_languages(self, condition: str, dataset: str) -> list[str]:
-        """Languages embedded under a condition: of all but the parallel corpus the target alone is compared."""
+        """Languages embedded under a condition: of all but parallel corpora the target alone is compared."""
         changed = None if condition == BASE else ConditionName.parse(condition).target
         codes: list[str] = []
-        for role in ("alignment", "paraphrase", "translation", "mining"):
+        for role in ("alignment", "topics", "paraphrase", "translation", "mining"):
             if (corpus := self.config.used(role)) is not None and corpus.dataset == dataset:
-                only = role != "alignment" and changed in corpus.languages
+                only = role not in ("alignment", "topics") and changed in corpus.languages
                 codes += [changed] if only else corpus.languages
         return list(dict.fromkeys(codes))
 
     @property
     def embedded_datasets(self) -> list[str]:
         """Data sets that the unintervened model embeds."""
-        corpora = self._corpora(("alignment", "paraphrase", "translation", "mining"))
+        corpora = self._corpora(("alignment", "paraphrase", "translation", "mining", "topics"))
         return list(dict.fromkeys(corpus.dataset for corpus in corpora))
 
     def datasets_under(self, condition: str) -> list[str]:
-        """Data sets that are embedded under a condition: Table 7 shows neither controls nor compared methods."""
+        """Data sets that are embedded under a condition: neither controls nor other methods have Table 7 or probes."""
         name = ConditionName.parse(condition)
-        translated = name.units == "expert" and name.method is None
-        roles = ["alignment", "paraphrase", *(["translation", "mining"] if translated else [])]
+        whole = name.units == "expert" and name.method is None
+        roles = ["alignment", "paraphrase", *(["translation", "mining"] if whole else [])]
         there = [corpus.dataset for corpus in self._corpora(roles) if name.target in corpus.languages]
-        return list(dict.fromkeys(there))
+        topics = [corpus.dataset for corpus in self._corpora(["topics"] if whole else [])]
+        return list(dict.fromkeys([*there, *topics]))
 
     def similarity_files(self) -> list[str]:
         """The user's table of similarities of languages, if there is one; where it is missing, the stage says so."""

@@ -8,6 +8,7 @@ from workflow_scripts.lib.config.fields import METHOD_NAME
 from workflow_scripts.lib.errors import StudyError
 
 BASE = "base"  # the condition that changes nothing
+UNTRAINED = "untrained"  # the same of random weights, a baseline of what probes find in words
 STRENGTH = r"\d+(?:\.\d+)?"  # of an intervention, in the name of a condition
 
 # The paper's numbers of the figures of which there are several: the first number and how many the paper has.

@@ -3,7 +3,7 @@
 from typing import Any
 
 from workflow_scripts.lib.plan.grid import Grid
-from workflow_scripts.lib.plan.names import BASE, ConditionName
+from workflow_scripts.lib.plan.names import ConditionName
 from workflow_scripts.lib.plan.slices import slice_of_config
 
 
@@ -77,9 +77,9 @@ class StageSlices(Grid):
         }
 
     @slice_of_config
-    def base_condition(self, model: str):
-        """What the condition that changes nothing depends on."""
-        return {"name": BASE, "model": model}
+    def base_condition(self, model: str, slug: str):
+        """What a condition that changes nothing depends on."""
+        return {"name": slug, "model": model}
 
     @slice_of_config
     def condition(self, model: str, slug: str):

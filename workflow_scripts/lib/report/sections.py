@@ -56,6 +56,14 @@ SECTIONS = [
         ("abx", "abx_pairs"),
     ),
     Section(
+        "transfer",
+        "Transfer by light probes",
+        "What a probe has learnt on the embeddings of one language, does it tell in others, and better after the "
+        "intervention? Linear probes of topics, parts of speech and trees, frozen embeddings, held-out sentences that "
+        "are the same in every language (not in the paper).",
+        ("transfer",),
+    ),
+    Section(
         "similarity",
         "Similarity of languages",
         "Which pairs of languages are close, and which gain? Similarity by grammar, sounds, family and place, and what "
