@@ -14,7 +14,7 @@ from workflow_scripts.lib.config.study import read_config
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.failures import explain_failures
 from workflow_scripts.lib.fingerprint import fingerprint
-from workflow_scripts.lib.plan import BASE, ConditionName, Plan
+from workflow_scripts.lib.plan import BASE, LAYER_PATTERN, ConditionName, Plan, layer_path
 
 CONFIG_FILES = list(map(str, workflow.configfiles))
 
@@ -29,7 +29,8 @@ PACKAGE = Path(workflow.basedir, "workflow_scripts")
 ALIGNMENT = CONFIG.study.alignment.dataset
 PARAPHRASE = CONFIG.study.paraphrase.dataset
 PERPLEXITY = CONFIG.study.perplexity.dataset if CONFIG.study.perplexity else "none"
-MODEL_STAGES = ["train_model", "activations", "embeddings", "generation", "perplexity"]  # which tell what they used
+# Those tell what they used.
+MODEL_STAGES = ["train_model", "activations", "embeddings", "layer_embeddings", "generation", "perplexity"]
 
 ENVIRONMENT = f"{workflow.basedir}/envs/environment.yaml"
 
@@ -71,7 +72,7 @@ def setting(name):
     """A setting of compute that a model may override, as a function of the wildcards."""
 
     def of_model(wildcards):
-        own = getattr(CONFIG.models[wildcards.model], name)
+        own = getattr(CONFIG.every_model[wildcards.model], name)
         return getattr(CONFIG.compute, name) if own is None else own
 
     return of_model
@@ -84,14 +85,14 @@ def gpus(wildcards):
 
 def model_memory(wildcards, attempt):
     """Memory in MB that a job asks a cluster for which loads this model."""
-    return demand.memory(CONFIG.models[wildcards.model], attempt)
+    return demand.memory(CONFIG.every_model[wildcards.model], attempt)
 
 
 def model_minutes(stage):
     """Time that a stage's job asks a cluster for, as a function of the wildcards."""
 
     def of_model(wildcards, attempt):
-        return demand.minutes(CONFIG.models[wildcards.model], setting("device")(wildcards), stage, attempt)
+        return demand.minutes(CONFIG.every_model[wildcards.model], setting("device")(wildcards), stage, attempt)
 
     return of_model
 
@@ -107,12 +108,16 @@ def grown(amount):
 
 def model_weights(wildcards):
     """Weights that the workflow itself makes; none for a model on the hub or in a directory."""
+    if kept := CONFIG.checkpoints.get(wildcards.model):
+        return [f"<results>/models/{kept.model}/checkpoints"]
     made = CONFIG.models[wildcards.model].source in ("train", "gguf")
     return [f"<results>/models/{wildcards.model}/weights/model.safetensors"] if made else []
 
 
 def model_directory(wildcards):
     """Directory of those weights."""
+    if kept := CONFIG.checkpoints.get(wildcards.model):
+        return str(Path(CONFIG.results, "models", kept.model, "checkpoints", f"step{kept.step}"))
     made = CONFIG.models[wildcards.model].source in ("train", "gguf")
     return str(Path(CONFIG.results, "models", wildcards.model, "weights")) if made else None
 
@@ -123,9 +128,14 @@ def ranking(wildcards):
     return f"<results>/experts/{wildcards.model}/{pooling}.h5"
 
 
-def metric(name, dataset, condition="{condition}"):
-    """Path of a metric CSV."""
-    return f"<results>/metrics/{{model}}/{condition}/{dataset}/{name}.csv"
+def metric(name, dataset, condition="{condition}", layer=""):
+    """Path of a metric CSV, by the main layer or by one that `layer` names, like `/layer-2`."""
+    return f"<results>/metrics/{{model}}/{condition}/{dataset}{layer}/{name}.csv"
+
+
+def aligned_embeddings(condition="{condition}"):
+    """Path of the embeddings of the parallel corpus that distances and retrieval are measured on, by any layer."""
+    return f"<results>/embeddings/{{model}}/{condition}/{ALIGNMENT}{{layer}}.h5"
 
 
 def metrics(name, dataset, conditions_of, base=True):
@@ -198,6 +208,9 @@ def measured():
         "activations": [(model,) for model in models],
         "experts": [(model, pooling) for model in models for pooling in PLAN.poolings],
         "embeddings": embedded,
+        "layer_embeddings": [
+            (model, condition) for model in models if CONFIG.models[model].layers for condition in PLAN.layered(model)
+        ],
         "retrieval": [(model, BASE) for model in models] + changed,
         "generation": swept,
         "perplexity": swept,

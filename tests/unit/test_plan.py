@@ -45,6 +45,7 @@ def _slices(plan: Plan) -> dict[str, str]:
         "condition": plan.condition("demo", es),
         "base embeddings": plan.embeddings(base, "cldr-devtest"),
         "embeddings": plan.embeddings(es, "cldr-devtest"),
+        "layer embeddings": plan.layer_embeddings("demo", es),
         "paraphrase embeddings": plan.embeddings(es, "cldr-paws-x"),
         "distances": plan.distances(),
         "retrieval": plan.retrieval(),
@@ -82,7 +83,8 @@ LANGUAGES = RAW["study"]["alignment"]["languages"]
 FIGURES_OF_LANGUAGES = {"figure 1", "figure 3", "figure 4", "figure 5", "figure 27", "figure 30", "abx figure"}
 TABLES = {"table 1", "table 2", "table 3", "table 6", "table 7", "centred", "abx table"}
 SHOWN = {*TABLES, "table 4", *FIGURES_OF_LANGUAGES, "figure 2", "claims", "replication"}  # all but table 4 name models
-EMBEDDINGS = {"base embeddings", "embeddings", "paraphrase embeddings"}
+EMBEDDINGS = {"base embeddings", "embeddings", "layer embeddings", "paraphrase embeddings"}
+MEASURED = {"distances", "retrieval", "alignment", "abx"}
 CHANGED = [
     ({}, set()),
     ({"compute__tokens_per_batch": 77, "compute__threads": 3, "compute__device": "cpu"}, set()),
@@ -104,7 +106,16 @@ CHANGED = [
     (
         {"study__alignment__languages": LANGUAGES[::-1]},
         {
-            *("texts of devtest", "base embeddings", "embeddings", "distances", "retrieval", "abx", "correlations"),
+            *(
+                "texts of devtest",
+                "base embeddings",
+                "embeddings",
+                "layer embeddings",
+                "distances",
+                "retrieval",
+                "abx",
+                "correlations",
+            ),
             *("examples", "projection", "alignment", "table 1", "table 4", "centred", "abx table", "claims"),
             *FIGURES_OF_LANGUAGES,
         },
@@ -116,7 +127,9 @@ CHANGED = [
     ({"intervention__forced_value": "median"}, {"condition"}),
     ({"intervention__forced_value": "token_mean"}, {"activations", "experts", "condition"}),
     ({"embeddings__max_tokens": 64}, EMBEDDINGS),
-    ({"embeddings__layer": 2}, {*EMBEDDINGS, "abx"}),
+    ({"embeddings__layer": 2}, {*EMBEDDINGS, *MEASURED} - {"layer embeddings"}),
+    ({"models__demo__layers": [1]}, {"layer embeddings"}),
+    ({"models__demo__train__checkpoints": [7]}, {"training"}),
     ({"correlations__resamples": 500}, {"correlations", "abx table"}),
     ({"correlations__seed": 1}, {"correlations", "abx table"}),
     (
@@ -133,7 +146,7 @@ CHANGED = [
     ({"projection__neighbours": 5}, {"projection", "figure 3", "figure 27"}),
     ({"projection__seed": 5}, {"projection"}),
     ({"neurons__sites": "linear"}, {"model"}),
-    ({"models__demo__train__steps": 3}, {"model", "training"}),
+    ({"models__demo__train__steps": 300}, {"model", "training"}),
 ]
 
 

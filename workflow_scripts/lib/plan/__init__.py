@@ -3,11 +3,11 @@
 The rules ask the plan; it knows nothing of Snakemake.
 """
 
-from workflow_scripts.lib.plan.names import BASE, ConditionName
+from workflow_scripts.lib.plan.names import BASE, LAYER_PATTERN, ConditionName, layer_path
 from workflow_scripts.lib.plan.shown import ShownSlices
 from workflow_scripts.lib.plan.stages import StageSlices
 
-__all__ = ["BASE", "ConditionName", "Plan"]
+__all__ = ["BASE", "LAYER_PATTERN", "ConditionName", "Plan", "layer_path"]
 
 
 class Plan(StageSlices, ShownSlices):

@@ -2,6 +2,7 @@
 
 import re
 
+from workflow_scripts.lib.config.models import ModelConfig
 from workflow_scripts.lib.config.study import ROLES, Config, Corpus
 from workflow_scripts.lib.plan.names import (
     BASE,
@@ -45,13 +46,31 @@ class Grid:
         """Models of the study that come from `hub`, `path`, `gguf` or `train`."""
         return [name for name in self.study.models if self.config.models[name].source == source]
 
+    @property
+    def every_model(self) -> dict[str, ModelConfig]:
+        """Models by name, and the checkpoints of the study's: each is a model wherever one can be named."""
+        return self.config.every_model
+
+    def checkpoints_of(self, model: str) -> dict[str, int]:
+        """Names of a model's checkpoints, and their steps in ascending order."""
+        return {name: kept.step for name, kept in self.config.checkpoints.items() if kept.model == model}
+
+    @property
+    def nameable_models(self) -> list[str]:
+        """Models that files can be asked for of: those of the study and their checkpoints."""
+        return [name for model in self.study.models for name in (model, *self.checkpoints_of(model))]
+
+    def layered(self, model: str) -> list[str]:
+        """Slugs of the conditions measured by layer: base, experts, and one draw of each random control."""
+        return [BASE, *self.experts_of(model), *self.randoms_of(model, first=True)]
+
     def expert(self, model: str, target: str, pooling: str) -> str:
         """Slug of the condition on a target's experts, with the model's k."""
-        return str(ConditionName(target, "expert", pooling, self.config.models[model].k))
+        return str(ConditionName(target, "expert", pooling, self.every_model[model].k))
 
     def random(self, model: str, target: str, pooling: str) -> list[str]:
         """Slugs of the random control of that condition, one a seed."""
-        k, seeds = self.config.models[model].k, self.config.random_control.seeds
+        k, seeds = self.every_model[model].k, self.config.random_control.seeds
         return [str(ConditionName(target, "random", pooling, k, seed)) for seed in seeds]
 
     def experts_of(self, model: str, targets: list[str] | None = None) -> list[str]:

@@ -8,6 +8,8 @@ from workflow_scripts.lib.errors import StudyError
 
 BASE = "base"  # the condition that changes nothing
 
+LAYER_PATTERN = r"(/layer-\d+)?"  # the part of paths that names a further layer of a model; nothing for the main one
+
 # The paper's numbers of the figures of which there are several: the first number and how many the paper has.
 NUMBERS = {
     "projection": (6, 15),
@@ -43,6 +45,16 @@ class ConditionName:
         if match is None or (match[2] == "random") != (match[5] is not None):
             raise StudyError(f"{slug} names no condition; es-expert-max-k100 and es-random-max-k100-s3 do.")
         return cls(match[1], match[2], match[3], int(match[4]), None if match[5] is None else int(match[5]))
+
+
+def layer_path(layer: int) -> str:
+    """The part of paths that names a further layer of a model, after the data set: `/layer-2`."""
+    return f"/layer-{layer}"
+
+
+def layer_number(path: str) -> int:
+    """The layer that such a part of a path names."""
+    return int(path.removeprefix("/layer-"))
 
 
 @dataclass(frozen=True)

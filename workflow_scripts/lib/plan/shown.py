@@ -258,8 +258,8 @@ class ShownSlices(Grid):
         return {"models": models, "poolings": self.poolings}
 
     def _shown_model(self, name: str, seen: bool = True) -> dict[str, Any]:
-        shown = {"name": name, "label": self.config.models[name].label}
-        known = self.config.models[name].seen
+        shown = {"name": name, "label": self.every_model[name].label}
+        known = self.every_model[name].seen
         return {**shown, "seen": None if known == "all" else known} if seen else shown
 
     def _names(self, codes: list[str]) -> dict[str, str]:
