@@ -147,6 +147,30 @@ def metrics(name, dataset, conditions_of, base=True):
     ]
 
 
+COMPARED = ("alignment", "abx")  # metric CSVs by which layers, and steps of a training, are compared
+
+
+def layered_metrics():
+    """Those of every layer, of all models with further layers, under every condition that is measured by layer."""
+    return [
+        metric(name, ALIGNMENT, condition, layer).format(model=model)
+        for model in PLAN.layered_models
+        for layer in PLAN.layers_of(model).values()
+        for condition in PLAN.layered(model)
+        for name in COMPARED
+    ]
+
+
+def checkpoint_metrics():
+    """Those of all models of which checkpoints are kept, at every step, unintervened."""
+    return [
+        metric(name, ALIGNMENT, BASE).format(model=checkpoint)
+        for model in PLAN.kept_models
+        for checkpoint in PLAN.steps_of(model)
+        for name in COMPARED
+    ]
+
+
 def paraphrases(conditions_of, targets):
     """Metric CSVs of paraphrase retrieval, of all models and some targets."""
     return metrics("paraphrase", PARAPHRASE, lambda model: conditions_of(model, targets), base=False)

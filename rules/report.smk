@@ -45,8 +45,7 @@ rule results_page:
     input:
         tables=expand(
             "<results>/{table}.json",
-            table=[f"table{number}" for number in PLAN.tables]
-            + ["centred", "abx", "claims", "replication", "compute"],
+            table=[*PLAN.shown_tables, "compute"],
         ),
         figures=expand("<results>/figures/{figure}.png", figure=[figure.path for figure in PLAN.figures]),
         captions=expand("<results>/figures/{figure}.json", figure=[figure.path for figure in PLAN.figures]),

@@ -1,10 +1,7 @@
 """ABX discrimination of language and meaning for each language, before and after the intervention on each target."""
 
-import math
-
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -19,7 +16,6 @@ CHANCE = 0.5
 MARKERS = {"language": "o", "meaning": "D"}
 OFFSETS = {"language": -0.2, "meaning": 0.2}  # of the distance between two languages
 INCHES_PER_LANGUAGE = 0.2
-LEGEND_COLUMN, LEGEND_LINE = 1.8, 0.17  # inches
 
 
 class Spec(stage.Spec):
@@ -88,16 +84,8 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
         Line2D([], [], color=figures.POST_COLOUR, marker="s", label="post-intervention", **mark),
     ]
     models = [panel.model for panel in spec.panels]
-    add_legend(figure, [*tasks, *spaces, *figures.unseen_key(models, spec.languages)])
+    figures.add_legend(figure, [*tasks, *spaces, *figures.unseen_key(models, spec.languages)])
     return figure
-
-
-def add_legend(figure: Figure, handles: list[Artist]) -> None:
-    """A legend below the panels, in as many columns as there is room for; the figure grows by the lines it takes."""
-    columns = min(len(handles), max(1, int(figure.get_figwidth() / LEGEND_COLUMN)))
-    lines = math.ceil(len(handles) / columns)
-    figure.set_figheight(figure.get_figheight() + LEGEND_LINE * (lines - 1))
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
 def draw_panel(axis: Axes, scores: pd.DataFrame, panel: Panel, spec: Spec) -> None:

@@ -17,9 +17,12 @@ def planned(output: str) -> dict[str, int]:
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)}
 
 
-TABLES = [*(f"table{number}" for number in range(1, 8)), "centred", "abx", "claims", "replication", "compute"]
+TABLES = [
+    *(f"table{number}" for number in range(1, 8)),
+    *("centred", "abx", "layers", "checkpoints", "claims", "replication", "compute"),
+]
 NUMBERS = [1, 2, 3, 4, 5, 6, 7, 21, 24, 27, 30]  # the paper's, for one model and two targets
-UNNUMBERED = ["abx/tiny", "abx_pairs/tiny"]  # figures that the paper does not have
+UNNUMBERED = ["abx/tiny", "abx_pairs/tiny", "layers/tiny", "checkpoints/tiny"]  # figures that the paper does not have
 
 
 def test_every_table_and_figure_is_there(finished):

@@ -1,5 +1,6 @@
 """The grid of a study: the models, conditions, data sets, tables and figures that its config asks for."""
 
+import math
 import re
 
 from workflow_scripts.lib.config.models import ModelConfig
@@ -10,10 +11,13 @@ from workflow_scripts.lib.plan.names import (
     ConditionName,
     FigureContents,
     FigureName,
+    layer_path,
     numbered,
 )
 
-ABX_FIGURES = ("abx", "abx_pairs")  # which the paper does not have; one a model
+# Figures that the paper does not have, one a model.
+ABX_FIGURES = ("abx", "abx_pairs")
+OF_A_MODEL = (*ABX_FIGURES, "layers", "checkpoints")
 
 
 class Grid:
@@ -54,6 +58,47 @@ class Grid:
     def checkpoints_of(self, model: str) -> dict[str, int]:
         """Names of a model's checkpoints, and their steps in ascending order."""
         return {name: kept.step for name, kept in self.config.checkpoints.items() if kept.model == model}
+
+    def steps_of(self, model: str) -> dict[str, int]:
+        """A trained model's checkpoints and itself, as names of models and the steps they were trained for."""
+        return {**self.checkpoints_of(model), model: self.config.models[model].train.steps}
+
+    @property
+    def kept_models(self) -> list[str]:
+        """Models of the study of which checkpoints are kept."""
+        return [model for model in self.study.models if self.checkpoints_of(model)]
+
+    @property
+    def layered_models(self) -> list[str]:
+        """Models of the study that are measured by further layers, too."""
+        return [model for model in self.study.models if self.config.models[model].layers]
+
+    def layers_of(self, model: str) -> dict[str, str]:
+        """Layers that a model is measured by, in their order: names, and the part of paths that each has.
+
+        The main one has none, and is there once, should it also be among the further ones.
+        """
+        main = self.config.embeddings.layer
+        further = {layer: layer_path(layer) for layer in self.config.models[model].layers if layer != main}
+        ordered = sorted({main: "", **further}.items(), key=lambda item: math.inf if item[0] == "last" else item[0])
+        return {str(layer): path for layer, path in ordered}
+
+    @property
+    def shown_tables(self) -> list[str]:
+        """Names of the tables of results: the paper's by their numbers, then others."""
+        return [
+            *(f"table{number}" for number in self.tables),
+            *("centred", "abx"),
+            *(["layers"] if self.layered_models else []),
+            *(["checkpoints"] if self.kept_models else []),
+            *("claims", "replication"),
+        ]
+
+    @property
+    def pivot(self) -> str:
+        """Language that MEXA takes for the pivot: English, else the first of the parallel corpus."""
+        languages = self.study.alignment.languages
+        return "en" if "en" in languages else languages[0]
 
     @property
     def nameable_models(self) -> list[str]:
@@ -153,6 +198,8 @@ class Grid:
             FigureName(f"retrieval_change/{shown}", "retrieval_change", 5),
             *numbered(several),
             *(FigureName(f"{kind}/{model}", kind) for kind in ABX_FIGURES for model in self.study.models),
+            *(FigureName(f"layers/{model}", "layers") for model in self.layered_models),
+            *(FigureName(f"checkpoints/{model}", "checkpoints") for model in self.kept_models),
         ]
 
     @property
@@ -169,7 +216,7 @@ class Grid:
         kind, _, name = figure.partition("/")
         if kind.endswith("_random"):
             return FigureContents([name], self.study.targets, "random")
-        if kind in ABX_FIGURES:
+        if kind in OF_A_MODEL:
             return FigureContents([name], self.study.targets)
         if kind.endswith("_other_targets"):
             return FigureContents([name], self.other_targets)
@@ -227,6 +274,8 @@ class Grid:
         models, targets = ("|".join(map(re.escape, names)) for names in (self.study.models, self.study.targets))
         of_kind = {"projection": rf"(({models})/)?({targets})"}
         by_model = dict.fromkeys([*NUMBERS, *ABX_FIGURES], f"({models})")
+        by_model["layers"] = f"({'|'.join(map(re.escape, self.layered_models))})"
+        by_model["checkpoints"] = f"({'|'.join(map(re.escape, self.kept_models))})"
         return "|".join(f"{kind}/{({**by_model, **of_kind}).get(kind, f'({targets})')}" for kind in kinds)
 
     # Data sets in their roles

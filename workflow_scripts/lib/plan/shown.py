@@ -105,6 +105,63 @@ class ShownSlices(Grid):
         }
 
     @slice_of_config
+    def layers_table(self):
+        """What the table of measures by layer shows."""
+        return {
+            "models": [
+                {"model": self._shown_model(model, seen=False), "layers": list(self.layers_of(model))}
+                for model in self.layered_models
+            ],
+            "poolings": self.poolings,
+            "targets": self.study.targets,
+            "control_seed": next(iter(self.config.random_control.seeds), None),
+            "languages": self.study.alignment.languages,
+            "pivot": self.pivot,
+            **self._compared(),
+            **self.config.correlations.model_dump(),
+        }
+
+    @slice_of_config
+    def layers_figure(self, figure: str):
+        """What a figure of measures by layer shows."""
+        (model,) = self.contents(figure).models
+        return {
+            "model": self._shown_model(model, seen=False),
+            "layers": list(self.layers_of(model)),
+            "poolings": self.poolings,
+            "targets": self.study.targets,
+            "control": bool(self.config.random_control.seeds),
+            "names": self._names(self.study.targets),
+            **self._compared(),
+        }
+
+    @slice_of_config
+    def checkpoints_table(self):
+        """What the table of measures by step of the training shows."""
+        return {
+            "models": [
+                {"model": self._shown_model(model, seen=False), "steps": list(self.steps_of(model).items())}
+                for model in self.kept_models
+            ],
+            "layer": str(self.config.embeddings.layer),
+            "languages": self.study.alignment.languages,
+            "pivot": self.pivot,
+            **self._compared(),
+            **self.config.correlations.model_dump(),
+        }
+
+    @slice_of_config
+    def checkpoints_figure(self, figure: str):
+        """What a figure of measures by step of the training shows."""
+        (model,) = self.contents(figure).models
+        return {
+            "model": self._shown_model(model, seen=False),
+            "steps": list(self.steps_of(model).values()),
+            "confidence": self.config.correlations.confidence,
+            **self._compared(),
+        }
+
+    @slice_of_config
     def overview_figure(self, figure: str):
         """What Figure 1 shows."""
         return {**self._shown_retrieval(self.contents(figure)), "medoid": self.config.metrics.shown_medoid}
@@ -246,6 +303,9 @@ class ShownSlices(Grid):
 
     def _shown_retrieval(self, contents: FigureContents) -> dict[str, Any]:
         return {**self._shown_space(contents), "similarity": self.config.metrics.shown_similarity}
+
+    def _compared(self) -> dict[str, Any]:
+        return {"dataset": self.study.alignment.dataset, "pivot_name": self._names([self.pivot])[self.pivot]}
 
     def _published_models(self) -> dict[str, Any]:
         models = [
