@@ -1,6 +1,7 @@
 """The plan: condition names, and that a job's slice of the config holds what it depends on and no more."""
 
 import copy
+import json
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import yaml
 
 from workflow_scripts.lib.config.study import read_config
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.plan import ConditionName, Plan
+from workflow_scripts.lib.plan import LAYER_PATTERN, ConditionName, Plan
 
 ROOT = Path(__file__).parents[2]
 RAW = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -73,6 +74,10 @@ def _slices(plan: Plan) -> dict[str, str]:
         "figure 5": plan.retrieval_change_figure("retrieval_change/es"),
         "figure 27": plan.projection_figure("projection_random/demo"),
         "figure 30": plan.retrieval_figure("retrieval_random/demo"),
+        "layers table": plan.layers_table(),
+        "layers figure": plan.layers_figure("layers/demo"),
+        "checkpoints table": plan.checkpoints_table(),
+        "checkpoints figure": plan.checkpoints_figure("checkpoints/demo"),
         "abx figure": plan.abx_figure("abx/demo"),
         "claims": plan.claims(),
         "replication": plan.replication(),
@@ -81,15 +86,25 @@ def _slices(plan: Plan) -> dict[str, str]:
 
 LANGUAGES = RAW["study"]["alignment"]["languages"]
 FIGURES_OF_LANGUAGES = {"figure 1", "figure 3", "figure 4", "figure 5", "figure 27", "figure 30", "abx figure"}
-TABLES = {"table 1", "table 2", "table 3", "table 6", "table 7", "centred", "abx table"}
-SHOWN = {*TABLES, "table 4", *FIGURES_OF_LANGUAGES, "figure 2", "claims", "replication"}  # all but table 4 name models
+COMPARED = {"layers table", "layers figure", "checkpoints table", "checkpoints figure"}
+TABLES = {"table 1", "table 2", "table 3", "table 6", "table 7", "centred", "abx table", "layers table"}
+SHOWN = {
+    *TABLES,
+    *COMPARED,
+    "table 4",
+    *FIGURES_OF_LANGUAGES,
+    "figure 2",
+    "claims",
+    "replication",
+}  # all but table 4 name models
 EMBEDDINGS = {"base embeddings", "embeddings", "layer embeddings", "paraphrase embeddings"}
+BOOTSTRAPPED = {"abx table", "layers table", "checkpoints table"}
 MEASURED = {"distances", "retrieval", "alignment", "abx"}
 CHANGED = [
     ({}, set()),
     ({"compute__tokens_per_batch": 77, "compute__threads": 3, "compute__device": "cpu"}, set()),
     ({"results": "elsewhere", "cache": "/tmp/cache", "data_root": "/data"}, set()),
-    ({"random_control__seeds": [7]}, {"table 6", "figure 27", "figure 30", "claims"}),
+    ({"random_control__seeds": [7]}, {"table 6", "figure 27", "figure 30", "claims", "layers table"}),
     ({"models__other": {"label": "Other", "path": "x", "k": 3}}, set()),
     ({"models__demo__billion_parameters": 7}, set()),
     ({"models__demo__k": 7}, {"condition", "figure 2", "claims"}),
@@ -101,7 +116,8 @@ CHANGED = [
     ),
     (
         {"study__targets": ["en", "es"]},
-        {*TABLES, "table 4", "figure 2", "figure 27", "figure 30", "abx figure", "claims"} - {"table 3"},
+        {*TABLES, "table 4", "figure 2", "figure 27", "figure 30", "abx figure", "layers figure", "claims"}
+        - {"table 3"},
     ),
     (
         {"study__alignment__languages": LANGUAGES[::-1]},
@@ -118,6 +134,7 @@ CHANGED = [
             ),
             *("examples", "projection", "alignment", "table 1", "table 4", "centred", "abx table", "claims"),
             *FIGURES_OF_LANGUAGES,
+            *("layers table", "checkpoints table"),
         },
     ),
     ({"study__translation": None}, {"table 7"}),
@@ -127,11 +144,11 @@ CHANGED = [
     ({"intervention__forced_value": "median"}, {"condition"}),
     ({"intervention__forced_value": "token_mean"}, {"activations", "experts", "condition"}),
     ({"embeddings__max_tokens": 64}, EMBEDDINGS),
-    ({"embeddings__layer": 2}, {*EMBEDDINGS, *MEASURED} - {"layer embeddings"}),
-    ({"models__demo__layers": [1]}, {"layer embeddings"}),
-    ({"models__demo__train__checkpoints": [7]}, {"training"}),
-    ({"correlations__resamples": 500}, {"correlations", "abx table"}),
-    ({"correlations__seed": 1}, {"correlations", "abx table"}),
+    ({"embeddings__layer": 2}, {*EMBEDDINGS, *MEASURED, *COMPARED} - {"layer embeddings", "checkpoints figure"}),
+    ({"models__demo__layers": [1]}, {"layer embeddings", "layers table", "layers figure"}),
+    ({"models__demo__train__checkpoints": [7]}, {"training", "checkpoints table", "checkpoints figure"}),
+    ({"correlations__resamples": 500}, {"correlations", *BOOTSTRAPPED}),
+    ({"correlations__seed": 1}, {"correlations", *BOOTSTRAPPED}),
     (
         {"metrics__shown_similarity": "centred_cosine"},
         {
@@ -146,7 +163,7 @@ CHANGED = [
     ({"projection__neighbours": 5}, {"projection", "figure 3", "figure 27"}),
     ({"projection__seed": 5}, {"projection"}),
     ({"neurons__sites": "linear"}, {"model"}),
-    ({"models__demo__train__steps": 300}, {"model", "training"}),
+    ({"models__demo__train__steps": 300}, {"model", "training", "checkpoints table", "checkpoints figure"}),
 ]
 
 
@@ -247,3 +264,47 @@ def test_local_files_are_known_so_that_an_edited_one_is_read_again():
     assert files[:2] == ["/data/flores200_dataset/dev/eng_Latn.dev", "/data/flores200_dataset/dev/deu_Latn.dev"]
     assert len(files) == 6
     assert plan_of_local.local_files("cldr-devtest") == []
+
+
+def test_checkpoints_are_models_with_the_settings_of_theirs():
+    there = plan(models__demo__train__checkpoints=[50, 0])
+    assert there.checkpoints_of("demo") == {"demo-step0": 0, "demo-step50": 50}
+    assert there.steps_of("demo") == {"demo-step0": 0, "demo-step50": 50, "demo": 450}
+    assert there.nameable_models == ["demo", "demo-step0", "demo-step50"]
+    assert there.expert("demo-step50", "es", "max") == "es-expert-max-k100"
+    assert there.every_model["demo-step50"].label == "Demo BLOOM, step 50"
+    described = [json.loads(there.model(name, "weights")) for name in ("demo", "demo-step50")]
+    assert described[1] == {**described[0], "name": "demo-step50"}
+    assert there.layer_embeddings("demo-step50", "base") == there.layer_embeddings("demo", "base")
+    unkept = plan(models__demo__train__checkpoints=[])
+    assert unkept.nameable_models == ["demo"] and "checkpoints" not in unkept.shown_tables
+    assert there.datasets == unkept.datasets
+
+
+@pytest.mark.parametrize(
+    ("main", "further", "expected"),
+    [
+        ("last", [3, 0], {"0": "/layer-0", "3": "/layer-3", "last": ""}),
+        (2, [3, 2, 0], {"0": "/layer-0", "2": "", "3": "/layer-3"}),
+        ("last", [], {"last": ""}),
+    ],
+)
+def test_layers_come_in_their_order_and_the_main_one_once(main, further, expected):
+    there = plan(embeddings__layer=main, models__demo__layers=further)
+    assert list(there.layers_of("demo").items()) == list(expected.items())
+    assert (
+        ("layers" in there.shown_tables)
+        == ("layers/demo" in {figure.path for figure in there.figures})
+        == bool(further)
+    )
+    for layer, path in expected.items():
+        assert str(json.loads(there.abx(path))["layer"]) == layer
+        assert re.fullmatch(LAYER_PATTERN, path)
+    assert not re.fullmatch(LAYER_PATTERN, "/layer-x")
+
+
+def test_mexas_pivot_is_english_or_the_first_language():
+    assert plan().pivot == "en"
+    without = [code for code in LANGUAGES if code != "en"]
+    targets = {"study__targets": ["es"], "study__alignment__languages": without}
+    assert plan(**targets).pivot == "th"

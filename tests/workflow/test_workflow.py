@@ -49,6 +49,11 @@ def test_every_table_and_figure_is_there(finished):
     abx = pd.read_csv(results / "abx.csv")
     assert set(zip(abx["target"], abx["task"], strict=True)) == set(product(["en", "es"], ["language", "meaning"]))
     assert abx[["pre", "post"]].stack().between(0, 1).all()
+    layers = pd.read_csv(results / "layers.csv")
+    assert set(layers["layer"]) == {"1", "last", "mean", "max"}
+    assert set(layers["units"]) == {"none", "expert", "random"}
+    checkpoints = pd.read_csv(results / "checkpoints.csv")
+    assert checkpoints["checkpoint"].unique().tolist() == ["tiny-step5", "tiny"]
     assert not list(results.rglob("*.partial*"))
 
 
@@ -70,6 +75,7 @@ def test_sentences_are_kept_with_language_probability_and_perplexity(finished):
 def test_computation_is_tabulated(finished):
     compute = pd.read_csv(finished / "results/compute.csv").set_index(["model", "stage"])
     assert compute.loc[("tiny", "embeddings"), "jobs"] == 4 + 2 * 2 + 2 + 4 * 2
+    assert compute.loc[("tiny", "layer_embeddings"), "jobs"] == 1 + 2 + 2
     assert compute.loc[("tiny", "generation"), "tokens"] > 0
     assert (compute["wall_hours"] > 0).all()
 
@@ -111,6 +117,13 @@ def test_any_condition_can_be_asked_for_by_name(study):
     metric = pd.read_csv(study / wanted)
     assert metric[["units", "k", "seed"]].drop_duplicates().to_numpy().tolist() == [["random", 7, 3]]
     assert len(metric) == 3 * 4 * 3
+
+
+def test_any_layer_of_any_checkpoint_can_be_asked_for_by_name(study):
+    wanted = "results/metrics/tiny-step5/es-expert-max-k5/tiny-devtest/layer-1/abx.csv"
+    run_snakemake(study, wanted, "--cores", "2", *TINY)
+    metric = pd.read_csv(study / wanted)
+    assert metric[["model", "target", "layer"]].drop_duplicates().to_numpy().tolist() == [["tiny-step5", "es", 1]]
 
 
 def test_the_report_holds_every_table_and_figure(finished):
@@ -175,7 +188,7 @@ def test_the_papers_study_plans_every_target(tmp_path):
     for number in range(1, 33):
         for suffix in ("pdf", "png", "csv"):
             assert f"results-paper/figure{number}.{suffix}" in listed
-    for name in ("centred", "abx", "claims", "replication", "compute"):
+    for name in ("centred", "abx", "claims", "replication", "compute"):  # it trains nothing
         assert f"results-paper/{name}.csv" in listed
 
 
