@@ -35,6 +35,7 @@ wildcard_constraints:
     pooling=alternatives(PLAN.poolings),
     target=alternatives(CONFIG.study.targets),
     layer=LAYER_PATTERN,
+    method=f"({alternatives(f'-{method}' for method in CONFIG.methods)})?",
 
 
 include: "rules/texts.smk"

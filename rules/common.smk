@@ -28,9 +28,26 @@ PLAN = Plan(CONFIG)
 PACKAGE = Path(workflow.basedir, "workflow_scripts")
 ALIGNMENT = CONFIG.study.alignment.dataset
 PARAPHRASE = CONFIG.study.paraphrase.dataset
+# Tables beside the paper's numbered ones.
+OTHER_TABLES = [
+    "centred",
+    "abx",
+    *(["layers"] if PLAN.layered_models else []),
+    *(["checkpoints"] if PLAN.kept_models else []),
+    *(["methods"] if CONFIG.methods else []),
+    "claims",
+    "replication",
+]
 PERPLEXITY = CONFIG.study.perplexity.dataset if CONFIG.study.perplexity else "none"
-# Those tell what they used.
-MODEL_STAGES = ["train_model", "activations", "embeddings", "layer_embeddings", "generation", "perplexity"]
+MODEL_STAGES = [
+    "train_model",
+    "activations",
+    "layer_means",
+    "embeddings",
+    "layer_embeddings",
+    "generation",
+    "perplexity",
+]  # which tell what they used
 
 ENVIRONMENT = f"{workflow.basedir}/envs/environment.yaml"
 
@@ -128,6 +145,12 @@ def ranking(wildcards):
     return f"<results>/experts/{wildcards.model}/{pooling}.h5"
 
 
+def responses(wildcards):
+    """The responses that a condition's parameters are made of, where its method needs them."""
+    needed = PLAN.needs_responses(wildcards.condition)
+    return [f"<results>/activations/{wildcards.model}.h5"] if needed else []
+
+
 def metric(name, dataset, condition="{condition}", layer=""):
     """Path of a metric CSV, by the main layer or by one that `layer` names, like `/layer-2`."""
     return f"<results>/metrics/{{model}}/{condition}/{dataset}{layer}/{name}.csv"
@@ -190,6 +213,11 @@ def experts_and_randoms(model, targets=None):
     return [*PLAN.experts_of(model, targets), *PLAN.randoms_of(model, targets)]
 
 
+def compared(model, targets=None):
+    """Conditions of the study's intervention and of the methods that it is compared with."""
+    return [*PLAN.experts_of(model, targets), *PLAN.by_methods(model, targets)]
+
+
 def figure_metrics(name, figure, base=True):
     """Metric CSVs that a figure shows."""
     contents = PLAN.contents(figure)
@@ -201,36 +229,40 @@ def figure_metrics(name, figure, base=True):
     ]
 
 
+def sweep_pooling(wildcards):
+    """The pooling by which the experts of a sweep were found; none where it is on a layer."""
+    return None if wildcards.pooling == "layer" else wildcards.pooling
+
+
 def swept(wildcards):
     """Conditions of a sweep over the number of experts."""
-    slugs = PLAN.sweep(wildcards.target, wildcards.pooling)
+    method = wildcards.method.removeprefix("-") or None
+    slugs = PLAN.sweep(wildcards.model, wildcards.target, sweep_pooling(wildcards), method)
     return [f"<results>/conditions/{wildcards.model}/{slug}.json" for slug in slugs]
 
 
-def sweeps(name):
-    """A file of every sweep of the study."""
+def sweeps(name, compared=False):
+    """A file of every sweep of the study, by compared methods too where they are wanted."""
     return expand(
-        f"<results>/sweeps/{{model}}/{{target}}-{{pooling}}/{name}",
-        model=CONFIG.study.models,
-        target=PLAN.sweep_targets,
-        pooling=PLAN.poolings,
+        f"<results>/sweeps/{{model}}/{{sweep}}/{name}", model=CONFIG.study.models, sweep=PLAN.sweeps(compared)
     )
 
 
 def measured():
     """The measured jobs of the study by stage, each as its path among benchmarks and logs."""
     models = CONFIG.study.models
-    changed = [(model, condition) for model in models for condition in experts_and_randoms(model)]
+    changed = [
+        (model, condition) for model in models for condition in [*experts_and_randoms(model), *PLAN.by_methods(model)]
+    ]
     embedded = [(model, BASE, dataset) for model in models for dataset in PLAN.embedded_datasets]
     for model, condition in changed:
         embedded += [(model, condition, dataset) for dataset in PLAN.datasets_under(condition)]
-    swept = [
-        (model, f"{target}-{pooling}") for model in models for target in PLAN.sweep_targets for pooling in PLAN.poolings
-    ]
+    swept = [(model, name) for model in models for name in PLAN.sweeps()]
     jobs = {
         "train_model": [(model,) for model in PLAN.models_from("train")],
         "activations": [(model,) for model in models],
         "experts": [(model, pooling) for model in models for pooling in PLAN.poolings],
+        "layer_means": [(model,) for model in models if PLAN.changed_layers],
         "embeddings": embedded,
         "layer_embeddings": [
             (model, condition) for model in models if CONFIG.models[model].layers for condition in PLAN.layered(model)

@@ -45,7 +45,7 @@ rule results_page:
     input:
         tables=expand(
             "<results>/{table}.json",
-            table=[*PLAN.shown_tables, "compute"],
+            table=[f"table{number}" for number in PLAN.tables] + OTHER_TABLES + ["compute"],
         ),
         figures=expand("<results>/figures/{figure}.png", figure=[figure.path for figure in PLAN.figures]),
         captions=expand("<results>/figures/{figure}.json", figure=[figure.path for figure in PLAN.figures]),

@@ -1,4 +1,5 @@
-# Sweeps over the number of experts, one job a model, target and pooling: generated text, its language, perplexity.
+# Sweeps over the number of experts, one job a model, target, pooling and method: generated text,
+# its language, perplexity. Methods on a layer know of no pooling; the names of their sweeps have `layer` there.
 
 
 rule generation:
@@ -6,12 +7,14 @@ rule generation:
         model="<results>/models/{model}/model.json",
         conditions=swept,
     output:
-        generations="<results>/sweeps/{model}/{target}-{pooling}/generations.parquet",
+        generations="<results>/sweeps/{model}/{target}-{pooling}{method}/generations.parquet",
     log:
-        text="<logs>/generation/{model}/{target}-{pooling}.log",
-        usage="<logs>/generation/{model}/{target}-{pooling}.usage.json",
+        text="<logs>/generation/{model}/{target}-{pooling}{method}.log",
+        usage="<logs>/generation/{model}/{target}-{pooling}{method}.usage.json",
     benchmark:
-        "<benchmarks>/generation/{model}/{target}-{pooling}.tsv"
+        "<benchmarks>/generation/{model}/{target}-{pooling}{method}.tsv"
+    wildcard_constraints:
+        pooling=alternatives([*PLAN.poolings, "layer"]),
     conda:
         ENVIRONMENT
     threads: setting("threads")
@@ -23,7 +26,7 @@ rule generation:
         device=setting("device"),
         cache=CONFIG.cache,
     params:
-        spec=lambda wildcards: PLAN.generation(wildcards.target, wildcards.pooling),
+        spec=lambda wildcards: PLAN.generation(wildcards.target, sweep_pooling(wildcards)),
         code=code("generation"),
     shell:
         "python -m workflow_scripts.generation --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
@@ -33,12 +36,14 @@ rule generation:
 
 rule identify:
     input:
-        generations="<results>/sweeps/{model}/{target}-{pooling}/generations.parquet",
+        generations="<results>/sweeps/{model}/{target}-{pooling}{method}/generations.parquet",
     output:
-        identified="<results>/sweeps/{model}/{target}-{pooling}/identified.parquet",
-        language_id="<results>/sweeps/{model}/{target}-{pooling}/language_id.csv",
+        identified="<results>/sweeps/{model}/{target}-{pooling}{method}/identified.parquet",
+        language_id="<results>/sweeps/{model}/{target}-{pooling}{method}/language_id.csv",
     log:
-        "<logs>/identify/{model}/{target}-{pooling}.log",
+        "<logs>/identify/{model}/{target}-{pooling}{method}.log",
+    wildcard_constraints:
+        pooling=alternatives([*PLAN.poolings, "layer"]),
     conda:
         ENVIRONMENT
     params:
@@ -55,13 +60,15 @@ rule perplexity:
         conditions=swept,
         texts=f"<results>/texts/{PERPLEXITY}.parquet",
     output:
-        perplexity="<results>/sweeps/{model}/{target}-{pooling}/perplexity.csv",
-        selection="<results>/sweeps/{model}/{target}-{pooling}/selection.csv",
+        perplexity="<results>/sweeps/{model}/{target}-{pooling}{method}/perplexity.csv",
+        selection="<results>/sweeps/{model}/{target}-{pooling}{method}/selection.csv",
     log:
-        text="<logs>/perplexity/{model}/{target}-{pooling}.log",
-        usage="<logs>/perplexity/{model}/{target}-{pooling}.usage.json",
+        text="<logs>/perplexity/{model}/{target}-{pooling}{method}.log",
+        usage="<logs>/perplexity/{model}/{target}-{pooling}{method}.usage.json",
     benchmark:
-        "<benchmarks>/perplexity/{model}/{target}-{pooling}.tsv"
+        "<benchmarks>/perplexity/{model}/{target}-{pooling}{method}.tsv"
+    wildcard_constraints:
+        pooling=alternatives([*PLAN.poolings, "layer"]),
     conda:
         ENVIRONMENT
     threads: setting("threads")
@@ -73,7 +80,7 @@ rule perplexity:
         device=setting("device"),
         cache=CONFIG.cache,
     params:
-        spec=lambda wildcards: PLAN.perplexity(wildcards.target, wildcards.pooling),
+        spec=lambda wildcards: PLAN.perplexity(wildcards.target, sweep_pooling(wildcards)),
         code=code("perplexity"),
     shell:
         "python -m workflow_scripts.perplexity --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"

@@ -161,6 +161,29 @@ rule table_abx:
         " --markdown {output.markdown:q} --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
 
+rule table_methods:
+    input:
+        distances=metrics("distances", ALIGNMENT, compared),
+        retrieval=metrics("retrieval", ALIGNMENT, compared),
+        paraphrase=paraphrases(compared, PLAN.paraphrase_targets()),
+        language_id=sweeps("language_id.csv", compared=True),
+        perplexity=sweeps("perplexity.csv", compared=True),
+    output:
+        **table("methods"),
+    log:
+        "<logs>/methods.log",
+    conda:
+        ENVIRONMENT
+    params:
+        spec=PLAN.methods_table(),
+        code=code("table_methods"),
+    shell:
+        "python -m workflow_scripts.table_methods --spec {params.spec:q} --distances {input.distances:q}"
+        " --retrieval {input.retrieval:q} --paraphrase {input.paraphrase:q} --language-id {input.language_id:q}"
+        " --perplexity {input.perplexity:q} --csv {output.csv:q} --markdown {output.markdown:q}"
+        " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
+
+
 # Only where there are further layers, or checkpoints.
 if PLAN.layered_models:
 
@@ -249,6 +272,6 @@ rule tables:
     input:
         expand(
             "<results>/{table}.{format}",
-            table=PLAN.shown_tables,
+            table=[f"table{number}" for number in PLAN.tables] + OTHER_TABLES,
             format=["csv", "md", "tex", "json"],
         ),

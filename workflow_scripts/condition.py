@@ -7,9 +7,10 @@ import numpy as np
 from pydantic import Field
 
 from workflow_scripts.lib import stage
+from workflow_scripts.lib.activation_reader import NeuronReader
 from workflow_scripts.lib.conditions import Condition, Site, write_condition
 from workflow_scripts.lib.expert_files import LanguageExperts, read_language
-from workflow_scripts.lib.interventions import get_method
+from workflow_scripts.lib.interventions import parameters_of
 from workflow_scripts.lib.interventions.method import UnitStatistics
 from workflow_scripts.lib.selection import random_units, top_units
 from workflow_scripts.lib.sites import NeuronSite
@@ -29,6 +30,8 @@ class Spec(stage.Spec):
     method: str = Field(description="Registered method of intervention.")
     forced_value: Literal["mean", "median", "token_mean"] = Field(description="Summary of the target's responses.")
     positions: Literal["all", "last"] = Field(description="Token positions that are changed.")
+    strength: float = Field(1.0, description="Share of the method's change that is made.")
+    languages: list[str] = Field([], description="Probing languages, for a method that needs responses.")
     draw: Literal["uniform", "same_layers"] | None = Field(None, description="How random units are drawn.")
     values: Literal["experts", "own"] | None = Field(None, description="Whose parameters random units are given.")
 
@@ -38,15 +41,18 @@ def main(command: list[str] | None = None) -> None:
     spec, files = stage.arguments(
         Spec,
         __doc__,
-        inputs={"experts": "statistics of all neurons (HDF5)"},
+        inputs={
+            "experts": "statistics of all neurons (HDF5)",
+            "activations[...]": "responses of all neurons (HDF5), of which a method may need those of the units",
+        },
         outputs={"condition": "the condition (JSON)"},
         command=command,
     )
-    write_condition(files.condition, choose(spec, files.experts))
+    write_condition(files.condition, choose(spec, files.experts, *files.activations))
 
 
-def choose(spec: Spec, experts: Path) -> Condition:
-    """The condition that a spec asks for.
+def choose(spec: Spec, experts: Path, activations: Path | None = None) -> Condition:
+    """The condition that a spec asks for; the activations are those of a method that needs responses.
 
     Raises:
         StudyError: k is larger than the number of neurons, or the method is unknown.
@@ -57,13 +63,13 @@ def choose(spec: Spec, experts: Path) -> Condition:
     units = top_units(
         ranked.statistics["expertise"], ranked.statistics["gap"], offsets, spec.k, spec.selection, layers=layers
     )
-    parameters = _parameters(spec, ranked, units)
+    parameters = _parameters(spec, ranked, units, activations)
     if spec.units == "random":
         units = random_units(
             units, _neurons(ranked.sites), spec.k, spec.seed, draw=spec.draw, offsets=offsets, layers=layers
         )
         if spec.values == "own":
-            parameters = _parameters(spec, ranked, units)
+            parameters = _parameters(spec, ranked, units, activations)
         else:
             # The experts' values, in another order: which unit gets which value is drawn too.
             order = np.random.default_rng([spec.seed, 1]).permutation(spec.k)
@@ -91,11 +97,31 @@ def by_site(sites: list[NeuronSite], units: np.ndarray, parameters: dict[str, np
     return split
 
 
-def _parameters(spec: Spec, ranked: LanguageExperts, units: np.ndarray) -> dict[str, np.ndarray]:
+def _parameters(
+    spec: Spec, ranked: LanguageExperts, units: np.ndarray, activations: Path | None
+) -> dict[str, np.ndarray]:
+    to_target, to_others = (None, None) if activations is None else read_responses(spec, activations, units)
     statistics = UnitStatistics(
-        expertise=ranked.statistics["expertise"][units], forced_value=ranked.statistics[spec.forced_value][units]
+        expertise=ranked.statistics["expertise"][units],
+        forced_value=ranked.statistics[spec.forced_value][units],
+        responses_to_target=to_target,
+        responses_to_others=to_others,
     )
-    return get_method(spec.method).parameters(statistics)
+    return parameters_of(spec.method, spec.strength, statistics)
+
+
+def read_responses(spec: Spec, activations: Path, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Responses of units, ascending indices, to the target's sentences and to the others', [sentences, units] each."""
+    with NeuronReader(activations, spec.pooling, spec.languages) as reader:
+        blocks = []
+        # Neurons lie together in the file by `width`, so that each chunk is read once.
+        for place in np.unique(units // reader.width):
+            inside = units[units // reader.width == place]
+            first = inside[0]
+            blocks.append(reader.read(first, inside[-1] + 1)[:, inside - first])
+        responses = np.concatenate(blocks, axis=1)
+        of_target = reader.groups == spec.languages.index(spec.target)
+    return responses[of_target], responses[~of_target]
 
 
 def _neurons(sites: list[NeuronSite]) -> int:

@@ -27,7 +27,7 @@ class Spec(stage.Spec):
     """What the sentences depend on."""
 
     target: str = Field(description="Language whose experts are meant.")
-    pooling: str = Field(description="How responses were pooled to find experts.")
+    pooling: str | None = Field(description="How responses were pooled to find experts; None where there are none.")
     sentences: int = Field(description="Sentences a seed.")
     seeds: list[int] = Field(description="Seeds of sampling.")
     max_tokens: int = Field(description="Tokens of a sentence, the prompt included.")

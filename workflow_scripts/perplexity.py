@@ -34,7 +34,7 @@ class Spec(stage.Spec):
     """What perplexity depends on."""
 
     target: str = Field(description="Language of the text, and whose experts are meant.")
-    pooling: str = Field(description="How responses were pooled to find experts.")
+    pooling: str | None = Field(description="How responses were pooled to find experts; None where there are none.")
     part: str = Field(description="Part of the data set: paragraph, or sentence.")
     tokens: int = Field(description="Tokens of the text; all there are if fewer.")
     context: int | None = Field(description="Tokens of a window; None: the model's context.")

@@ -72,7 +72,15 @@ CASES = [
     ("experts", {"poolings": ["median"]}, r"experts\.poolings\.0: .*'max', 'mean' or 'last' \(given: 'median'\)"),
     ("compute", {"device": "gpu"}, r"compute\.device: .*\(given: 'gpu'\)"),
     ("compute", {"device": "cuda:٣"}, r"compute\.device: .*\(given: 'cuda:٣'\)"),
-    ("intervention", {"method": "dampen"}, r"intervention\.method: dampen is none of force"),
+    ("intervention", {"method": "dampen"}, r"intervention\.method: dampen is none of .*force"),
+    ("methods", {"own": {"method": "dampen"}}, r"methods\.own\.method: dampen is none of .*force"),
+    ("methods", {"own": {"method": "mean_difference"}}, r"methods\.own\.layer: mean_difference acts on a layer; say"),
+    ("methods", {"own": {"layer": 2}}, r"methods\.own\.layer: force acts on units; leave it out"),
+    ("methods", {"own": {"layer": 0}}, r"methods\.own\.layer: .*greater than or equal to 1"),
+    ("intervention", {"method": "mean_difference", "layer": 2}, r"intervention\.method: .* give it under methods"),
+    ("methods", {"s3": {}}, r"methods\.s3: .*pattern"),
+    ("methods", {"a-b": {}}, r"methods\.a-b: .*pattern"),
+    ("methods", {"own": {"strength": float("inf")}}, r"methods\.own\.strength: .*finite number"),
     ("neurons", {"sites": []}, r"neurons\.sites.*: .*at least 1 item"),
     ("metrics", {"similarities": ["cosine"]}, r"metrics: shown_similarity inner_product is not among similarities"),
     ("datasets/own", {**LOCAL, "layout": "flores"}, r"datasets\.own\.layout: .*'flores200'"),
@@ -181,6 +189,15 @@ def changed(raw: dict, path: str, value) -> dict:
     else:
         section[key] = value
     return raw
+
+
+@pytest.mark.parametrize("key", ["intervention", "methods/own"])
+def test_a_method_that_is_defined_by_the_auroc_is_refused_without(key):
+    raw = {**yaml.safe_load((ROOT / "config.yaml").read_text()), "methods": {}}
+    raw = changed(raw, key, {"method": "aura"})
+    read_config(raw, [])
+    with pytest.raises(StudyError, match=rf"{key.replace('/', '.')}\.method: aura is defined by the AUROC; set"):
+        read_config({**raw, "experts": {"expertise": "average_precision"}}, [])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from workflow_scripts.condition import Spec, choose, main
 from workflow_scripts.lib import expert_files
 from workflow_scripts.lib.conditions import Condition, Site, read_condition, write_condition
 from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.hdf5 import created
+from workflow_scripts.lib.interventions.linear_act import transport_line
 from workflow_scripts.lib.sites import NeuronSite
 
 SITES = [
@@ -81,6 +83,29 @@ def test_the_random_control_can_have_its_own_values_and_the_experts_layers(exper
     for seed in range(10):
         units = forced(choose(random(seed, draw="same_layers"), experts))
         assert all(unit < 10 for unit in units)
+
+
+def test_a_method_that_transports_is_given_the_responses_of_its_units(experts, tmp_path):
+    """Against the line of each unit, from the responses as they were written."""
+    path, draw = tmp_path / "activations.h5", np.random.default_rng(0)
+    written = {language: draw.normal(size=(7, 20)).astype("float16") for language in ("en", "es", "de")}
+    with created(path) as file:
+        for language, responses in written.items():
+            file.create_dataset(f"max/{language}", data=responses, chunks=(4, 8), fletcher32=True)
+    condition = choose(spec(method="linear_act", languages=["en", "es", "de"]), experts, path)
+    others = np.concatenate([written["en"], written["de"]])
+    slope, offset = transport_line(others, written["es"])
+    offsets = {site.module: site.offset for site in SITES}
+    units = [offsets[site.module] + unit for site in condition.sites for unit in site.units]
+    assert units == [1, 4, 6]
+    for name, expected in {
+        "slope": slope,
+        "offset": offset,
+        "low": others.min(axis=0),
+        "high": others.max(axis=0),
+    }.items():
+        found = [value for site in condition.sites for value in site.parameters[name]]
+        np.testing.assert_allclose(found, expected[units], rtol=1e-12)
 
 
 def test_too_many_units_or_an_unknown_language_are_refused(experts):

@@ -3,12 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workflow_scripts.lib.batching import batches
 from workflow_scripts.lib.conditions import Condition, Site, read_condition, write_condition
 from workflow_scripts.lib.embedding import embed
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.interventions import get_method, intervene, methods
+from workflow_scripts.lib.interventions import get_method, intervene, intervene_by_row, methods, parameters_of
+from workflow_scripts.lib.interventions.linear_act import transport_line
+from workflow_scripts.lib.interventions.method import LayerStatistics, UnitStatistics
+from workflow_scripts.lib.sites import block_after
 
 ARCHITECTURES = ["bloom", "cohere", "gpt2", "llama", "mt5"]
 
@@ -16,6 +21,14 @@ ARCHITECTURES = ["bloom", "cohere", "gpt2", "llama", "mt5"]
 def force(site, units, values, **fields) -> Condition:
     sites = [Site(module=site.module, width=site.width, units=units, parameters={"value": values})]
     return Condition(name="test", model="tiny", method="force", units="expert", k=len(units), sites=sites, **fields)
+
+
+def by(method, site, units, statistics, strength=1.0, **fields) -> Condition:
+    """The condition of a method, its parameters made as the stage makes them."""
+    parameters = parameters_of(method, strength, statistics)
+    stored = {name: values.tolist() for name, values in parameters.items()}
+    sites = [Site(module=site.module, width=site.width, units=units, parameters=stored)]
+    return Condition(name="test", model="tiny", method=method, units="expert", k=len(units), sites=sites, **fields)
 
 
 def outputs(model, module_name, token_ids, condition):
@@ -81,6 +94,118 @@ def test_a_method_may_build_on_the_old_activations(load, monkeypatch, positions)
         else:
             factors[0, 3, unit] = factors[1, 1, unit] = factor
     assert torch.equal(after, before * factors)
+
+
+@pytest.mark.parametrize("positions", ["all", "last"])
+@pytest.mark.parametrize("strength", [0.0, 0.3, 1.0, 1.7, -1.0])
+@pytest.mark.parametrize("method", ["force", "damp", "aura"])
+def test_a_method_does_at_any_strength_what_its_formula_says(load, method, strength, positions):
+    """Unit by unit and position by position, from the activations without the intervention."""
+    model = load("llama")
+    site, token_ids, units = model.manifest.sites[1], [[1, 40, 50, 60], [1, 41]], [1, 4, 6]
+    statistics = UnitStatistics(expertise=np.array([0.9, 0.5, 0.2]), forced_value=np.array([2.0, -1.0, 0.5]))
+    condition = by(method, site, units, statistics, strength, positions=positions)
+    before, _ = outputs(model, site.module, token_ids, Condition(name="base", model="tiny"))
+    after, _ = outputs(model, site.module, token_ids, condition)
+    expected = before.double().numpy()
+    for place, unit in enumerate(units):
+        auroc, value = statistics.expertise[place], statistics.forced_value[place]
+        for row, length in enumerate(map(len, token_ids)):
+            for position in range(expected.shape[1]) if positions == "all" else [length - 1]:
+                old = expected[row, position, unit]
+                alpha = 1 - 2 * (auroc - 0.5) if auroc > 0.5 else 1.0
+                new = {"force": value, "damp": 0.0, "aura": alpha * old}[method]
+                expected[row, position, unit] = (1 - strength) * old + strength * new
+    np.testing.assert_allclose(after.numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1), st.booleans())
+def test_linear_transport_is_the_line_through_all_pairs_of_equal_rank(n, m, seed, ties):
+    """Each sample repeated until both are of one size, sorted, and a line fitted to the pairs."""
+    draw = np.random.default_rng(seed)
+    source, target = (draw.integers(0, 3, (size, 2)) if ties else draw.normal(size=(size, 2)) for size in (n, m))
+    slope, offset = transport_line(source, target)
+    for unit in range(2):
+        x, y = np.sort(np.repeat(source[:, unit], m)), np.sort(np.repeat(target[:, unit], n))
+        expected = [1.0, y.mean() - x.mean()] if x[0] == x[-1] else np.polyfit(x, y, 1)
+        np.testing.assert_allclose([slope[unit], offset[unit]], expected, rtol=1e-7, atol=1e-7)
+
+
+def test_linear_transport_moves_what_is_in_the_range_of_the_source_alone():
+    source, target = np.array([[0.0], [1.0], [2.0]]), np.array([[5.0], [1.0], [3.0]])
+    statistics = UnitStatistics(np.zeros(1), np.zeros(1), responses_to_target=target, responses_to_others=source)
+    stored = parameters_of("linear_act", 0.5, statistics)
+    parameters = {name: torch.tensor(values) for name, values in stored.items()}
+    old = torch.tensor([[-0.1], [0.0], [1.5], [2.0], [2.1]], dtype=torch.float64)
+    new = get_method("linear_act").apply(old, **parameters)  # half the way to 2a + 1
+    np.testing.assert_allclose(new[:, 0], [-0.1, 0.5, 2.75, 3.5, 2.1], atol=1e-12)
+
+
+def test_damping_silences_a_perfect_expert_and_leaves_one_at_chance():
+    statistics = UnitStatistics(expertise=np.array([1.0, 0.75, 0.5, 0.0]), forced_value=np.zeros(4))
+    assert get_method("aura").parameters(statistics)["factor"].tolist() == [0.0, 0.5, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("method", ["damp", "aura"])
+def test_rows_under_damping_conditions_are_changed_as_each_alone(load, method):
+    model = load("bloom")
+    site, token_ids = model.manifest.sites[0], [[1, 40, 50], [1, 41, 52], [1, 42, 51]]
+    base = Condition(name="base", model="tiny")
+    statistics = UnitStatistics(expertise=np.array([0.9, 0.7]), forced_value=np.zeros(2))
+    conditions = [base, *(by(method, site, units, statistics, 0.5) for units in ([1, 4], [4, 9]))]
+    (batch,) = batches(token_ids, 1000, model.pad_id)
+    with intervene_by_row(model, conditions, torch.tensor([2, 0, 1])):
+        together = model.forward(batch)
+    for row, condition in enumerate([conditions[2], conditions[0], conditions[1]]):
+        with intervene(model, condition):
+            torch.testing.assert_close(together[row], model.forward(batch)[row], rtol=1e-5, atol=1e-6)
+
+
+def test_conditions_with_and_without_a_strength_cannot_share_a_batch(load):
+    model = load("bloom")
+    statistics = UnitStatistics(expertise=np.array([0.9]), forced_value=np.zeros(1))
+    conditions = [by("damp", model.manifest.sites[0], [1], statistics, strength) for strength in (1.0, 0.5)]
+    with (
+        pytest.raises(StudyError, match="other parameters, as a strength, cannot share a batch"),
+        intervene_by_row(model, conditions, torch.tensor([0, 1])),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("positions", ["all", "last"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_mean_difference_moves_the_states_of_a_layer_and_of_no_layer_before(load, architecture, positions):
+    model = load(architecture)
+    (batch,) = batches([[1, 40, 50, 60], [1, 41, 51]], 1000, model.pad_id)
+    draw = np.random.default_rng(0)
+    statistics = LayerStatistics(*draw.normal(size=(2, model.manifest.width)))
+    parameters = {name: values.tolist() for name, values in parameters_of("mean_difference", 2.5, statistics).items()}
+    width, module = model.manifest.width, block_after(model.manifest.sites, 1)
+    site = Site(module=module, width=width, units=list(range(width)), parameters=parameters)
+    named = dict(name="es-layer-caa", model="tiny", method="mean_difference", units="layer", k=width)
+    condition = Condition(**named, positions=positions, sites=[site])
+    before = [model.forward(batch, layer) for layer in (0, 1, None)]
+    with intervene(model, condition):
+        after = [model.forward(batch, layer) for layer in (0, 1, None)]
+    assert torch.equal(after[0], before[0])
+    expected = before[1].double().numpy()
+    for row, length in enumerate(batch.lengths.tolist()):
+        for position in range(expected.shape[1]) if positions == "all" else [length - 1]:
+            expected[row, position] += 2.5 * (statistics.target - statistics.others)
+    np.testing.assert_allclose(after[1].numpy(), expected, rtol=1e-5, atol=1e-5)
+    assert (after[2] - before[2]).abs().max() > 1e-4
+    with intervene_by_row(model, [condition, Condition(name="base", model="tiny")], torch.tensor([1, 0])) as _:
+        by_row = model.forward(batch, 1)
+    torch.testing.assert_close(by_row[0], before[1][0])
+    if positions == "all":
+        torch.testing.assert_close(by_row[1], after[1][1])
+
+
+@pytest.mark.parametrize("layer", [0, 2, 3])
+def test_a_layer_that_is_not_there_or_the_last_is_refused(load, layer):
+    with pytest.raises(StudyError, match=rf"methods\.\*\.layer: {layer}, but .* are 1 to 1"):
+        block_after(load("gpt2").manifest.sites, layer)
 
 
 def test_the_last_position_alone_can_be_changed(load):

@@ -10,15 +10,16 @@ import pandas as pd
 import pytest
 import torch
 
-from workflow_scripts import activations, embeddings, experts
+from workflow_scripts import activations, embeddings, experts, layer_condition, layer_means
 from workflow_scripts.lib import activation_files, extraction
 from workflow_scripts.lib.activation_files import read_token_counts
 from workflow_scripts.lib.batching import batches, encode
-from workflow_scripts.lib.conditions import Condition, Site, write_condition
+from workflow_scripts.lib.conditions import Condition, Site, read_condition, write_condition
 from workflow_scripts.lib.embedding_files import read_part
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.expert_files import read_language
 from workflow_scripts.lib.files import canonical_json
+from workflow_scripts.lib.layer_means import read_layer
 from workflow_scripts.lib.manifests import write_manifest
 from workflow_scripts.lib.responses import ResponseRecorder
 from workflow_scripts.lib.texts import schema
@@ -247,6 +248,44 @@ def test_an_intervention_is_another_cell_and_another_space(study, monkeypatch):
     (ids, base), (other_ids, intervened) = (read_part(folder / f"{name}.h5", "en") for name in ("base", "es"))
     assert ids == other_ids == [f"dev-{number}" for number in range(5)]
     assert np.abs(base - intervened).max() > 1e-3
+
+
+def test_the_direction_of_a_layer_is_the_difference_of_its_mean_states(study):
+    """Against states of one sentence at a time, averaged over tokens, then over sentences."""
+    model, folder = study
+    spec = {"languages": ["en", "de", "ja"], "layers": [1], "max_tokens": 12}
+    run(layer_means, folder, spec, model="model.json", texts="texts.parquet", means="means.h5")
+    expected = {}
+    for language, texts in TEXTS.items():
+        states = []
+        for token_ids in encode(model.tokenizer, texts, 12):
+            (batch,) = batches([token_ids], 100, model.pad_id)
+            states.append(model.forward_layers(batch, [1])[0][0].double().mean(dim=0).numpy())
+        expected[language] = np.stack(states)
+    others = np.concatenate([expected["en"], expected["de"]]).mean(axis=0)
+    spec = {"name": "ja-layer-caa", "model": "tiny", "target": "ja", "method": "mean_difference", "layer": 1}
+    command = ["--spec", canonical_json({**spec, "strength": 1.0, "positions": "all"})]
+    for option, name in {"model": "model.json", "means": "means.h5", "condition": "ja.json"}.items():
+        command += [f"--{option}", str(folder / name)]
+    layer_condition.main(command)
+    condition = read_condition(folder / "ja.json")
+    (site,) = condition.sites
+    assert (condition.units, condition.k, site.module) == ("layer", model.manifest.width, "h.0")
+    np.testing.assert_allclose(site.parameters["shift"], expected["ja"].mean(axis=0) - others, rtol=1e-4, atol=1e-5)
+
+
+def test_the_mean_states_of_a_layer_are_found_in_the_cache(study):
+    _, folder = study
+    spec = {"languages": ["en", "de"], "layers": [1], "max_tokens": 12}
+    paths = {"model": "model.json", "texts": "texts.parquet"}
+    run(layer_means, folder, spec, **paths, means="means.h5")
+    assert read_usage(folder / "usage.json").from_cache == 0
+    run(layer_means, folder, {**spec, "languages": ["en", "de", "ja"]}, **paths, means="more.h5")
+    assert read_usage(folder / "usage.json").from_cache == 2
+    with pytest.raises(StudyError, match="no states of layer 1 of ja and other languages"):
+        read_layer(folder / "means.h5", 1, "ja")
+    with pytest.raises(StudyError, match=r"methods\.\*\.layer: 5"):
+        run(layer_means, folder, {**spec, "layers": [5]}, **paths, means="none.h5")
 
 
 def test_every_cell_says_what_it_was_made_from(study):

@@ -84,6 +84,7 @@ def _slices(plan: Plan) -> dict[str, str]:
     }
 
 
+BOTH = {"aura": {"method": "aura"}, "caa": {"method": "mean_difference", "layer": 2, "strength": 3}}
 LANGUAGES = RAW["study"]["alignment"]["languages"]
 FIGURES_OF_LANGUAGES = {"figure 1", "figure 3", "figure 4", "figure 5", "figure 27", "figure 30", "abx figure"}
 COMPARED = {"layers table", "layers figure", "checkpoints table", "checkpoints figure"}
@@ -142,6 +143,9 @@ CHANGED = [
     ({"experts__expertise": "average_precision"}, {"experts"}),
     ({"experts__selection": "bottom"}, {"condition"}),
     ({"intervention__forced_value": "median"}, {"condition"}),
+    ({"intervention__strength": 0.5}, {"condition"}),
+    ({"methods": {"median": {"forced_value": "median"}}}, set()),
+    ({"methods": {"token_mean": {"forced_value": "token_mean"}}}, {"activations", "experts"}),
     ({"intervention__forced_value": "token_mean"}, {"activations", "experts", "condition"}),
     ({"embeddings__max_tokens": 64}, EMBEDDINGS),
     ({"embeddings__layer": 2}, {*EMBEDDINGS, *MEASURED, *COMPARED} - {"layer embeddings", "checkpoints figure"}),
@@ -186,16 +190,88 @@ def test_conditions_are_named_by_what_they_do():
     assert plan(random_control__seeds=[0, 3]).random("demo", "es", "max")[1] == "es-random-max-k100-s3"
     for slug in ("es-expert-max-k100", "ja-random-mean-k2000-s4"):
         assert str(ConditionName.parse(slug)) == slug
+    by_method = {"aura": {"method": "aura"}, "det0": {"method": "damp"}}
+    assert plan(methods=by_method).by_methods("demo", ["es"]) == ["es-expert-max-k100-aura", "es-expert-max-k100-det0"]
+    for slug in ("es-expert-max-k100-det0", "es-random-max-k5-s3-s_3"):
+        assert str(ConditionName.parse(slug)) == slug
+    assert plan(methods=BOTH, experts__poolings=["max", "mean"]).by_methods("demo", ["es", "ja"]) == [
+        *("es-expert-max-k100-aura", "ja-expert-max-k100-aura"),
+        *("es-expert-mean-k100-aura", "ja-expert-mean-k100-aura", "es-layer-caa", "ja-layer-caa"),
+    ]
+    assert str(ConditionName.parse("es-layer-caa")) == "es-layer-caa"
+    for slug in (
+        "es-layer",
+        "es-layer-",
+        "es-layer-max-k1-caa",
+        "es-expert-max-k1-s2-aura",
+        "es-random-max-k1-aura",
+        "es-expert-max-k1-",
+    ):
+        with pytest.raises(StudyError, match="names no condition"):
+            ConditionName.parse(slug)
     for slug in ("base", "es-expert-max", "es-expert-max-k1-s2", "es-random-max-k1", "../es-expert-max-k1"):
         with pytest.raises(StudyError, match="names no condition"):
             ConditionName.parse(slug)
+
+
+def test_a_method_is_what_its_section_says_whatever_the_studys_intervention_is():
+    methods = {"aura": {"method": "aura"}, "half": {"method": "damp", "strength": 0.5}}
+    one, other = plan(methods=methods), plan(methods=methods, intervention__forced_value="median")
+    for name, method, strength in (("aura", "aura", 1.0), ("half", "damp", 0.5)):
+        spec = json.loads(one.condition("demo", f"es-expert-max-k100-{name}"))
+        assert (spec["method"], spec["strength"], spec["k"]) == (method, strength, 100)
+        assert spec == json.loads(other.condition("demo", f"es-expert-max-k100-{name}"))
+    assert one.condition("demo", "es-expert-max-k100") == plan().condition("demo", "es-expert-max-k100")
+
+
+def test_the_responses_are_read_for_a_method_that_needs_them_alone():
+    both = plan(methods={"act": {"method": "linear_act"}, "aura": {"method": "aura"}})
+    slugs = ["es-expert-max-k100-act", "es-expert-max-k100-aura", "es-expert-max-k100"]
+    assert [both.needs_responses(slug) for slug in slugs] == [True, False, False]
+    specs = [json.loads(both.condition("demo", slug)) for slug in slugs]
+    assert [spec.get("languages") for spec in specs] == [RAW["study"]["probing"]["languages"], None, None]
+
+
+def test_a_layer_is_changed_by_methods_on_layers_and_units_by_those_on_units():
+    both = plan(methods=BOTH)
+    assert re.fullmatch(both.layer_pattern, "es-layer-caa")
+    assert re.fullmatch(both.unit_pattern, "es-expert-max-k1-aura")
+    for slug in ("es-layer-aura", "it-layer-caa", "es-expert-max-k1-caa"):
+        assert not re.fullmatch(both.condition_pattern, slug)
+    assert not re.fullmatch(plan().condition_pattern, "es-layer-caa")
+    assert json.loads(both.layer_means())["layers"] == [2]
+    spec = json.loads(both.layer_condition("demo", "es-layer-caa"))
+    assert (spec["target"], spec["layer"], spec["strength"]) == ("es", 2, 3.0)
+
+
+def test_methods_are_swept_at_the_models_number_of_experts_alone():
+    both = plan(methods=BOTH)
+    assert [name for name in both.sweeps() if name.startswith("es-")] == ["es-max", "es-max-aura", "es-layer-caa"]
+    assert [name for name in both.sweeps(compared=False) if name.startswith("es-")] == ["es-max"]
+    assert both.sweep("demo", "es", "max", "aura") == ["es-expert-max-k100-aura"]
+    assert both.sweep("demo", "es", None, "caa") == ["es-layer-caa"]
+
+
+def test_the_comparison_has_a_row_for_each_method_and_pooling():
+    both = plan(methods=BOTH, experts__poolings=["max", "mean"])
+    rows = json.loads(both.methods_table())["compared"]
+    assert [(row["pooling"], row["method"]) for row in rows] == [
+        *((None, "none"), ("max", "intervention"), ("max", "aura"), ("mean", "intervention"), ("mean", "aura")),
+        (None, "caa"),
+    ]
+    slugs = {slug for row in rows for slug in row["conditions"].values()}
+    assert slugs == {"base", *both.experts_of("demo"), *both.by_methods("demo")}
 
 
 def test_the_pattern_of_conditions_admits_any_k_and_no_other_target():
     pattern = re.compile(plan().condition_pattern)
     for slug in ("base", "es-expert-max-k1", "ja-random-max-k20-s9"):
         assert pattern.fullmatch(slug)
-    for slug in ("it-expert-max-k1", "es-expert-mean-k1", "es-random-max-k1", "base2"):
+    compared = re.compile(plan(methods={"aura": {"method": "aura"}}).condition_pattern)
+    assert compared.fullmatch("es-random-max-k20-s9-aura")
+    assert compared.fullmatch("es-expert-max-k1")
+    assert not compared.fullmatch("es-expert-max-k1-det0")
+    for slug in ("es-expert-max-k1-aura", "it-expert-max-k1", "es-expert-mean-k1", "es-random-max-k1", "base2"):
         assert not pattern.fullmatch(slug)
 
 
@@ -277,7 +353,7 @@ def test_checkpoints_are_models_with_the_settings_of_theirs():
     assert described[1] == {**described[0], "name": "demo-step50"}
     assert there.layer_embeddings("demo-step50", "base") == there.layer_embeddings("demo", "base")
     unkept = plan(models__demo__train__checkpoints=[])
-    assert unkept.nameable_models == ["demo"] and "checkpoints" not in unkept.shown_tables
+    assert unkept.nameable_models == ["demo"] and unkept.kept_models == []
     assert there.datasets == unkept.datasets
 
 
@@ -292,11 +368,8 @@ def test_checkpoints_are_models_with_the_settings_of_theirs():
 def test_layers_come_in_their_order_and_the_main_one_once(main, further, expected):
     there = plan(embeddings__layer=main, models__demo__layers=further)
     assert list(there.layers_of("demo").items()) == list(expected.items())
-    assert (
-        ("layers" in there.shown_tables)
-        == ("layers/demo" in {figure.path for figure in there.figures})
-        == bool(further)
-    )
+    assert there.layered_models == (["demo"] if further else [])
+    assert ("layers/demo" in {figure.path for figure in there.figures}) == bool(further)
     for layer, path in expected.items():
         assert str(json.loads(there.abx(path))["layer"]) == layer
         assert re.fullmatch(LAYER_PATTERN, path)

@@ -19,7 +19,14 @@ def planned(output: str) -> dict[str, int]:
 
 TABLES = [
     *(f"table{number}" for number in range(1, 8)),
-    *("centred", "abx", "layers", "checkpoints", "claims", "replication", "compute"),
+    "centred",
+    "abx",
+    "layers",
+    "checkpoints",
+    "methods",
+    "claims",
+    "replication",
+    "compute",
 ]
 NUMBERS = [1, 2, 3, 4, 5, 6, 7, 21, 24, 27, 30]  # the paper's, for one model and two targets
 UNNUMBERED = ["abx/tiny", "abx_pairs/tiny", "layers/tiny", "checkpoints/tiny"]  # figures that the paper does not have
@@ -54,6 +61,12 @@ def test_every_table_and_figure_is_there(finished):
     assert set(layers["units"]) == {"none", "expert", "random"}
     checkpoints = pd.read_csv(results / "checkpoints.csv")
     assert checkpoints["checkpoint"].unique().tolist() == ["tiny-step5", "tiny"]
+    methods = pd.read_csv(results / "methods.csv").set_index(["method", "metric"])
+    assert list(methods.index.unique("method")) == ["none", "intervention", "aura", "mean_difference"]
+    # Of the study's own intervention there is no sweep at k = 5.
+    assert methods.index[methods["mean"].isna()].tolist() == [
+        *(("intervention", "language_id"), ("intervention", "log_perplexity"))
+    ]
     assert not list(results.rglob("*.partial*"))
 
 
@@ -74,7 +87,7 @@ def test_sentences_are_kept_with_language_probability_and_perplexity(finished):
 
 def test_computation_is_tabulated(finished):
     compute = pd.read_csv(finished / "results/compute.csv").set_index(["model", "stage"])
-    assert compute.loc[("tiny", "embeddings"), "jobs"] == 4 + 2 * 2 + 2 + 4 * 2
+    assert compute.loc[("tiny", "embeddings"), "jobs"] == 4 + 2 * 2 + 2 + 4 * 2 + 2 * 2 * 2
     assert compute.loc[("tiny", "layer_embeddings"), "jobs"] == 1 + 2 + 2
     assert compute.loc[("tiny", "generation"), "tokens"] > 0
     assert (compute["wall_hours"] > 0).all()
@@ -97,8 +110,8 @@ def test_another_k_needs_no_responses_and_no_ranking(study):
     config = (study / "tiny.yaml").read_text()
     (study / "tiny.yaml").write_text(config.replace("k: 5", "k: 6"))
     jobs = planned(run_snakemake(study, "-n", *TINY).stdout)
-    assert jobs["condition"] == 2 + 4
-    assert jobs["embeddings"] == 2 * 2 + 2 + 4 * 2
+    assert jobs["condition"] == 2 + 4 + 2
+    assert jobs["embeddings"] == 2 * 2 + 2 + 4 * 2 + 2 * 2
     assert not {"text", "train_model", "model", "activations", "experts"} & set(jobs)
 
 

@@ -53,7 +53,7 @@ class Condition:
     name: str  # slug, like es-expert-max-k100; base for the unintervened model
     model: str  # its name in the config
     method: str = "none"  # registered intervention method; none for the unintervened model
-    units: Literal["none", "expert", "random"] = "none"  # how the units were chosen
+    units: Literal["none", "expert", "random", "layer"] = "none"  # how the units were chosen; layer: all of a layer
     target: str | None = None  # language whose experts are meant
     pooling: str | None = None  # how a neuron's response to a sentence was pooled over tokens
     k: int = 0  # number of intervened units over all sites

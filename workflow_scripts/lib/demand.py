@@ -17,6 +17,7 @@ MINUTES_A_BILLION = {
     "convert_gguf": 10,
     "evaluate_model": 10,
     "activations": 10,
+    "layer_means": 10,
     "embeddings": 10,
     "generation": 15,
     "perplexity": 120,

@@ -79,6 +79,20 @@ def output_width(module: "nn.Module") -> int | None:
     return module.nf if isinstance(module, Conv1D) else None
 
 
+def block_after(sites: Sequence[NeuronSite], layer: int) -> str:
+    """Name of the block whose output is layer n, the residual stream after n blocks, like `h.3` for n = 4.
+
+    Raises:
+        StudyError: there is none, or it is the last, whose output models give after the final norm only.
+    """
+    named = {site.layer: site.module for site in sites if _layer(site.module) is not None}
+    last = max(named, default=0)
+    if not 1 <= layer <= last or layer - 1 not in named:
+        raise StudyError(f"methods.*.layer: {layer}, but the model's layers that can be changed are 1 to {last}.")
+    parts = named[layer - 1].split(".")
+    return ".".join(parts[: next(place for place, part in enumerate(parts) if part.isdigit()) + 1])
+
+
 def _layer(name: str) -> int | None:
     return next((int(part) for part in name.split(".") if part.isdigit()), None)
 

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -37,7 +37,8 @@ def arguments(
 ) -> tuple[AnySpec, argparse.Namespace]:
     """Parse a stage's command line: `--spec JSON` and one option for each input and output file.
 
-    `inputs` and `outputs` map an option's name to its help; a name that ends in `...` takes one or more paths.
+    `inputs` and `outputs` map an option's name to its help; a name that ends in `...` takes one or more paths,
+    one that ends in `[...]` any number of them, or none, and may be left out.
     """
     parser = _parser(description, inputs, outputs)
     parsed = parser.parse_args(command)
@@ -69,8 +70,13 @@ def _parser(description: str, inputs: dict[str, str], outputs: dict[str, str]) -
     for title, options in (("inputs", inputs), ("outputs", outputs)):
         group = parser.add_argument_group(title)
         for name, text in options.items():
-            many = {"nargs": "+"} if name.endswith("...") else {}
-            group.add_argument(f"--{name.removesuffix('...')}", type=Path, required=True, help=text, **many)
+            many: dict[str, Any] = {"required": True}
+            if name.endswith("[...]"):
+                many = {"nargs": "*", "default": []}
+            elif name.endswith("..."):
+                many["nargs"] = "+"
+            option = name.removesuffix("[...]").removesuffix("...")
+            group.add_argument(f"--{option}", type=Path, help=text, **many)
     return parser
 
 

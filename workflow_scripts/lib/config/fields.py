@@ -54,6 +54,18 @@ Slug = Annotated[
     BeforeValidator(_not_a_yaml_boolean),
 ]
 
+# In the names of conditions it follows a seed, like s3, from which its second character tells it apart.
+METHOD_NAME = "[a-z][a-z_][a-z0-9_]*"
+MethodName = Annotated[
+    str,
+    Field(
+        pattern=f"^{METHOD_NAME}$",
+        max_length=64,
+        description="A name that ends the names of conditions: lower-case letters, _, and from the third on digits.",
+    ),
+    BeforeValidator(_not_a_yaml_boolean),
+]
+
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:[0-9]+)$", description="Where a model runs.")]
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every library that draws takes

@@ -12,6 +12,7 @@ from workflow_scripts.lib.config.fields import (
     Distinct,
     LanguageCode,
     Languages,
+    MethodName,
     PathName,
     Section,
     Seed,
@@ -101,6 +102,12 @@ class InterventionSection(Section):
         description="Over the target's sentences: mean or median of the pooled response, or mean over all tokens.",
     )
     positions: Literal["all", "last"] = Field("all", description="Token positions at which units are changed.")
+    layer: int | None = Field(
+        None, ge=1, description="Of a method that acts on a layer: the one, n being the states after n blocks."
+    )
+    strength: float = Field(
+        1.0, description="Share of the method's change that is made: 0 changes nothing, 1 is the method itself."
+    )
 
 
 class RandomControlSection(Section):
@@ -221,6 +228,10 @@ class Config(Section):
     neurons: NeuronsSection = NeuronsSection()
     experts: ExpertsSection = ExpertsSection()
     intervention: InterventionSection = InterventionSection()
+    methods: dict[MethodName, InterventionSection] = Field(
+        default_factory=dict,
+        description="Interventions to compare with `intervention`, by the names they are shown by.",
+    )
     random_control: RandomControlSection = RandomControlSection()
     sweep: SweepSection = SweepSection()
     generation: GenerationSection = GenerationSection()
@@ -255,6 +266,11 @@ class Config(Section):
         of_steps = {name: self.models[kept.model].at_step(kept.step) for name, kept in self.checkpoints.items()}
         return {**self.models, **of_steps}
 
+    @property
+    def interventions(self) -> dict[str, InterventionSection]:
+        """The study's intervention and those it is compared with, by their keys in the config."""
+        return {"intervention": self.intervention} | {f"methods.{name}": each for name, each in self.methods.items()}
+
     @model_validator(mode="after")
     def _names_resolve(self) -> "Config":
         study = self.study
@@ -281,10 +297,8 @@ class Config(Section):
             problems.append("perplexity.stride: must be below perplexity.context, so that every token has a context")
         if study.shown_target not in study.targets:
             problems.append(f"study.shown_target: {study.shown_target} is not among study.targets")
-        if self.intervention.method not in methods():
-            problems.append(
-                f"intervention.method: {self.intervention.method} is none of {', '.join(sorted(methods()))}"
-            )
+        for key, intervention in self.interventions.items():
+            problems += self._intervention_problems(key, intervention)
         for name in study.models:
             if name in self.models:
                 problems += self._model_problems(name, self.models[name])
@@ -297,6 +311,19 @@ class Config(Section):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _intervention_problems(self, key: str, intervention: InterventionSection) -> list[str]:
+        if intervention.method not in methods():
+            return [f"{key}.method: {intervention.method} is none of {', '.join(sorted(methods()))}"]
+        if methods()[intervention.method].needs_auroc and self.experts.expertise != "auroc":
+            return [f"{key}.method: {intervention.method} is defined by the AUROC; set experts.expertise: auroc"]
+        on_layer = methods()[intervention.method].on_layer
+        if on_layer and key == "intervention":
+            return [f"{key}.method: {intervention.method} acts on a layer, not on experts; give it under methods"]
+        if on_layer != (intervention.layer is not None):
+            what = "acts on a layer; say which" if on_layer else "acts on units; leave it out"
+            return [f"{key}.layer: {intervention.method} {what}"]
+        return []
 
     def _corpus_problems(self, role: str, corpus: Corpus) -> list[str]:
         problems = self._unknown_languages(f"study.{role}.languages", corpus.languages)

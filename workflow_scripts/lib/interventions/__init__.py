@@ -5,8 +5,8 @@
 
 `intervene_by_row` applies several conditions at once, each to its own rows of a batch.
 
-A method is a file of this folder that defines one subclass of `Method`; its `name` is what `intervention.method` in
-the config says. Nothing else has to be edited (docs/adding.md).
+A method is a file of this folder that defines one subclass of `Method`; its `name` is what `intervention.method` and
+`methods.*.method` in the config say. Nothing else has to be edited (docs/adding.md).
 """
 
 import importlib
@@ -16,9 +16,11 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from workflow_scripts.lib.conditions import Condition, Site
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.interventions.method import Method
+from workflow_scripts.lib.interventions.method import LayerStatistics, Method, UnitStatistics
 
 if TYPE_CHECKING:
     import torch
@@ -46,6 +48,19 @@ def get_method(name: str) -> Method:
     if name not in methods():
         raise StudyError(f"intervention.method: {name} is not one of {', '.join(sorted(methods()))}.")
     return methods()[name]
+
+
+def parameters_of(name: str, strength: float, statistics: UnitStatistics | LayerStatistics) -> dict[str, np.ndarray]:
+    """What a condition stores of a method at some strength, by name, each [units]; of full strength it says nothing.
+
+    Raises:
+        StudyError: there is no such method.
+    """
+    parameters = get_method(name).parameters(statistics)
+    if strength == 1:
+        return parameters
+    units = statistics.target if isinstance(statistics, LayerStatistics) else statistics.expertise
+    return {**parameters, "strength": np.full(len(units), strength)}
 
 
 @contextmanager
@@ -114,6 +129,8 @@ def _row_hooks(model: "LanguageModel", conditions: Sequence[Condition]) -> list[
     names = {condition.method for condition in conditions if condition.sites}
     if len(names) > 1:
         raise StudyError(f"conditions by different methods ({', '.join(sorted(names))}) cannot share a batch.")
+    if len({tuple(sorted(site.parameters)) for by_condition in sites.values() for site in by_condition.values()}) > 1:
+        raise StudyError("conditions by one method with other parameters, as a strength, cannot share a batch.")
     hooks = []
     for by_condition in sites.values():
         modules = [_module(model, site) for site in by_condition.values()]
@@ -153,8 +170,9 @@ class _RowHook:
         self._columns = self._units[place]
         self._values = {name: values[place] for name, values in self._parameters.items()}
 
-    def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor") -> "torch.Tensor":
+    def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | tuple") -> None:
         """Change an output [rows, tokens, width] in place."""
+        output = _states(output)
         if output.dim() != 3 or len(output) != self._row_count:
             raise StudyError(
                 f"a module gives an output of shape {tuple(output.shape)} for a batch of {self._row_count} sequences, "
@@ -165,15 +183,15 @@ class _RowHook:
         self._values = {name: values.to(output.device, output.dtype) for name, values in self._values.items()}
         by_token = output.transpose(0, 1)  # a view, so that the changes come last
         changes = (slice(None), self._rows, self._columns)
-        by_token[changes] = self._method.transform(by_token[changes], **self._values)
-        return output
+        by_token[changes] = self._method.apply(by_token[changes], **self._values)
 
 
 def _module(model: "LanguageModel", site: Site) -> "torch.nn.Module":
     from workflow_scripts.lib.sites import output_width
 
     module = dict(model.backbone.named_modules()).get(site.module)
-    if module is None or output_width(module) != site.width:
+    # A block, whose output are states, is no linear layer.
+    if module is None or (output_width(module) or model.manifest.width) != site.width:
         raise StudyError(
             f"the condition changes {site.width} units of {site.module}, which this model lacks or has in another "
             "width; it was made for another model."
@@ -189,19 +207,25 @@ def _hook(model: "LanguageModel", site: Site, method: Method, last_only: bool):
 
     def change(module, inputs, output):
         nonlocal units, parameters
+        output = _states(output)
         if units.device != output.device:
             units = units.to(output.device)
         parameters = {name: values.to(output.device, output.dtype) for name, values in parameters.items()}
         if not last_only:
             # A third of the time of `output[..., units] = …`.
             columns = units.expand(*output.shape[:-1], -1)
-            changed = method.transform(output.gather(-1, columns), **parameters)
-            return output.scatter_(-1, columns, changed.to(output.dtype).expand_as(columns))
+            changed = method.apply(output.gather(-1, columns), **parameters)
+            output.scatter_(-1, columns, changed.to(output.dtype).expand_as(columns))
+            return
         rows = torch.arange(output.shape[0], device=output.device)
         last = model.last_positions(output.shape[1])
         chosen = output[rows, last]
-        chosen[:, units] = method.transform(chosen[:, units], **parameters)
+        chosen[:, units] = method.apply(chosen[:, units], **parameters)
         output[rows, last] = chosen
-        return output
 
     return change
+
+
+def _states(output: "torch.Tensor | tuple") -> "torch.Tensor":
+    """What a module puts out, to be changed in place; of a block that gives more beside its states, the states."""
+    return output[0] if isinstance(output, tuple) else output

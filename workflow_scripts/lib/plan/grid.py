@@ -2,9 +2,11 @@
 
 import math
 import re
+from dataclasses import replace
 
 from workflow_scripts.lib.config.models import ModelConfig
-from workflow_scripts.lib.config.study import ROLES, Config, Corpus
+from workflow_scripts.lib.config.study import ROLES, Config, Corpus, InterventionSection
+from workflow_scripts.lib.interventions import get_method
 from workflow_scripts.lib.plan.names import (
     BASE,
     NUMBERS,
@@ -35,8 +37,21 @@ class Grid:
     @property
     def recorded_poolings(self) -> list[str]:
         """Poolings that are recorded: those of the experts, and the mean if a forced value needs it."""
-        needed = ["mean"] if self.config.intervention.forced_value == "token_mean" else []
+        needed = ["mean"] if self.forces_token_means else []
         return list(dict.fromkeys([*self.poolings, *needed]))
+
+    @property
+    def forces_token_means(self) -> bool:
+        """Whether an intervention forces units to their mean over all tokens."""
+        return any(each.forced_value == "token_mean" for each in self.config.interventions.values())
+
+    def intervention(self, condition: ConditionName) -> InterventionSection:
+        """What is done to the units of a condition."""
+        return self.config.intervention if condition.method is None else self.config.methods[condition.method]
+
+    def needs_responses(self, condition: str) -> bool:
+        """Whether the parameters of a condition on units are made of responses to single sentences."""
+        return get_method(self.intervention(ConditionName.parse(condition)).method).needs_responses
 
     @property
     def datasets(self) -> list[str]:
@@ -84,17 +99,6 @@ class Grid:
         return {str(layer): path for layer, path in ordered}
 
     @property
-    def shown_tables(self) -> list[str]:
-        """Names of the tables of results: the paper's by their numbers, then others."""
-        return [
-            *(f"table{number}" for number in self.tables),
-            *("centred", "abx"),
-            *(["layers"] if self.layered_models else []),
-            *(["checkpoints"] if self.kept_models else []),
-            *("claims", "replication"),
-        ]
-
-    @property
     def pivot(self) -> str:
         """Language that MEXA takes for the pivot: English, else the first of the parallel corpus."""
         languages = self.study.alignment.languages
@@ -135,12 +139,46 @@ class Grid:
             for slug in self.random(model, target, pooling)[: 1 if first else None]
         ]
 
+    def by_methods(self, model: str, targets: list[str] | None = None) -> list[str]:
+        """Slugs of the conditions on a model's experts by the methods that its intervention is compared with."""
+        poolings = [*self.poolings, None]
+        return [
+            slug
+            for method in self.config.methods
+            for pooling in poolings
+            for target in (self.study.targets if targets is None else targets)
+            if (slug := self.by_method(model, target, pooling, method)) is not None
+        ]
+
+    def by_method(self, model: str, target: str, pooling: str | None, method: str) -> str | None:
+        """Slug of the condition of a compared method: one a pooling on experts, one without a pooling on a layer."""
+        if (method in self.layer_methods) != (pooling is None):
+            return None
+        if pooling is None:
+            return str(ConditionName(target, "layer", method=method))
+        return str(replace(ConditionName.parse(self.expert(model, target, pooling)), method=method))
+
+    @property
+    def layer_methods(self) -> list[str]:
+        """Names of the compared methods that act on layers."""
+        return [name for name, each in self.config.methods.items() if get_method(each.method).on_layer]
+
+    @property
+    def changed_layers(self) -> list[int]:
+        """The layers that they act on."""
+        return sorted({self.config.methods[name].layer for name in self.layer_methods})
+
     def projected(self, model: str) -> list[str]:
         """Slugs of the conditions whose space is projected: experts, and one draw of each random control."""
         return [*self.experts_of(model), *self.randoms_of(model, first=True)]
 
-    def sweep(self, target: str, pooling: str) -> list[str]:
-        """Slugs of the conditions of a sweep over the number of experts; none is the unintervened model."""
+    def sweep(self, model: str, target: str, pooling: str | None, method: str | None = None) -> list[str]:
+        """Slugs of the conditions of a sweep over the number of experts; none is the unintervened model.
+
+        By a method that the study's intervention is compared with, the model's own number alone.
+        """
+        if method is not None:
+            return [self.by_method(model, target, pooling, method)]
         ks = self.config.sweep.ks
         return [str(ConditionName(target, "expert", pooling, k)) if k else BASE for k in ks]
 
@@ -149,6 +187,18 @@ class Grid:
         """Targets of the sweep over the number of experts: those that there is text of."""
         corpus = self._corpus("perplexity")
         return [] if corpus is None else [target for target in self.study.targets if target in corpus.languages]
+
+    def sweeps(self, compared: bool = True) -> list[str]:
+        """Names of the sweeps of each model, like es-max, and by compared methods, as es-max-aura, es-layer-caa."""
+        targets = self.sweep_targets
+        own = [f"{target}-{pooling}" for target in targets for pooling in self.poolings]
+        others = [
+            f"{target}-{pooling}-{method}"
+            for target in targets
+            for method in self.config.methods
+            for pooling in (["layer"] if method in self.layer_methods else self.poolings)
+        ]
+        return [*own, *(others if compared else [])]
 
     @property
     def translated(self) -> dict[str, list[str]]:
@@ -241,9 +291,10 @@ class Grid:
         return list(dict.fromkeys(corpus.dataset for corpus in corpora))
 
     def datasets_under(self, condition: str) -> list[str]:
-        """Data sets that are embedded under a condition; the control has no retrieval of translations."""
+        """Data sets that are embedded under a condition: Table 7 shows neither controls nor compared methods."""
         name = ConditionName.parse(condition)
-        roles = ["alignment", "paraphrase", *(["translation", "mining"] if name.units == "expert" else [])]
+        translated = name.units == "expert" and name.method is None
+        roles = ["alignment", "paraphrase", *(["translation", "mining"] if translated else [])]
         corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None]
         return list(dict.fromkeys(corpus.dataset for corpus in corpora if name.target in corpus.languages))
 
@@ -261,8 +312,20 @@ class Grid:
     @property
     def changed_pattern(self) -> str:
         """Regular expression of every condition but the base, at any k and seed."""
-        targets, poolings = "|".join(self.study.targets), "|".join(self.poolings)
-        return rf"({targets})-(expert-({poolings})-k\d+|random-({poolings})-k\d+-s\d+)"
+        return f"{self.unit_pattern}|{self.layer_pattern}"
+
+    @property
+    def layer_pattern(self) -> str:
+        """Regular expression of every condition on a layer."""
+        return f"({'|'.join(self.study.targets)})-layer-({'|'.join(self.layer_methods) or '(?!)'})"
+
+    @property
+    def unit_pattern(self) -> str:
+        """Regular expression of every condition on experts or random units, at any k and seed."""
+        on_units = [name for name in self.config.methods if name not in self.layer_methods]
+        targets, poolings, methods = map("|".join, (self.study.targets, self.poolings, on_units))
+        method = f"(-({methods}))?" if methods else ""
+        return rf"({targets})-(expert-({poolings})-k\d+|random-({poolings})-k\d+-s\d+){method}"
 
     @property
     def condition_pattern(self) -> str:

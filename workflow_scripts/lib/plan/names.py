@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from workflow_scripts.lib.config.fields import METHOD_NAME
 from workflow_scripts.lib.errors import StudyError
 
 BASE = "base"  # the condition that changes nothing
@@ -22,17 +23,25 @@ NUMBERS = {
 
 @dataclass(frozen=True)
 class ConditionName:
-    """What the slug of a condition says: `es-expert-max-k100`, `es-random-max-k100-s3`."""
+    """What the slug of a condition says: `es-expert-max-k100`, `es-random-max-k100-s3`, `es-layer-caa`.
+
+    The last changes a whole layer. What is done is the study's own intervention (`intervention` in the config) unless a
+    method follows, one of `methods`, as in `es-expert-max-k100-aura`.
+    """
 
     target: str
     units: str
-    pooling: str
-    k: int
+    pooling: str | None = None
+    k: int | None = None
     seed: int | None = None
+    method: str | None = None
 
     def __str__(self) -> str:
+        if self.units == "layer":
+            return f"{self.target}-layer-{self.method}"
         seed = "" if self.seed is None else f"-s{self.seed}"
-        return f"{self.target}-{self.units}-{self.pooling}-k{self.k}{seed}"
+        method = "" if self.method is None else f"-{self.method}"
+        return f"{self.target}-{self.units}-{self.pooling}-k{self.k}{seed}{method}"
 
     @classmethod
     def parse(cls, slug: str) -> "ConditionName":
@@ -41,10 +50,12 @@ class ConditionName:
         Raises:
             StudyError: it is not of that form.
         """
-        match = re.fullmatch(r"([a-z]+)-(expert|random)-([a-z_]+)-k(\d+)(?:-s(\d+))?", slug)
+        if match := re.fullmatch(rf"([a-z]+)-layer-({METHOD_NAME})", slug):
+            return cls(match[1], "layer", method=match[2])
+        match = re.fullmatch(rf"([a-z]+)-(expert|random)-([a-z_]+)-k(\d+)(?:-s(\d+))?(?:-({METHOD_NAME}))?", slug)
         if match is None or (match[2] == "random") != (match[5] is not None):
             raise StudyError(f"{slug} names no condition; es-expert-max-k100 and es-random-max-k100-s3 do.")
-        return cls(match[1], match[2], match[3], int(match[4]), None if match[5] is None else int(match[5]))
+        return cls(match[1], match[2], match[3], int(match[4]), None if match[5] is None else int(match[5]), match[6])
 
 
 def layer_path(layer: int) -> str:

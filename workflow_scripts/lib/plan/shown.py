@@ -3,7 +3,7 @@
 from typing import Any
 
 from workflow_scripts.lib.plan.grid import Grid
-from workflow_scripts.lib.plan.names import FigureContents, FigureName
+from workflow_scripts.lib.plan.names import BASE, FigureContents, FigureName
 from workflow_scripts.lib.plan.slices import slice_of_config
 
 
@@ -117,7 +117,7 @@ class ShownSlices(Grid):
             "control_seed": next(iter(self.config.random_control.seeds), None),
             "languages": self.study.alignment.languages,
             "pivot": self.pivot,
-            **self._compared(),
+            **self._pivoted(),
             **self.config.correlations.model_dump(),
         }
 
@@ -132,7 +132,7 @@ class ShownSlices(Grid):
             "targets": self.study.targets,
             "control": bool(self.config.random_control.seeds),
             "names": self._names(self.study.targets),
-            **self._compared(),
+            **self._pivoted(),
         }
 
     @slice_of_config
@@ -146,7 +146,7 @@ class ShownSlices(Grid):
             "layer": str(self.config.embeddings.layer),
             "languages": self.study.alignment.languages,
             "pivot": self.pivot,
-            **self._compared(),
+            **self._pivoted(),
             **self.config.correlations.model_dump(),
         }
 
@@ -158,7 +158,19 @@ class ShownSlices(Grid):
             "model": self._shown_model(model, seen=False),
             "steps": list(self.steps_of(model).values()),
             "confidence": self.config.correlations.confidence,
-            **self._compared(),
+            **self._pivoted(),
+        }
+
+    @slice_of_config
+    def methods_table(self):
+        """What the comparison of methods shows."""
+        return {
+            **self._shown_models(seen=False),
+            "compared": [row for model in self.study.models for row in self._compared(model)],
+            "base": BASE,
+            "languages": self.study.alignment.languages,
+            "paraphrased": self.paraphrase_targets(),
+            "similarity": self.config.metrics.shown_similarity,
         }
 
     @slice_of_config
@@ -283,6 +295,29 @@ class ShownSlices(Grid):
         targets = ", ".join(self.config.language_table[target].name for target in contents.targets)
         return f"{models} · {targets}"
 
+    def _compared(self, model: str) -> list[dict[str, Any]]:
+        """Rows of the comparison: the model as it is, under the study's intervention, and under each other method."""
+        targets = self.study.targets
+        rows = [{"pooling": None, "method": "none", "conditions": dict.fromkeys(targets, BASE)}]
+        for pooling in self.poolings:
+            experts = {target: self.expert(model, target, pooling) for target in targets}
+            rows.append({"pooling": pooling, "method": "intervention", "conditions": experts})
+            rows += self._rows_by_methods(model, pooling)
+        rows += self._rows_by_methods(model, None)
+        return [{"model": model, **row} for row in rows]
+
+    def _rows_by_methods(self, model: str, pooling: str | None) -> list[dict[str, Any]]:
+        """Those of the methods that there are conditions of with a pooling, or without one."""
+        return [
+            {
+                "pooling": pooling,
+                "method": method,
+                "conditions": {target: self.by_method(model, target, pooling, method) for target in self.study.targets},
+            }
+            for method in self.config.methods
+            if (method in self.layer_methods) == (pooling is None)
+        ]
+
     def _shown_paraphrases(self, targets: list[str]) -> dict[str, Any]:
         return {
             **self._shown_models(seen=False),
@@ -304,7 +339,7 @@ class ShownSlices(Grid):
     def _shown_retrieval(self, contents: FigureContents) -> dict[str, Any]:
         return {**self._shown_space(contents), "similarity": self.config.metrics.shown_similarity}
 
-    def _compared(self) -> dict[str, Any]:
+    def _pivoted(self) -> dict[str, Any]:
         return {"dataset": self.study.alignment.dataset, "pivot_name": self._names([self.pivot])[self.pivot]}
 
     def _published_models(self) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class StageSlices(Grid):
             "languages": self.study.probing.languages,
             "pooling": pooling,
             "expertise": self.config.experts.expertise,
-            "token_mean": self.config.intervention.forced_value == "token_mean",
+            "token_mean": self.forces_token_means,
         }
 
     @slice_of_config
@@ -97,9 +97,26 @@ class StageSlices(Grid):
             "k": name.k,
             "seed": name.seed,
             "selection": self.config.experts.selection,
-            **self.config.intervention.model_dump(),
+            **self.intervention(name).model_dump(exclude={"layer"}),
+            **({"languages": self.study.probing.languages} if self.needs_responses(slug) else {}),
             **(control.model_dump(include={"draw", "values"}) if name.units == "random" else {}),
         }
+
+    @slice_of_config
+    def layer_means(self):
+        """What the mean states of layers depend on, beside model and texts."""
+        return {
+            "languages": self.study.probing.languages,
+            "layers": self.changed_layers,
+            "max_tokens": self.config.experts.max_tokens,
+        }
+
+    @slice_of_config
+    def layer_condition(self, model: str, slug: str):
+        """What a condition on a layer depends on, beside the model and the layer's mean states."""
+        name = ConditionName.parse(slug)
+        intervention = self.intervention(name).model_dump(exclude={"forced_value"})
+        return {"name": slug, "model": model, "target": name.target, **intervention}
 
     @slice_of_config
     def embeddings(self, condition: str, dataset: str):
@@ -184,7 +201,7 @@ class StageSlices(Grid):
         }
 
     @slice_of_config
-    def generation(self, target: str, pooling: str):
+    def generation(self, target: str, pooling: str | None):
         """What generated sentences depend on, beside model and conditions."""
         settings = self.config.generation.model_dump(exclude={"identifier"})
         return {"target": target, "pooling": pooling, **settings}
@@ -195,7 +212,7 @@ class StageSlices(Grid):
         return {"identifier": self.config.generation.identifier, "language": target}
 
     @slice_of_config
-    def perplexity(self, target: str, pooling: str):
+    def perplexity(self, target: str, pooling: str | None):
         """What perplexity depends on, beside model, conditions and texts."""
         return {
             "target": target,

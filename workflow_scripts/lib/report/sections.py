@@ -92,6 +92,12 @@ SECTIONS = [
         ("centred",),
     ),
     Section(
+        "methods",
+        "Methods of intervention",
+        "What do other methods on the same experts do?",
+        ("methods",),
+    ),
+    Section(
         "published",
         "Beside the published numbers",
         "What the paper says, tested on this study's numbers.",

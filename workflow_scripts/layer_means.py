@@ -1,0 +1,74 @@
+"""Mean states of some layers over the probing sentences of each language, for methods that act on whole layers."""
+
+import h5py
+import numpy as np
+from pydantic import Field
+
+from workflow_scripts.lib import stage
+from workflow_scripts.lib.cells import CellStore
+from workflow_scripts.lib.devices import take_device
+from workflow_scripts.lib.embedding import embed
+from workflow_scripts.lib.files import content_hash, written_whole
+from workflow_scripts.lib.hdf5 import created
+from workflow_scripts.lib.layer_means import write_mean
+from workflow_scripts.lib.manifests import read_manifest
+from workflow_scripts.lib.models import LanguageModel, load_model
+from workflow_scripts.lib.sites import block_after
+from workflow_scripts.lib.texts.schema import read_part
+from workflow_scripts.lib.usage import measured
+
+
+class Spec(stage.Spec):
+    """What the means depend on."""
+
+    languages: list[str] = Field(min_length=2, description="Probing languages.")
+    layers: list[int] = Field(min_length=1, description="Layers, n being the states after n blocks.")
+    max_tokens: int = Field(description="Tokens after which a sentence is cut off.")
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.model_arguments(
+        Spec,
+        __doc__,
+        inputs={"model": "manifest of the model", "texts": "probing sentences (parquet)"},
+        outputs={"means": "mean states by layer and language (HDF5)"},
+        command=command,
+    )
+    manifest = read_manifest(files.model)
+    for layer in spec.layers:
+        block_after(manifest.sites, layer)  # refused before the model is loaded
+    store = CellStore(files.cache, "layer_means")
+    model: LanguageModel | None = None
+    with (
+        measured(files.usage) as usage,
+        take_device(files.device) as device,
+        written_whole(files.means) as beside,
+        created(beside) as out,
+    ):
+        for language in spec.languages:
+            _, texts = read_part(files.texts, language, "sentence")
+            write_mean(out, f"sentences/{language}", np.array(len(texts)))
+            for layer in spec.layers:
+                key = {
+                    "model": manifest.identity,
+                    "dtype": manifest.dtype,
+                    "layer": layer,
+                    "max_tokens": spec.max_tokens,
+                    "texts": content_hash(texts),
+                    "code": files.code,
+                }
+
+                def compute(cell: h5py.File, texts=texts, layer=layer, language=language) -> None:
+                    nonlocal model
+                    model = model or load_model(manifest, device)
+                    settings = {"max_tokens": spec.max_tokens, "tokens_per_batch": files.tokens_per_batch}
+                    states = embed(model, texts, layer=layer, **settings, what=f"layer {layer} of {language}")
+                    write_mean(cell, "mean", states.mean(axis=0, dtype=np.float64))
+
+                with h5py.File(usage.cell(store, key, compute), "r") as cell:
+                    write_mean(out, f"{layer}/{language}", cell["mean"][:])
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,35 @@
+"""Mean states of a model's layers, a language each, on disk: HDF5, a dataset `{layer}/{language}` [d] of float64.
+
+`sentences/{language}` is the number of sentences that the mean is over. Layer n is the residual stream after n blocks.
+"""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.hdf5 import opened
+from workflow_scripts.lib.interventions.method import LayerStatistics
+
+
+def write_mean(file: h5py.File, name: str, mean: np.ndarray) -> None:
+    """Write a mean, or a count, as a dataset with a checksum."""
+    mean = np.atleast_1d(mean)
+    file.create_dataset(name, data=mean, chunks=mean.shape, fletcher32=True)
+
+
+def read_layer(path: Path, layer: int, target: str) -> LayerStatistics:
+    """Mean state over the sentences of the target, and over all those of the other languages.
+
+    Raises:
+        StudyError: the file is damaged, or lacks the layer, the target or another language.
+    """
+    with opened(path) as file:
+        means = {language: file[f"{layer}/{language}"][:] for language in file.get(str(layer), {})}
+        counts = {language: int(file[f"sentences/{language}"][0]) for language in means}
+    others = [language for language in means if language != target]
+    if target not in means or not others:
+        raise StudyError(f"{path} has no states of layer {layer} of {target} and other languages; run it again.")
+    weights = [counts[language] for language in others]
+    return LayerStatistics(means[target], np.average([means[language] for language in others], axis=0, weights=weights))
