@@ -132,6 +132,9 @@ def test_layers_are_the_states_after_so_many_blocks_in_one_pass(load, texts, arc
     for embeddings, place in zip(found, (1, 2, 0), strict=True):
         np.testing.assert_allclose(embeddings, [sentence[place] for sentence in states], rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(found[0], embed(model, texts, 1, tokens_per_batch=10_000))
+    np.testing.assert_array_equal(
+        found[1], embed(model, texts, 2, tokens_per_batch=10_000)
+    )  # after the final norm, too
     with pytest.raises(StudyError, match=r"there is no layer 3: tiny has layers 0 to 2; correct models\.tiny\.layers"):
         embed_layers(model, texts, [1, 3])
 
