@@ -25,7 +25,7 @@ class Spec(stage.Spec):
     layers: list[str] = Field(min_length=1, description="Layers in their order, the main one among them.")
     poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled; panels of each.")
     targets: list[str] = Field(min_length=1, description="Intervention targets, a line each.")
-    control: bool = Field(description="Whether there is a random control.")
+    control: str | None = Field(description="Target whose random control is shown; null: there is none.")
     names: dict[str, str] = Field(description="Names of languages, for the legend.")
     pivot_name: str = Field(description="Name of MEXA's pivot language, for the caption.")
     dataset: str = Field(description="Name of the parallel data set.")
@@ -44,7 +44,7 @@ def points(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
         grid(pooling=spec.poolings, units=["expert"], target=spec.targets, **every),
     ]
     if spec.control:
-        wanted.append(grid(pooling=spec.poolings, units=["random"], **every))
+        wanted.append(grid(pooling=spec.poolings, units=["random"], target=[spec.control], **every))
     columns = ["pooling", "units", "target", "layer", "measure", "value"]
     return pd.concat([select(table, each, "measures by layer")[columns] for each in wanted], ignore_index=True)
 
@@ -70,7 +70,7 @@ def draw_panel(axis: Axes, here: pd.DataFrame, spec: Spec) -> None:
 
     line("none", **PRE, zorder=2)
     if spec.control:
-        line("random", **RANDOM, zorder=2)
+        line("random", spec.control, **RANDOM, zorder=2)
     for target, look in figures.looks(spec.targets).items():
         line("expert", target, **figures.LINE, **look, zorder=3)
     axis.set_xticks(positions, spec.layers)
@@ -83,15 +83,17 @@ def legend_handles(spec: Spec) -> list[Artist]:
         Line2D([], [], **figures.LINE, **look, label=spec.names.get(target, target))
         for target, look in figures.looks(spec.targets).items()
     ]
-    control = [Line2D([], [], **RANDOM, label="random neurons")] if spec.control else []
+    control = (
+        [Line2D([], [], **RANDOM, label=f"random neurons, {spec.names.get(spec.control, spec.control)}")]
+        if spec.control
+        else []
+    )
     return [Line2D([], [], **PRE, label="pre-intervention"), *control, *experts]
 
 
 def caption(spec: Spec) -> str:
     """What the figure shows and how it was computed."""
-    control = (
-        " Dashed: as many random neurons instead, mean over the targets, one draw of each." if spec.control else ""
-    )
+    control = " Dashed: as many random neurons instead of the target's experts." if spec.control else ""
     return (
         f"Measures on {spec.dataset} by layer of {spec.model.label}, before (grey) and after the intervention on "
         f"experts of each target.{control} Layer n: states after n blocks, 0 the token embeddings; last: after the "

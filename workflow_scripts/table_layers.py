@@ -40,7 +40,8 @@ class Spec(stage.Spec):
     models: list[LayeredModel] = Field(min_length=1, description="Models in the order of the rows.")
     poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
     targets: list[str] = Field(min_length=1, description="Intervention targets; a row each.")
-    control_seed: int | None = Field(description="Seed of the random control; null: there is none.")
+    control: str | None = Field(description="Target whose random control is shown; null: there is none.")
+    control_seed: int | None = Field(description="Its seed.")
     languages: list[str] = Field(min_length=2, description="Languages over whose pairs measures are averaged.")
     pivot: str = Field(description="Language whose pairs MEXA is of.")
     pivot_name: str = Field(description="Its name, for the caption.")
@@ -49,6 +50,15 @@ class Spec(stage.Spec):
     confidence: float = Field(0.95, description="Of the bootstrap interval.")
     interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
     seed: int = Field(0, description="Seed of the resampling.")
+
+    @property
+    def changed(self) -> list[tuple[str, str, str]]:
+        """Units, pooling and target of the conditions but the unintervened model."""
+        conditions = []
+        for pooling in self.poolings:
+            conditions += [("expert", pooling, target) for target in self.targets]
+            conditions += [("random", pooling, self.control)] if self.control else []
+        return conditions
 
     @property
     def averaging(self) -> Averaging:
@@ -61,8 +71,8 @@ def by_layer(observations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row for each model, condition, layer and measure.
 
     Its columns are model, pooling, units, target, layer, measure, value, change (from the unintervened model), ci_low
-    and ci_high of the change, and resamples. The random control is averaged over targets. MEXA is also given over
-    layers, whose `layer` is then mean or max: of each language over layers, then averaged over languages.
+    and ci_high of the change, and resamples. MEXA is also given over layers, whose `layer` is then mean or max: of each
+    language over layers, then averaged over languages.
 
     Raises:
         StudyError: an observation is missing.
@@ -70,22 +80,13 @@ def by_layer(observations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     rows: list[dict] = []
     for layered in spec.models:
         layers = grid(model=[layered.model.name], layer=layered.layers)
-        base = compared_matrices(observations, layers.assign(units="none"), spec.languages)[None]
+        base = compared_matrices(observations, layers.assign(units="none"), spec.languages)
         rows += described(base, None, {"model": layered.model.name, "units": "none"}, layered.layers, spec)
-        for pooling in spec.poolings:
-            of_units = {"expert": layers.assign(units="expert", pooling=pooling)}
-            if spec.control_seed is not None:
-                seed = float(spec.control_seed)
-                of_units["random"] = layers.assign(units="random", pooling=pooling, seed=seed)
-            for units, wanted in of_units.items():
-                spaces = {
-                    target: compared_matrices(observations, wanted.assign(target=target), spec.languages)[None]
-                    for target in spec.targets
-                }
-                shown = spaces if units == "expert" else {None: np.concatenate(list(spaces.values()))}
-                for target, space in shown.items():
-                    key = {"model": layered.model.name, "pooling": pooling, "units": units, "target": target}
-                    rows += described(space, base, key, layered.layers, spec)
+        for units, pooling, target in spec.changed:
+            key = {"pooling": pooling, "units": units, "target": target}
+            drawn = {"seed": float(spec.control_seed)} if units == "random" else {}
+            space = compared_matrices(observations, layers.assign(**key, **drawn), spec.languages)
+            rows += described(space, base, {"model": layered.model.name, **key}, layered.layers, spec)
     columns = ["model", "pooling", "units", "target", "layer", "measure", "value", *CHANGE]
     return pd.DataFrame(rows, columns=columns)
 
@@ -96,19 +97,19 @@ def described(
     """Rows of a condition: of each layer and measure, and of MEXA over layers.
 
     Args:
-        space: Values [draws, layers, measures, languages, languages]; the draws are averaged.
-        base: Those of the unintervened model, of one draw; None where `space` has these themselves.
+        space: Values [layers, measures, languages, languages].
+        base: Those of the unintervened model; None where `space` has these themselves.
         key: What tells the condition from others.
         layers: Names of the layers.
         spec: What the table shows.
     """
-    means, rows = space.mean(axis=0), []
+    rows = []
     for row, layer in enumerate(layers):
         for column, measure in enumerate(COMPARED):
             change = {}
             if base is not None:
-                change = as_columns(spec.averaging(measure, means[row, column] - base[0, row, column]))
-            value = spec.averaging.mean(measure, means[row, column])
+                change = as_columns(spec.averaging(measure, space[row, column] - base[row, column]))
+            value = spec.averaging.mean(measure, space[row, column])
             rows.append({**key, "layer": layer, "measure": measure, "value": value, **change})
     for name in POOLED:
         of_languages = mexa_over_layers(space, name, spec)
@@ -120,9 +121,8 @@ def described(
 
 
 def mexa_over_layers(space: np.ndarray, name: str, spec: Spec) -> np.ndarray:
-    """MEXA of each language but the pivot, over layers and then the mean of draws: [languages - 1]."""
-    by_layer = spec.averaging.with_pivot(space[:, :, list(COMPARED).index(MEXA)])
-    return POOLED[name](by_layer, axis=1).mean(axis=0)
+    """MEXA of each language but the pivot, over layers: [languages - 1]."""
+    return POOLED[name](spec.averaging.with_pivot(space[:, list(COMPARED).index(MEXA)]), axis=0)
 
 
 def as_columns(change: MacroAverage) -> dict[str, float]:
@@ -136,21 +136,17 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:
         (row.model, row.layer, row.units, row.pooling, row.target, row.measure): row
         for row in tidy.astype(object).where(tidy.notna(), None).itertuples()
     }
-    conditions = [("none", None, None)]
-    for pooling in spec.poolings:
-        conditions += [("expert", pooling, target) for target in spec.targets]
-        conditions += [("random", pooling, None)] if spec.control_seed is not None else []
     rows = [
         [
             tables.Cell(layered.model.label),
             tables.Cell(layer if layer not in POOLED else f"{layer} of layers"),
             *tables.pooling_cells(pooling or NOTHING, spec.poolings),
-            tables.Cell({"none": "pre", "random": "random"}.get(units, target)),
+            tables.Cell({"none": "pre", "random": f"random ({target})"}.get(units, target)),
             *(value_cell(by_key.get((layered.model.name, layer, units, pooling, target, name))) for name in COMPARED),
         ]
         for layered in spec.models
         for layer in [*layered.layers, *POOLED]
-        for units, pooling, target in conditions
+        for units, pooling, target in [("none", None, None), *spec.changed]
     ]
     labels = [
         *(tables.Column("Model"), tables.Column("Layer")),
@@ -178,11 +174,7 @@ def value_cell(row: Any | None) -> tables.Cell:
 
 def caption(spec: Spec) -> str:
     """What the table shows and how it was computed."""
-    control = (
-        " random: that of as many random neurons instead, mean over the targets, one draw of each."
-        if spec.control_seed is not None
-        else ""
-    )
+    control = " random: that on as many random neurons instead of the target's experts." if spec.control else ""
     return (
         f"Measures on {spec.dataset} by layer, without the intervention (pre) and with that on experts of each target."
         f"{control} Layer n: states after n blocks, 0 the token embeddings; last: after the final norm. "

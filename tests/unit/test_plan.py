@@ -105,6 +105,7 @@ CHANGED = [
     ({}, set()),
     ({"compute__tokens_per_batch": 77, "compute__threads": 3, "compute__device": "cpu"}, set()),
     ({"results": "elsewhere", "cache": "/tmp/cache", "data_root": "/data"}, set()),
+    ({"study__shown_target": "de"}, {"claims", "layers table", "layers figure"}),
     ({"random_control__seeds": [7]}, {"table 6", "figure 27", "figure 30", "claims", "layers table"}),
     ({"models__other": {"label": "Other", "path": "x", "k": 3}}, set()),
     ({"models__demo__billion_parameters": 7}, set()),

@@ -22,6 +22,7 @@ TABLE = {
     "models": [{"model": MODEL, "layers": LAYERS}],
     "poolings": ["max"],
     "targets": ["es", "en"],
+    "control": "es",
     "control_seed": 7,
     **COMMON,
     **BOOTSTRAP,
@@ -29,10 +30,10 @@ TABLE = {
 STEPS = [["demo-step0", 0], ["demo-step100", 100], ["demo", 450]]
 CHECKPOINTS = {"models": [{"model": MODEL, "steps": STEPS}], "layer": "last", **COMMON, **BOOTSTRAP}
 SHOWN = {"model": MODEL, "pivot_name": "English", "dataset": "flores"}
-FIGURE = {**SHOWN, "layers": LAYERS, "poolings": ["max"], "targets": ["es", "en"], "control": True}
+FIGURE = {**SHOWN, "layers": LAYERS, "poolings": ["max"], "targets": ["es", "en"], "control": "es"}
 FIGURE["names"] = {"es": "Spanish", "en": "English"}
 FIGURE_OF_STEPS = {**SHOWN, "steps": [0, 100, 450], "confidence": 0.9}
-CONDITIONS = [("none", None, None), *product(["expert"], ["es", "en"], [None]), *product(["random"], ["es", "en"], [7])]
+CONDITIONS = [("none", None, None), *product(["expert"], ["es", "en"], [None]), ("random", "es", 7)]
 
 
 def write(folder, generator, model, units, target, seed, layer):
@@ -97,10 +98,9 @@ def test_the_table_has_every_condition_layer_and_measure(tmp_path, layered):
         pre = layered["none", None, layer][measure]
         assert rows.loc[("none", "-", layer, measure), "value"] == pytest.approx(mean_of_pairs(pre, measure))
         assert np.isnan(rows.loc[("none", "-", layer, measure), "change"])
-        randoms = np.mean([layered["random", target, layer][measure] for target in ("es", "en")], axis=0)
-        spaces = {("expert", "es"): layered["expert", "es", layer][measure], ("random", "-"): randoms}
-        for key, post in spaces.items():
-            row = rows.loc[(*key, layer, measure)]
+        for units in ("expert", "random"):
+            post = layered[units, "es", layer][measure]
+            row = rows.loc[(units, "es", layer, measure)]
             assert row["value"] == pytest.approx(mean_of_pairs(post, measure))
             assert row["change"] == pytest.approx(mean_of_pairs(post - pre, measure))
             assert row["ci_low"] < row["change"] < row["ci_high"]
@@ -123,15 +123,13 @@ def test_mexa_is_pooled_over_layers_language_by_language(tmp_path, layered):
 
     assert rows["none", "-", "mean"] == pytest.approx(by_language("none", None).mean())
     assert rows["expert", "es", "max"] == pytest.approx(np.mean([max(of) for of in by_language("expert", "es")]))
-    randoms = [np.mean([max(of) for of in by_language("random", target)]) for target in ("es", "en")]
-    assert rows["random", "-", "max"] == pytest.approx(np.mean(randoms))
     pooled = [row for row in shown.rows if row[1].text == "max of layers"]
     assert [cell.text != "–" for cell in pooled[0][3:]] == [name == "mexa" for name in COMPARED]
 
 
 def test_without_a_control_or_with_several_poolings_the_table_says_so(tmp_path, layered):
-    _, shown, _ = tabulate(table_layers, tmp_path, {**TABLE, "control_seed": None})
-    assert "random" not in {row[2].text for row in shown.rows} and "random" not in shown.caption
+    _, shown, _ = tabulate(table_layers, tmp_path, {**TABLE, "control": None, "control_seed": None})
+    assert {row[2].text for row in shown.rows} == {"pre", "es", "en"} and "random" not in shown.caption
     with pytest.raises(StudyError, match=r"The measures lack .* pooling mean"):
         tabulate(table_layers, tmp_path, {**TABLE, "poolings": ["max", "mean"]})
     with pytest.raises(StudyError, match=r"The measures lack 84 of 336 rows .* layer 1"):
@@ -172,9 +170,9 @@ def test_the_figure_has_a_line_for_each_condition_through_its_layers(tmp_path, l
     assert experts[0].get_ydata() == pytest.approx(of_spanish)
     assert len({line.get_color() for line in experts}) == len({line.get_marker() for line in experts}) == 2
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["pre-intervention", "random neurons", "Spanish", "English"]
+    assert legend == ["pre-intervention", "random neurons, Spanish", "Spanish", "English"]
     assert "pairs with English" in said["caption"]
-    without = {**FIGURE, "control": False, "layers": ["2", "last"]}
+    without = {**FIGURE, "control": None, "layers": ["2", "last"]}
     figure, drawn, _ = drawn_figure(monkeypatch, figure_layers, tmp_path, without, "layers", table)
     assert set(drawn["units"]) == {"none", "expert"} and set(drawn["layer"]) == {"2", "last"}
 

@@ -110,8 +110,8 @@ class Grid:
         return [name for model in self.study.models for name in (model, *self.checkpoints_of(model))]
 
     def layered(self, model: str) -> list[str]:
-        """Slugs of the conditions measured by layer: base, experts, and one draw of each random control."""
-        return [BASE, *self.experts_of(model), *self.randoms_of(model, first=True)]
+        """Slugs of the conditions measured by layer: base, experts, one draw of the shown target's random control."""
+        return [BASE, *self.experts_of(model), *self.randoms_of(model, [self.study.shown_target], first=True)]
 
     def expert(self, model: str, target: str, pooling: str) -> str:
         """Slug of the condition on a target's experts, with the model's k."""

@@ -114,6 +114,7 @@ class ShownSlices(Grid):
             ],
             "poolings": self.poolings,
             "targets": self.study.targets,
+            "control": self.study.shown_target if self.config.random_control.seeds else None,
             "control_seed": next(iter(self.config.random_control.seeds), None),
             "languages": self.study.alignment.languages,
             "pivot": self.pivot,
@@ -130,7 +131,7 @@ class ShownSlices(Grid):
             "layers": list(self.layers_of(model)),
             "poolings": self.poolings,
             "targets": self.study.targets,
-            "control": bool(self.config.random_control.seeds),
+            "control": self.study.shown_target if self.config.random_control.seeds else None,
             "names": self._names(self.study.targets),
             **self._pivoted(),
         }
