@@ -136,6 +136,9 @@ def k_occurrence(scores: np.ndarray, k: int) -> np.ndarray:
     """
     k = min(k, scores.shape[1])
     last = np.partition(scores, -k, axis=1)[:, -k, None]
+    reached = scores >= last
+    if np.count_nonzero(reached) == k * len(scores):  # no ties
+        return np.count_nonzero(reached, axis=0).astype(np.float64)
     above, at = scores > last, scores == last
     share = (k - np.count_nonzero(above, axis=1)) / np.count_nonzero(at, axis=1)
     return np.count_nonzero(above, axis=0) + share @ at
@@ -144,6 +147,8 @@ def k_occurrence(scores: np.ndarray, k: int) -> np.ndarray:
 def never_retrieved(scores: np.ndarray) -> float:
     """Share of candidates that are the best of no query, from scores [queries, candidates]; a fair draw breaks ties."""
     best = scores == scores.max(axis=1, keepdims=True)
+    if np.count_nonzero(best) == len(scores):  # no ties
+        return float(1 - best.any(axis=0).mean())
     missed = 1 - best / np.count_nonzero(best, axis=1)[:, None]  # by each query
     return float(missed.prod(axis=0).mean())
 
