@@ -42,7 +42,9 @@ PERPLEXITY = CONFIG.study.perplexity.dataset if CONFIG.study.perplexity else "no
 MODEL_STAGES = [
     "train_model",
     "activations",
+    "activation_probabilities",
     "layer_means",
+    "by_layer_condition",
     "embeddings",
     "layer_embeddings",
     "generation",
@@ -151,6 +153,12 @@ def responses(wildcards):
     return [f"<results>/activations/{wildcards.model}.h5"] if needed else []
 
 
+def probabilities(wildcards):
+    """The activation probabilities that a condition's units are selected by, where they are."""
+    selected = PLAN.selection(ConditionName.parse(wildcards.condition)) == "lape"
+    return [f"<results>/activation_probabilities/{wildcards.model}.h5"] if selected else []
+
+
 def metric(name, dataset, condition="{condition}", layer=""):
     """Path of a metric CSV, by the main layer or by one that `layer` names, like `/layer-2`."""
     return f"<results>/metrics/{{model}}/{condition}/{dataset}{layer}/{name}.csv"
@@ -215,7 +223,8 @@ def experts_and_randoms(model, targets=None):
 
 def compared(model, targets=None):
     """Conditions of the study's intervention and of the methods that it is compared with."""
-    return [*PLAN.experts_of(model, targets), *PLAN.by_methods(model, targets)]
+    chosen = [target for target in PLAN.compared_targets if targets is None or target in targets]
+    return [*PLAN.experts_of(model, chosen), *PLAN.by_methods(model, chosen)]
 
 
 def figure_metrics(name, figure, base=True):
@@ -235,17 +244,38 @@ def sweep_pooling(wildcards):
 
 
 def swept(wildcards):
-    """Conditions of a sweep over the number of experts."""
-    method = wildcards.method.removeprefix("-") or None
-    slugs = PLAN.sweep(wildcards.model, wildcards.target, sweep_pooling(wildcards), method)
+    """Conditions of a sweep over the number of experts, or over the strengths of a compared method.
+
+    Raises:
+        WorkflowError: the model writes no text.
+    """
+    if reason := PLAN.why_no_sweep([wildcards.model]):
+        raise WorkflowError(reason)
+    if method := wildcards.method.removeprefix("-"):
+        slugs = PLAN.sweep_by(wildcards.model, wildcards.target, sweep_pooling(wildcards), method)
+    else:
+        slugs = PLAN.sweep(wildcards.target, wildcards.pooling)
     return [f"<results>/conditions/{wildcards.model}/{slug}.json" for slug in slugs]
 
 
 def sweeps(name, compared=False):
-    """A file of every sweep of the study, by compared methods too where they are wanted."""
+    """A file of every sweep of the study, those of models that write text; by compared methods too where wanted."""
     return expand(
-        f"<results>/sweeps/{{model}}/{{sweep}}/{name}", model=CONFIG.study.models, sweep=PLAN.sweeps(compared)
+        f"<results>/sweeps/{{model}}/{{sweep}}/{name}",
+        model=CONFIG.generating_models,
+        sweep=PLAN.sweeps(compared),
     )
+
+
+def shown_sweeps(name):
+    """The same for Figure 2, as a function of the wildcards, which refuses where there are none."""
+
+    def of_study(wildcards):
+        if reason := PLAN.why_no_sweep(CONFIG.study.models):
+            raise WorkflowError(f"This study has no Figure 2. {reason}")
+        return sweeps(name)
+
+    return of_study
 
 
 def measured():
@@ -257,12 +287,16 @@ def measured():
     embedded = [(model, BASE, dataset) for model in models for dataset in PLAN.embedded_datasets]
     for model, condition in changed:
         embedded += [(model, condition, dataset) for dataset in PLAN.datasets_under(condition)]
-    swept = [(model, name) for model in models for name in PLAN.sweeps()]
+    swept = [(model, name) for model in CONFIG.generating_models for name in PLAN.sweeps()]
     jobs = {
         "train_model": [(model,) for model in PLAN.models_from("train")],
         "activations": [(model,) for model in models],
         "experts": [(model, pooling) for model in models for pooling in PLAN.poolings],
+        "activation_probabilities": [(model,) for model in models if PLAN.uses_lape],
         "layer_means": [(model,) for model in models if PLAN.changed_layers],
+        "by_layer_condition": [
+            (model, slug) for model in models for slug in PLAN.by_methods(model) if PLAN.fitted_by_layer(slug)
+        ],
         "embeddings": embedded,
         "layer_embeddings": [
             (model, condition) for model in models if CONFIG.models[model].layers for condition in PLAN.layered(model)
@@ -293,4 +327,11 @@ def figure(path):
 
 def figure_of_number(suffix):
     """A file of the figure that has one of the paper's numbers, as a function of the wildcards."""
-    return lambda wildcards: f"<results>/figures/{PLAN.figure(int(wildcards.number))}.{suffix}"
+
+    def of_number(wildcards):
+        try:
+            return f"<results>/figures/{PLAN.figure(int(wildcards.number))}.{suffix}"
+        except StudyError as error:
+            raise WorkflowError(str(error)) from None
+
+    return of_number

@@ -5,6 +5,7 @@ rule condition:
     input:
         experts=ranking,
         activations=responses,
+        probabilities=probabilities,
     output:
         condition="<results>/conditions/{model}/{condition}.json",
     log:
@@ -20,7 +21,76 @@ rule condition:
         code=code("condition"),
     shell:
         "python -m workflow_scripts.condition --spec {params.spec:q} --experts {input.experts:q}"
-        " --activations {input.activations:q} --condition {output.condition:q} 2> {log:q}"
+        " --activations {input.activations:q} --probabilities {input.probabilities:q}"
+        " --condition {output.condition:q} 2> {log:q}"
+
+
+rule activation_probabilities:
+    input:
+        model="<results>/models/{model}/model.json",
+        texts=f"<results>/texts/{CONFIG.study.probing.dataset}.parquet",
+    output:
+        probabilities="<results>/activation_probabilities/{model}.h5",
+    log:
+        text="<logs>/activation_probabilities/{model}.log",
+        usage="<logs>/activation_probabilities/{model}.usage.json",
+    benchmark:
+        "<benchmarks>/activation_probabilities/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: setting("threads")
+    resources:
+        gpu=gpus,
+        mem_mb=model_memory,
+        runtime=model_minutes("activation_probabilities"),
+        tokens_per_batch=setting("tokens_per_batch"),
+        device=setting("device"),
+        cache=CONFIG.cache,
+    params:
+        spec=PLAN.activation_probabilities(),
+        code=code("activation_probabilities"),
+    shell:
+        "python -m workflow_scripts.activation_probabilities --spec {params.spec:q} --code {params.code}"
+        " --cache {resources.cache:q} --device {resources.device} --tokens-per-batch {resources.tokens_per_batch}"
+        " --usage {log.usage:q} --model {input.model:q} --texts {input.texts:q}"
+        " --probabilities {output.probabilities:q} 2> {log.text:q}"
+
+
+rule by_layer_condition:
+    input:
+        model="<results>/models/{model}/model.json",
+        texts=f"<results>/texts/{CONFIG.study.probing.dataset}.parquet",
+        experts=ranking,
+        activations="<results>/activations/{model}.h5",
+        probabilities=probabilities,
+    output:
+        condition="<results>/conditions/{model}/{condition}.json",
+    log:
+        text="<logs>/by_layer_condition/{model}/{condition}.log",
+        usage="<logs>/by_layer_condition/{model}/{condition}.usage.json",
+    benchmark:
+        "<benchmarks>/by_layer_condition/{model}/{condition}.tsv"
+    wildcard_constraints:
+        condition=PLAN.by_layer_pattern,
+    conda:
+        ENVIRONMENT
+    threads: setting("threads")
+    resources:
+        gpu=gpus,
+        mem_mb=model_memory,
+        runtime=model_minutes("by_layer_condition"),
+        tokens_per_batch=setting("tokens_per_batch"),
+        device=setting("device"),
+        cache=CONFIG.cache,
+    params:
+        spec=lambda wildcards: PLAN.by_layer_condition(wildcards.model, wildcards.condition),
+        code=code("by_layer_condition"),
+    shell:
+        "python -m workflow_scripts.by_layer_condition --spec {params.spec:q} --code {params.code}"
+        " --cache {resources.cache:q} --device {resources.device} --tokens-per-batch {resources.tokens_per_batch}"
+        " --usage {log.usage:q} --model {input.model:q} --texts {input.texts:q} --experts {input.experts:q}"
+        " --activations {input.activations:q} --probabilities {input.probabilities:q}"
+        " --condition {output.condition:q} 2> {log.text:q}"
 
 
 rule layer_means:

@@ -25,8 +25,8 @@ rule figure_overview:
 
 rule figure_sweep:
     input:
-        language_id=sweeps("language_id.csv"),
-        perplexity=sweeps("perplexity.csv"),
+        language_id=shown_sweeps("language_id.csv"),
+        perplexity=shown_sweeps("perplexity.csv"),
     output:
         **figure("sweep"),
     log:
@@ -40,6 +40,25 @@ rule figure_sweep:
         "python -m workflow_scripts.figure_sweep --spec {params.spec:q} --language-id {input.language_id:q}"
         " --perplexity {input.perplexity:q} --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q}"
         " --json {output.json:q} 2> {log:q}"
+
+
+rule figure_methods:
+    input:
+        table="<results>/methods.csv",
+    output:
+        **figure("{figure}"),
+    log:
+        "<logs>/figures/{figure}.log",
+    wildcard_constraints:
+        figure=PLAN.figure_pattern("methods"),
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.methods_figure(wildcards.figure),
+        code=code("figure_methods"),
+    shell:
+        "python -m workflow_scripts.figure_methods --spec {params.spec:q} --table {input.table:q} --pdf {output.pdf:q}"
+        " --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
 rule figure_projection:
@@ -190,7 +209,7 @@ rule numbered_figure:
     log:
         "<logs>/figures/figure{number}.log",
     wildcard_constraints:
-        number=alternatives(str(figure.number) for figure in PLAN.figures if figure.number),
+        number=r"\d+",
     conda:
         ENVIRONMENT
     shell:

@@ -165,6 +165,9 @@ rule table_methods:
     input:
         distances=metrics("distances", ALIGNMENT, compared),
         retrieval=metrics("retrieval", ALIGNMENT, compared),
+        alignment=metrics(
+            "alignment", ALIGNMENT, lambda model: PLAN.experts_of(model, PLAN.compared_targets), base=False
+        ),
         paraphrase=paraphrases(compared, PLAN.paraphrase_targets()),
         language_id=sweeps("language_id.csv", compared=True),
         perplexity=sweeps("perplexity.csv", compared=True),
@@ -179,7 +182,7 @@ rule table_methods:
         code=code("table_methods"),
     shell:
         "python -m workflow_scripts.table_methods --spec {params.spec:q} --distances {input.distances:q}"
-        " --retrieval {input.retrieval:q} --paraphrase {input.paraphrase:q} --language-id {input.language_id:q}"
+        " --retrieval {input.retrieval:q} --alignment {input.alignment:q} --paraphrase {input.paraphrase:q} --language-id {input.language_id:q}"
         " --perplexity {input.perplexity:q} --csv {output.csv:q} --markdown {output.markdown:q}"
         " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 

@@ -83,10 +83,14 @@ def load(model_directory):
 
 
 def _manifest(directory: Path, sites):
+    from transformers import AutoConfig
+
+    from workflow_scripts.lib.architectures import architecture_of
     from workflow_scripts.lib.config.models import ModelConfig
     from workflow_scripts.model import Spec, describe
 
-    model = ModelConfig(label="", path=str(directory), k=0)
+    architecture = architecture_of(AutoConfig.from_pretrained(directory))
+    model = ModelConfig(label="", path=str(directory), k=0, architecture=architecture)
     return describe(Spec(name="tiny", model=model, directory=str(directory), sites=sites))
 
 
@@ -101,13 +105,24 @@ def _save(directory: Path, architecture: str, tokenizer_options: dict) -> None:
         "llama": dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4),
         "cohere": dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4),
         "mt5": dict(d_model=32, d_ff=48, d_kv=8, num_layers=2, num_heads=4),
+        "xlm-roberta": dict(
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=129,  # one of them for padding
+        ),
+        "bert": dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4),
     }[architecture]
-    names = {"bloom": "Bloom", "gpt2": "GPT2", "llama": "Llama", "cohere": "Cohere", "mt5": "MT5"}
-    config = getattr(transformers, f"{names[architecture]}Config")(
-        vocab_size=len(tokenizer), pad_token_id=0, bos_token_id=1, eos_token_id=2, **sizes
+    auto = {
+        "mt5": transformers.AutoModelForSeq2SeqLM,
+        "xlm-roberta": transformers.AutoModelForMaskedLM,
+        "bert": transformers.AutoModel,
+    }.get(architecture, transformers.AutoModelForCausalLM)
+    config = transformers.AutoConfig.for_model(
+        architecture, vocab_size=len(tokenizer), pad_token_id=0, bos_token_id=1, eos_token_id=2, **sizes
     )
     torch.manual_seed(0)
-    auto = transformers.AutoModelForSeq2SeqLM if architecture == "mt5" else transformers.AutoModelForCausalLM
     model = auto.from_config(config)
     for weight in model.parameters():
         # Larger than the usual initialisation, so that sentences differ well above rounding.

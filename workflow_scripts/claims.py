@@ -9,6 +9,7 @@ from workflow_scripts.lib import stage, tables
 from workflow_scripts.lib.claims import CLAIMS, decide
 from workflow_scripts.lib.claims.evidence import KINDS, Study
 from workflow_scripts.lib.metric_files import read_metrics
+from workflow_scripts.lib.shown import without_text
 
 INPUTS = {
     "distances": "distances between languages, one CSV a condition",
@@ -82,8 +83,8 @@ def caption(decided: pd.DataFrame, spec: Spec) -> str:
         f"{count.get('yes', 0)} hold, {count.get('no', 0)} do not, {count.get('undefined', 0)} are undefined, counted "
         f"for each model{' and pooling' if len(spec.poolings) > 1 else ''}. Retrieval is by "
         f"{spec.similarity.replace('_', ' ')}, the distance between two languages is the "
-        f"{tables.DISTANCES[spec.distance]}."
-    )
+        f"{tables.DISTANCES[spec.distance]}. {without_text(spec.models)}"
+    ).rstrip()
 
 
 def main(command: list[str] | None = None) -> None:

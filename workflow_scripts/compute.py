@@ -12,7 +12,7 @@ from pydantic import Field
 
 from workflow_scripts.lib import stage, tables
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.shown import Model
+from workflow_scripts.lib.shown import Model, without_text
 from workflow_scripts.lib.usage import Usage, read_usage
 
 TOTAL, ALL_MODELS = "total", "all"
@@ -131,7 +131,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:
     ]
     return tables.Table(
         title="Time, memory and tokens by model and stage",
-        caption=caption(tidy),
+        caption=caption(tidy, spec),
         columns=[tables.Column("Model"), tables.Column("Stage"), *COLUMNS.values()],
         rows=rows,
         labels=2,
@@ -145,7 +145,7 @@ def _cell(name: str, value: float) -> tables.Cell:
     return tables.Cell(f"{value:,.{decimals}f}", value=value)
 
 
-def caption(tidy: pd.DataFrame) -> str:
+def caption(tidy: pd.DataFrame, spec: Spec) -> str:
     """What the columns are, what is left out, and what the paper says of itself."""
     devices = tidy["device"].iloc[-1].replace("cpu", "CPU")
     return (
@@ -156,8 +156,9 @@ def caption(tidy: pd.DataFrame) -> str:
         "like the embeddings of one language, that were found finished; neither their hours nor their tokens are "
         "counted. Jobs that ended before they were sampled add nothing to CPU hours and memory. A dash: no model was "
         "run, no GPU was held, all was found in the cache, or nothing was sampled. For comparison, the paper (Appendix "
-        "I) ran on 8 A100 (80GB) GPUs, for about 90 GPU hours with Aya-8B, 120 with PolyLM-13B and 110 with Bloom-7B."
-    )
+        "I) ran on 8 A100 (80GB) GPUs, for about 90 GPU hours with Aya-8B, 120 with PolyLM-13B and 110 with Bloom-7B. "
+        f"{without_text(spec.models)}"
+    ).rstrip()
 
 
 def main(command: list[str] | None = None) -> None:

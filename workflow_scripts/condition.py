@@ -7,11 +7,13 @@ import numpy as np
 from pydantic import Field
 
 from workflow_scripts.lib import stage
+from workflow_scripts.lib.activation_probability_files import read_probabilities
 from workflow_scripts.lib.activation_reader import NeuronReader
 from workflow_scripts.lib.conditions import Condition, Site, write_condition
 from workflow_scripts.lib.expert_files import LanguageExperts, read_language
 from workflow_scripts.lib.interventions import parameters_of
 from workflow_scripts.lib.interventions.method import UnitStatistics
+from workflow_scripts.lib.lape import lape_units
 from workflow_scripts.lib.selection import random_units, top_units
 from workflow_scripts.lib.sites import NeuronSite
 
@@ -26,12 +28,14 @@ class Spec(stage.Spec):
     pooling: Literal["max", "mean", "last"] = Field(description="How responses were pooled.")
     k: int = Field(description="Number of units.")
     seed: int | None = Field(None, description="Seed of the random control.")
-    selection: Literal["top", "bottom", "two_sided", "per_layer"] = Field(description="Which k neurons are experts.")
+    selection: Literal["top", "bottom", "two_sided", "per_layer", "lape"] = Field(
+        description="Which k neurons are experts."
+    )
     method: str = Field(description="Registered method of intervention.")
     forced_value: Literal["mean", "median", "token_mean"] = Field(description="Summary of the target's responses.")
     positions: Literal["all", "last"] = Field(description="Token positions that are changed.")
     strength: float = Field(1.0, description="Share of the method's change that is made.")
-    languages: list[str] = Field([], description="Probing languages, for a method that needs responses.")
+    languages: list[str] = Field([], description="Probing languages, for what reads responses or probabilities.")
     draw: Literal["uniform", "same_layers"] | None = Field(None, description="How random units are drawn.")
     values: Literal["experts", "own"] | None = Field(None, description="Whose parameters random units are given.")
 
@@ -44,30 +48,31 @@ def main(command: list[str] | None = None) -> None:
         inputs={
             "experts": "statistics of all neurons (HDF5)",
             "activations[...]": "responses of all neurons (HDF5), of which a method may need those of the units",
+            "probabilities[...]": "activation probabilities of all neurons (HDF5), for the selection lape",
         },
         outputs={"condition": "the condition (JSON)"},
         command=command,
     )
-    write_condition(files.condition, choose(spec, files.experts, *files.activations))
+    activations, probabilities = (next(iter(paths), None) for paths in (files.activations, files.probabilities))
+    write_condition(files.condition, choose(spec, files.experts, activations, probabilities))
 
 
-def choose(spec: Spec, experts: Path, activations: Path | None = None) -> Condition:
-    """The condition that a spec asks for; the activations are those of a method that needs responses.
+def choose(spec: Spec, experts: Path, activations: Path | None = None, probabilities: Path | None = None) -> Condition:
+    """The condition that a spec asks for.
+
+    Args:
+        activations: Those of a method that needs responses.
+        probabilities: Those of a selection by activation probabilities.
 
     Raises:
-        StudyError: k is larger than the number of neurons, or the method is unknown.
+        StudyError: k is larger than the number of neurons to choose from, or the method is unknown.
     """
     ranked = read_language(experts, spec.target)
-    offsets = np.array([site.offset for site in ranked.sites] + [_neurons(ranked.sites)])
-    layers = np.array([site.layer for site in ranked.sites])
-    units = top_units(
-        ranked.statistics["expertise"], ranked.statistics["gap"], offsets, spec.k, spec.selection, layers=layers
-    )
+    offsets, layers = _layout(ranked.sites)
+    units = expert_units(spec, ranked, probabilities)
     parameters = _parameters(spec, ranked, units, activations)
     if spec.units == "random":
-        units = random_units(
-            units, _neurons(ranked.sites), spec.k, spec.seed, draw=spec.draw, offsets=offsets, layers=layers
-        )
+        units = random_units(units, offsets[-1], spec.k, spec.seed, draw=spec.draw, offsets=offsets, layers=layers)
         if spec.values == "own":
             parameters = _parameters(spec, ranked, units, activations)
         else:
@@ -77,6 +82,16 @@ def choose(spec: Spec, experts: Path, activations: Path | None = None) -> Condit
     return Condition(
         **spec.model_dump(include={"name", "model", "method", "units", "target", "pooling", "k", "seed", "positions"}),
         sites=by_site(ranked.sites, units, parameters),
+    )
+
+
+def expert_units(spec: Spec, ranked: LanguageExperts, probabilities: Path | None) -> np.ndarray:
+    """Indices of the target's k experts among all neurons, ascending."""
+    if probabilities is not None:
+        return lape_units(read_probabilities(probabilities, spec.languages), spec.languages.index(spec.target), spec.k)
+    offsets, layers = _layout(ranked.sites)
+    return top_units(
+        ranked.statistics["expertise"], ranked.statistics["gap"], offsets, spec.k, spec.selection, layers=layers
     )
 
 
@@ -124,8 +139,10 @@ def read_responses(spec: Spec, activations: Path, units: np.ndarray) -> tuple[np
     return responses[of_target], responses[~of_target]
 
 
-def _neurons(sites: list[NeuronSite]) -> int:
-    return sites[-1].offset + sites[-1].width
+def _layout(sites: list[NeuronSite]) -> tuple[np.ndarray, np.ndarray]:
+    """Index of the first neuron of each site, then the number of neurons, [sites + 1]; layer of each site, [sites]."""
+    ends = [site.offset for site in sites] + [sites[-1].offset + sites[-1].width]
+    return np.array(ends), np.array([site.layer for site in sites])
 
 
 if __name__ == "__main__":

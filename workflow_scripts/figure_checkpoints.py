@@ -51,8 +51,8 @@ def caption(spec: Spec) -> str:
     """What the figure shows and how it was computed."""
     return (
         f"Measures on {spec.dataset} of {spec.model.label} after so many optimiser steps, without an intervention, and "
-        f"their {100 * spec.confidence:g}% bootstrap intervals over languages. {definitions(spec.pivot_name)} Dotted: "
-        "chance. Steps are spaced equally."
+        f"their {100 * spec.confidence:g}% bootstrap intervals over languages. {definitions(spec.pivot_name)} "
+        "Steps are spaced equally."
     )
 
 

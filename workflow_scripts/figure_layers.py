@@ -97,7 +97,7 @@ def caption(spec: Spec) -> str:
     return (
         f"Measures on {spec.dataset} by layer of {spec.model.label}, before (grey) and after the intervention on "
         f"experts of each target.{control} Layer n: states after n blocks, 0 the token embeddings; last: after the "
-        f"final norm. {definitions(spec.pivot_name)} Dotted: chance."
+        f"final norm. {definitions(spec.pivot_name)}"
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from workflow_scripts.lib import figures, stage
 from workflow_scripts.lib.identification import IDENTIFIERS, IdentifierName
 from workflow_scripts.lib.metric_files import grid, read_metrics, select
-from workflow_scripts.lib.shown import Model
+from workflow_scripts.lib.shown import Model, without_text
 
 ACCURACY, LOG_PERPLEXITY = "language_id_accuracy", "log_perplexity"
 MEASURES = {ACCURACY: "Language ID accuracy", LOG_PERPLEXITY: "Log perplexity"}
@@ -36,6 +36,7 @@ class Spec(stage.Spec):
     sentences: int = Field(gt=0, description="Texts generated with one sample seed.")
     seeds: list[int] = Field(min_length=1, description="Sample seeds.")
     dataset: str = Field(description="Name of the text whose perplexity is shown.")
+    left_out: list[Model] = Field(default_factory=list, description="Models of the study that write no text.")
 
 
 def measurements(language_id: pd.DataFrame, perplexity: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -165,7 +166,7 @@ def caption(spec: Spec) -> str:
         )
     if any(chosen_position(model, spec) is not None for model in spec.models):
         text += " The vertical line is the number of experts in the rest of the study."
-    return text
+    return f"{text} {without_text(spec.left_out)}".rstrip()
 
 
 def main(command: list[str] | None = None) -> None:

@@ -10,7 +10,7 @@ from workflow_scripts.lib.conditions import Condition, Site, write_condition
 from workflow_scripts.lib.interventions import parameters_of
 from workflow_scripts.lib.layer_means import read_layer
 from workflow_scripts.lib.manifests import ModelManifest, read_manifest
-from workflow_scripts.lib.sites import block_after
+from workflow_scripts.lib.sites import module_of_layer
 
 
 class Spec(stage.Spec):
@@ -20,7 +20,7 @@ class Spec(stage.Spec):
     model: str = Field(description="Name of the model.")
     target: str = Field(description="Language steered towards.")
     method: str = Field(description="Registered method of intervention, one that acts on a layer.")
-    layer: int = Field(description="Layer that is changed, n being the states after n blocks.")
+    layer: int | Literal["last"] = Field(description="Layer that is changed: the states after n blocks, or the last.")
     strength: float = Field(description="Share of the method's change that is made.")
     positions: Literal["all", "last"] = Field(description="Token positions that are changed.")
 
@@ -45,7 +45,7 @@ def steer(spec: Spec, manifest: ModelManifest, means: Path) -> Condition:
     """
     parameters = parameters_of(spec.method, spec.strength, read_layer(means, spec.layer, spec.target))
     site = Site(
-        module=block_after(manifest.sites, spec.layer),
+        module=module_of_layer(manifest.sites, spec.layer),
         width=manifest.width,
         units=list(range(manifest.width)),
         parameters={name: values.tolist() for name, values in parameters.items()},

@@ -1,5 +1,7 @@
 """Mean states of some layers over the probing sentences of each language, for methods that act on whole layers."""
 
+from typing import Literal
+
 import h5py
 import numpy as np
 from pydantic import Field
@@ -13,7 +15,7 @@ from workflow_scripts.lib.hdf5 import created
 from workflow_scripts.lib.layer_means import write_mean
 from workflow_scripts.lib.manifests import read_manifest
 from workflow_scripts.lib.models import LanguageModel, load_model
-from workflow_scripts.lib.sites import block_after
+from workflow_scripts.lib.sites import module_of_layer
 from workflow_scripts.lib.texts.schema import read_part
 from workflow_scripts.lib.usage import measured
 
@@ -22,7 +24,9 @@ class Spec(stage.Spec):
     """What the means depend on."""
 
     languages: list[str] = Field(min_length=2, description="Probing languages.")
-    layers: list[int] = Field(min_length=1, description="Layers, n being the states after n blocks.")
+    layers: list[int | Literal["last"]] = Field(
+        min_length=1, description="Layers, n being the states after n blocks, last those after the final norm."
+    )
     max_tokens: int = Field(description="Tokens after which a sentence is cut off.")
 
 
@@ -37,7 +41,7 @@ def main(command: list[str] | None = None) -> None:
     )
     manifest = read_manifest(files.model)
     for layer in spec.layers:
-        block_after(manifest.sites, layer)  # refused before the model is loaded
+        module_of_layer(manifest.sites, layer)  # refused before the model is loaded
     store = CellStore(files.cache, "layer_means")
     model: LanguageModel | None = None
     with (
@@ -63,7 +67,13 @@ def main(command: list[str] | None = None) -> None:
                     nonlocal model
                     model = model or load_model(manifest, device)
                     settings = {"max_tokens": spec.max_tokens, "tokens_per_batch": files.tokens_per_batch}
-                    states = embed(model, texts, layer=layer, **settings, what=f"layer {layer} of {language}")
+                    states = embed(
+                        model,
+                        texts,
+                        layer=None if layer == "last" else layer,
+                        **settings,
+                        what=f"layer {layer} of {language}",
+                    )
                     write_mean(cell, "mean", states.mean(axis=0, dtype=np.float64))
 
                 with h5py.File(usage.cell(store, key, compute), "r") as cell:

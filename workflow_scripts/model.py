@@ -2,11 +2,12 @@
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from workflow_scripts.lib import stage
+from workflow_scripts.lib.architectures import NAMES, architecture_of
 from workflow_scripts.lib.config.models import ModelConfig
 from workflow_scripts.lib.downloads import refuse_damaged
 from workflow_scripts.lib.errors import StudyError
@@ -21,6 +22,10 @@ from workflow_scripts.lib.models import (
     require_weights,
 )
 from workflow_scripts.lib.sites import count_neurons, find_sites
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PretrainedConfig
 
 FILES = ["*.json", "*.txt", "*.model", "*.jinja"]  # config and tokenizer, beside the weights
 
@@ -56,24 +61,44 @@ def describe(spec: Spec) -> ModelManifest:
         raise StudyError(f"models.{spec.name}.path: there is no directory {directory}.")
     require_weights(directory, model.pickle_weights, spec.name)
     config = load_config(directory, model.trust_remote_code)
+    architecture = architecture_of(config)
+    if architecture != model.architecture:
+        classes = ", ".join(getattr(config, "architectures", None) or []) or config.model_type
+        raise StudyError(
+            f"models.{spec.name}.architecture is {model.architecture}, but {directory} holds {NAMES[architecture]} "
+            f"({classes}); set models.{spec.name}.architecture: {architecture}, or take another model."
+        )
     load_tokenizer(directory, model.trust_remote_code)
-    backbone = backbone_of(empty_model(config, model.trust_remote_code))
+    backbone = backbone_of(empty_model(config, model.trust_remote_code), architecture)
     sites = find_sites(backbone, spec.sites)
     neurons = count_neurons(sites)
     if model.neurons is not None and neurons != model.neurons:
         raise StudyError(
             f"models.{spec.name}.neurons says {model.neurons:,}, but neurons.sites finds {neurons:,}; correct either."
         )
+    embedded = backbone.get_input_embeddings().embedding_dim
     return ModelManifest(
         name=spec.name,
         directory=None if model.hub else str(directory),
         identity=content_hash([model.hub, model.revision]) if model.hub else directory_hash(directory),
         architecture=backbone.__class__.__name__,
-        context=getattr(config, "max_position_embeddings", None),
-        width=backbone.get_input_embeddings().embedding_dim if config.is_encoder_decoder else config.hidden_size,
+        context=context_of(backbone, config),
+        width=embedded if architecture == "encoder_decoder" else config.hidden_size,
         sites=sites,
         **model.model_dump(include={"hub", "revision", "dtype", "device_map", "trust_remote_code", "pickle_weights"}),
     )
+
+
+def context_of(backbone: "torch.nn.Module", config: "PretrainedConfig") -> int | None:
+    """Largest number of positions; None where the architecture sets no limit.
+
+    Where position embeddings have a row for padding, as in RoBERTa and XLM-R, they count from the row after it.
+    """
+    positions = getattr(config, "max_position_embeddings", None)
+    for name, module in backbone.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            return module.num_embeddings - module.padding_idx - 1
+    return positions
 
 
 def directory_hash(directory: Path) -> str:

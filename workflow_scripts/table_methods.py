@@ -1,45 +1,23 @@
 """Compare methods of intervention: distances, retrieval, paraphrases, generated language and perplexity under each."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from workflow_scripts.lib import stage, tables
-from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.comparison import (
+    KINDS,
+    METRICS,
+    ROW,
+    Compared,
+    Space,
+    by_target,
+    matched,
+)
 from workflow_scripts.lib.metric_files import read_metrics
-from workflow_scripts.lib.shown import Model
-
-# What is read of each kind of file, beside the columns that say what was done to the model.
-KINDS = {
-    "distances": ["measure", "query", "candidate", "value"],
-    "retrieval": ["similarity", "query", "candidate", "accuracy"],
-    "paraphrase": ["similarity", "language", "space", "accuracy"],
-    "language_id": ["sample_seed", "accuracy"],
-    "perplexity": ["log_perplexity"],
-}
-METRICS = {
-    "distance": "Distance",
-    "centred_distance": "Centred Distance",
-    "retrieval": "Retrieval",
-    "paraphrase": "Paraphrases",
-    "language_id": "Language ID",
-    "log_perplexity": "Log Perplexity",
-}
-KEY = ["model", "pooling", "method"]
-
-
-class Compared(BaseModel):
-    """A row of the table: a method, with a model and a pooling, and its condition for each target."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: str = Field(description="Name of the model.")
-    pooling: str | None = Field(description="How responses were pooled to find experts; None where there are none.")
-    method: str = Field(description="Name that the row has.")
-    conditions: dict[str, str] = Field(min_length=1, description="Slug of the condition by target.")
+from workflow_scripts.lib.shown import BASE_ROW, CONSTANT_ROW, OWN_ROW, Model, without_text
 
 
 class Spec(stage.Spec):
@@ -53,123 +31,79 @@ class Spec(stage.Spec):
     paraphrased: list[str] = Field(description="Targets that there are paraphrases of.")
     similarity: str = Field(description="Similarity of retrieval.")
 
+    @property
+    def space(self) -> Space:
+        """What the comparison is over."""
+        return Space(self.base, self.languages, self.paraphrased, self.similarity)
 
-Observations = dict[str, pd.DataFrame]  # the metrics of one condition by kind; of a kind that is not there, no rows
 
+def compare(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFrame:
+    """Mean and standard error of the mean, SD / √n with n − 1 in the SD, over targets, of each row and metric.
 
-def by_target(metrics: Observations, spec: Spec) -> pd.DataFrame:
-    """One row for each model, pooling, method, target and metric, in the order of the spec, with the column value.
-
-    Distances are means over all ordered pairs of different languages; retrieval is the mean over the candidates of the
-    target as query; language ID the mean over seeds. What no sweep has measured under a condition is NaN.
-
-    Raises:
-        StudyError: distances, retrieval or paraphrases of a condition are missing.
+    Rows at matched perplexity follow their method's others; targets whose perplexity a method does not reach are not in
+    their means.
     """
-    conditions = {kind: dict(iter(frame.groupby(["model", "condition"]))) for kind, frame in metrics.items()}
-    rows = []
-    for row in spec.compared:
-        for target, condition in row.conditions.items():
-            observed = {
-                kind: found.get((row.model, condition), metrics[kind].iloc[:0]) for kind, found in conditions.items()
-            }
-            for metric, measure in MEASURES.items():
-                named = {"model": row.model, "pooling": row.pooling, "method": row.method, "target": target}
-                value = measure(observed, target, condition, spec)
-                rows.append({**named, "condition": condition, "metric": metric, "value": value})
-    return pd.DataFrame(rows)
+    values = by_target(metrics, spec.compared, spec.space)
+    at_strengths = _mean_over_targets(values)
+    at_perplexity = matched(values, spec.poolings)
+    if at_perplexity.empty:
+        return at_strengths
+    # The strength of a matched row is a mean as the other numbers are.
+    strengths = at_perplexity.groupby(["model", "pooling", "method"], dropna=False)["strength"].transform("mean")
+    both = pd.concat([at_strengths, _mean_over_targets(at_perplexity.assign(strength=strengths))], ignore_index=True)
+    place = {key: row for row, key in enumerate(_keys(at_strengths))}
+    order = pd.Series([place[key] for key in _keys(both)])
+    # Behind the last strength of its method, whose metrics come first of all that have its name.
+    last = order.groupby(both[["model", "pooling", "method"]].astype(str).agg(tuple, axis=1)).transform("max")
+    order = order.where(~both["matched"], last + 0.5)
+    return both.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
 
 
-def _distance(measure: str) -> Callable[[Observations, str, str, Spec], float]:
-    def distance(observed: Observations, target: str, condition: str, spec: Spec) -> float:
-        rows = observed["distances"]
-        rows = rows[(rows["measure"] == measure) & rows[["query", "candidate"]].isin(spec.languages).all(axis=1)]
-        count = len(spec.languages) * (len(spec.languages) - 1)
-        return _mean(rows["value"], count, f"{measure} distances under {condition}")
-
-    return distance
+def _keys(frame: pd.DataFrame) -> list[tuple]:
+    return list(frame[["model", "pooling", "method"]].astype(str).itertuples(index=False, name=None))
 
 
-def _retrieval(observed: Observations, target: str, condition: str, spec: Spec) -> float:
-    rows = observed["retrieval"]
-    rows = rows[(rows["similarity"] == spec.similarity) & (rows["query"] == target)]
-    rows = rows[rows["candidate"].isin(spec.languages)]
-    return _mean(rows["accuracy"], len(spec.languages) - 1, f"accuracies of {target} as query under {condition}")
-
-
-def _paraphrase(observed: Observations, target: str, condition: str, spec: Spec) -> float:
-    if target not in spec.paraphrased:
-        return math.nan
-    rows = observed["paraphrase"]
-    space = "pre" if condition == spec.base else "post"
-    rows = rows[(rows["similarity"] == spec.similarity) & (rows["space"] == space) & (rows["language"] == target)]
-    return _mean(rows["accuracy"], 1, f"accuracies of paraphrases in {target} under {condition}")
-
-
-def _language_id(observed: Observations, target: str, condition: str, spec: Spec) -> float:
-    rows = observed["language_id"]
-    return float(rows.loc[rows["target"] == target].drop_duplicates("sample_seed")["accuracy"].mean())
-
-
-def _log_perplexity(observed: Observations, target: str, condition: str, spec: Spec) -> float:
-    # The unintervened model is in the sweep of every pooling, with the same text.
-    rows = observed["perplexity"]
-    return float(rows.loc[rows["target"] == target].drop_duplicates("target")["log_perplexity"].mean())
-
-
-MEASURES = {
-    "distance": _distance("pairs"),
-    "centred_distance": _distance("pairs_centred"),
-    "retrieval": _retrieval,
-    "paraphrase": _paraphrase,
-    "language_id": _language_id,
-    "log_perplexity": _log_perplexity,
-}
-
-
-def _mean(values: pd.Series, count: int, what: str) -> float:
-    """The mean of exactly so many values."""
-    if len(values) != count:
-        raise StudyError(
-            f"the table of methods needs {count} {what} and was given {len(values)}; delete that metric CSV and run "
-            "again."
-        )
-    return float(values.mean())
-
-
-def mean_over_targets(values: pd.DataFrame) -> pd.DataFrame:
-    """Mean and standard error of the mean, SD / √n with n − 1 in the SD, over the targets that were measured."""
-    groups = values.groupby([*KEY, "metric"], sort=False, dropna=False)["value"]
+def _mean_over_targets(values: pd.DataFrame) -> pd.DataFrame:
+    groups = values.groupby([*ROW, "metric"], sort=False, dropna=False)["value"]
     return groups.agg(mean="mean", sem="sem", targets="count").reset_index()
 
 
 def as_table(summary: pd.DataFrame, spec: Spec) -> tables.Table:
-    """A row for each model, pooling and method, a column for each metric that was measured at all."""
-    cells = {
-        (row.model, row.method, row.metric, row.pooling if isinstance(row.pooling, str) else None): (
-            tables.mean_cell(row.mean, row.sem) if row.targets else tables.Cell("–", value=math.nan)
-        )
-        for row in summary.itertuples()
-    }
+    """A row for each row of the comparison, a column for each metric that was measured at all."""
     labels = {model.name: model.label for model in spec.models}
     shown = [metric for metric in METRICS if (summary["metric"].eq(metric) & summary["targets"].gt(0)).any()]
-    rows = [
-        [
-            tables.Cell(labels[row.model]),
-            *tables.pooling_cells(row.pooling or "", spec.poolings),
-            tables.Cell(row.method.replace("_", " ")),
-            *(cells[row.model, row.method, metric, row.pooling] for metric in shown),
-        ]
-        for row in spec.compared
-    ]
+    rows = []
+    for (model, pooling, method, strength, is_matched), row in summary.groupby(ROW, sort=False, dropna=False):
+        of_metric = row.set_index("metric")
+        rows.append(
+            [
+                tables.Cell(labels[model]),
+                *tables.pooling_cells(pooling if isinstance(pooling, str) else "", spec.poolings),
+                tables.Cell(method.replace("_", " ")),
+                _strength_cell(method, strength, is_matched),
+                *(_cell(of_metric.loc[metric]) for metric in shown),
+            ]
+        )
     leading = [tables.Column("Model"), *tables.pooling_columns(spec.poolings), tables.Column("Method")]
     return tables.Table(
         title="Methods of intervention",
         caption=caption(spec),
-        columns=[*leading, *(tables.Column(METRICS[metric]) for metric in shown)],
+        columns=[*leading, tables.Column("Strength"), *(tables.Column(METRICS[metric]) for metric in shown)],
         rows=rows,
-        labels=len(leading),
+        labels=len(leading) + 1,
     )
+
+
+def _strength_cell(method: str, strength: float, is_matched: bool) -> tables.Cell:
+    if is_matched:
+        return tables.Cell("matched" if math.isnan(strength) else f"matched: {strength:.2f}", value=strength)
+    return tables.Cell("" if method in (BASE_ROW, CONSTANT_ROW) else f"{strength:g}", value=strength)
+
+
+def _cell(observed: pd.Series) -> tables.Cell:
+    if not observed["targets"]:
+        return tables.Cell("–", value=math.nan)
+    return tables.mean_cell(observed["mean"], observed["sem"])
 
 
 def caption(spec: Spec) -> str:
@@ -177,13 +111,17 @@ def caption(spec: Spec) -> str:
     targets = list(dict.fromkeys(target for row in spec.compared for target in row.conditions))
     spread = f"means ± standard errors of the mean over {len(targets)} targets" if len(targets) > 1 else "values"
     return (
-        f"What methods of intervention on a target language ({', '.join(targets)}) do: {spread}. Distance: mean cosine "
-        f"distance over all cross-language sentence pairs of {len(spec.languages)} languages; centred, of mean-centred "
-        f"embeddings. Retrieval: top-1 accuracy by {spec.similarity.replace('_', ' ')} with the target as query, over "
-        "all candidate languages. Paraphrases: the same for paraphrases in the target. Language ID: share of generated "
-        "sentences in the target. Log perplexity: of text in the target, in nats a token; methods compare at the same. "
-        "The last two of the study's own intervention are there if its number of experts is among sweep.ks."
-    )
+        f"What methods of intervention on a target language ({', '.join(targets)}) do: {spread}. "
+        f"{OWN_ROW.capitalize()} is the study's own; the constant is a vector of the size of its mean change, added to "
+        "every embedding of the unintervened model. Distance: mean cosine distance over all cross-language sentence "
+        f"pairs of {len(spec.languages)} languages; centred, of mean-centred embeddings. Retrieval: top-1 accuracy by "
+        f"{spec.similarity.replace('_', ' ')} with the target as query, over all candidate languages. Paraphrases: "
+        "the same for paraphrases in the target. Language ID: share of generated sentences in the target. Log "
+        "perplexity: of text in the target, in nats a token. Matched: at the strength, interpolated between those "
+        "measured and none at all, at which text of the target is as perplexing as under the study's own intervention; "
+        "– where a method never reaches that. Language ID and perplexity of the study's own are there if its number of "
+        f"experts is among sweep.ks. {without_text(spec.models)}"
+    ).rstrip()
 
 
 def read_kind(paths: list[Path], columns: list[str]) -> pd.DataFrame:
@@ -192,12 +130,14 @@ def read_kind(paths: list[Path], columns: list[str]) -> pd.DataFrame:
 
 
 def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
     spec, files = stage.arguments(
         Spec,
         __doc__,
         inputs={
             "distances...": "distances between languages, one CSV a condition",
             "retrieval...": "accuracies of retrieval, one CSV a condition",
+            "alignment...": "measures of alignment under the study's own intervention, one CSV a condition",
             "paraphrase[...]": "paraphrase retrieval, one CSV a condition but the base",
             "language-id[...]": "languages of generated sentences, one CSV a sweep",
             "perplexity[...]": "perplexity, one CSV a sweep",
@@ -210,7 +150,7 @@ def main(command: list[str] | None = None) -> None:
     pre = metrics["paraphrase"]
     pre = pre[pre["space"] == "pre"].drop_duplicates(["model", "similarity", "language"]).assign(condition=spec.base)
     metrics["paraphrase"] = pd.concat([metrics["paraphrase"], pre], ignore_index=True)
-    summary = mean_over_targets(by_target(metrics, spec))
+    summary = compare(metrics, spec)
     tables.write(summary, as_table(summary, spec), files)
 
 

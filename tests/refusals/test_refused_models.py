@@ -43,7 +43,13 @@ def commands(tmp_path):
 
         @staticmethod
         def embeddings(**changed):
-            spec = {"languages": ["en"], "parts": ["sentence"], "pooling": "mean", "layer": "last", "max_tokens": 200}
+            spec = {
+                "languages": ["en"],
+                "parts": ["sentence"],
+                "pooling": "mean",
+                "layers": ["last"],
+                "max_tokens": 200,
+            }
             files = ["--condition", tmp_path / "base.json", "--embeddings", tmp_path / "embeddings.h5"]
             return ["--spec", json.dumps({**spec, **changed}), *texts, *files, *running]
 
@@ -127,13 +133,29 @@ BY_ITS_FILES = [
     ("broken configuration", write("config.json", b"{"), {}, r"weights: no usable model configuration: .*JSON"),
     ("unknown type", change_json("config.json", model_type="none"), {}, r"no usable model configuration: .*'?none'?"),
     ("no type", change_json("config.json", model_type=None), {}, r"no usable model configuration: .*model_type"),
-    ("images", write("config.json", VIT), {}, r"vit is no causal language model and no encoder-decoder that trans"),
-    ("encoder", write("config.json", BERT), {}, r"is an encoder \(BertModel\); give a causal language model or an enc"),
+    (
+        "images",
+        write("config.json", VIT),
+        {},
+        r"vit is no causal language model, encoder-decoder or encoder that tr",
+    ),
+    (
+        "encoder",
+        write("config.json", BERT),
+        {},
+        r"models\.own\.architecture is causal, but .* an encoder \(BertModel\); set models\.own\.architecture: encoder",
+    ),
     (
         "encoder by its architecture",
         change_json("config.json", architectures=["OwnForMaskedLM"]),
         {},
-        r"is an encoder \(OwnForMaskedLM\)",
+        r"holds an encoder \(OwnForMaskedLM\); set",
+    ),
+    (
+        "no encoder",
+        lambda _: None,
+        {"architecture": "encoder"},
+        r"models\.own\.architecture is encoder, but .* a causal language model \(GPT2LMHeadModel\); set .*: causal",
     ),
     ("no tokenizer", remove("tokenizer.json"), {}, r"weights: no usable tokenizer: "),
     ("broken tokenizer", write("tokenizer.json", b"{"), {}, r"weights: no usable tokenizer: "),
@@ -276,7 +298,7 @@ BY_RUNNING = [
         {},
         r"the tokenizer makes no token of 'A short one\.'; remove that sentence",
     ),
-    ("too few layers", lambda _: None, {}, "embeddings", {"layer": 3}, r"embeddings\.layer: 3, but own has 2 layers"),
+    ("too few layers", lambda _: None, {}, "embeddings", {"layers": [3]}, r"no layer 3: own has layers 0 to 2; corr"),
 ]
 
 
@@ -294,9 +316,13 @@ def test_refused_by_running_it(refused, commands, directory, tmp_path, edit, opt
     assert not list((tmp_path / "cache").rglob("*.h5"))
 
 
-def test_an_encoder_decoder_does_not_generate(refused, commands, model_directory):
-    model.main(list(map(str, commands.model(model_directory("mt5")))))
-    refused(generation.main, commands.generation(), r"models\.own is an encoder-decoder, .*set study\.perplexity: null")
+@pytest.mark.parametrize(
+    ("name", "architecture", "said"),
+    [("mt5", "encoder_decoder", "an encoder-decoder, of which"), ("xlm-roberta", "encoder", "an encoder")],
+)
+def test_what_writes_no_text_does_not_generate(refused, commands, model_directory, name, architecture, said):
+    model.main(list(map(str, commands.model(model_directory(name), architecture=architecture))))
+    refused(generation.main, commands.generation(), rf"models\.own is {said}.*: it has no perplexity and generates")
 
 
 def test_a_tokenizer_without_a_first_token_does_not_generate(refused, commands, directory):

@@ -550,6 +550,19 @@ def test_a_study_of_one_other_model_without_control_and_sweep_has_undefined_clai
     assert holds["polylm_gains_least", "all"][0] == "undefined"
 
 
+def test_what_a_model_would_write_is_undefined_where_it_writes_no_text(tmp_path, metrics):
+    sweeps = {kind: metrics[kind][metrics[kind]["model"] != "bloom"] for kind in ("language_id", "perplexity")}
+    models = [MODELS[0], {**MODELS[1], "published": None, "architecture": "encoder"}]
+    files = run(tmp_path, {**metrics, **sweeps}, models=models)
+    holds = {(row["claim"], row["model"]): (row["holds"], row["measured"]) for row in rows_of(files["csv"])}
+    for claim in ("language_id_rises", "perplexity_is_higher", "perplexity_rises_with_experts"):
+        assert holds[claim, "bloom"] == ("undefined", "the model writes no text: it is an encoder")
+        assert holds[claim, "aya"][0] == "yes"
+    assert holds["distances_fall", "bloom"][0] == "yes"
+    caption = json.loads(files["json"].read_text())["caption"]
+    assert caption.endswith("Perplexity and generation are left out for Bloom-7B (an encoder).")
+
+
 def test_a_claim_that_is_not_said_of_the_only_model_is_undefined(metrics):
     decided = decide(metrics, Study.model_validate({**STUDY, "models": MODELS[1:2]}))
     row = decided[decided["claim"] == "random_retrieval_drops"].iloc[0]

@@ -172,6 +172,10 @@ def test_the_caption_names_the_devices_and_the_budget_of_the_paper(study):
     assert (
         "8 A100 (80GB) GPUs, for about 90 GPU hours with Aya-8B, 120 with PolyLM-13B and 110 with Bloom-7B" in caption
     )
+    assert "left out" not in caption
+    models = [*MODELS, {"name": "mt5", "label": "mT5", "architecture": "encoder_decoder"}]
+    named = "left out for mT5 (an encoder-decoder, of which the encoder alone is measured)."
+    assert study.run(models=models)[1].caption.endswith(named)
 
 
 def test_a_run_without_tokens_has_none_in_its_totals(tmp_path):

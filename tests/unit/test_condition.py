@@ -165,3 +165,21 @@ def test_a_file_that_is_no_condition_is_refused(written, changed, message):
     path.write_text(json.dumps({**held, **changed}))
     with pytest.raises(StudyError, match=f"(?s)not a valid condition.*{message}"):
         read_condition(path)
+
+
+def test_experts_by_activation_probabilities_are_forced_to_their_own_mean(experts, tmp_path):
+    """Neurons 2 and 5 are active in Spanish alone, 8 in both languages."""
+    path = tmp_path / "probabilities.h5"
+    with created(path) as file:
+        for language, active in {"en": [8], "es": [2, 5, 8]}.items():
+            values = np.zeros(20)
+            values[active] = 0.6
+            file.create_dataset(language, data=values)
+    # Of 40 probabilities four are above zero, so that the 95th percentile is theirs and none is above it.
+    with pytest.raises(StudyError, match="LAPE counts 0 neurons as active"):
+        choose(spec(selection="lape", languages=["en", "es"], k=2), experts, probabilities=path)
+    with h5py.File(path, "r+") as file:
+        file["es"][2] = 0.7
+        file["es"][5] = 0.8
+    condition = choose(spec(selection="lape", languages=["en", "es"], k=2), experts, probabilities=path)
+    assert forced(condition) == {2: 2.0, 5: 5.0}

@@ -212,6 +212,14 @@ def test_the_caption_says_what_is_shown(default):
         assert part in shown["caption"]
 
 
+def test_the_caption_says_which_models_write_no_text(measured, default, tmp_path):
+    left_out = [{"name": "xlm-r", "label": "XLM-R", "architecture": "encoder"}]
+    _, files = run(measured, tmp_path, left_out=left_out)
+    caption = json.loads(files["json"].read_text())["caption"]
+    assert caption.endswith(" Perplexity and generation are left out for XLM-R (an encoder).")
+    assert "left out" not in json.loads(default[1]["json"].read_text())["caption"]
+
+
 def test_each_of_many_targets_has_its_own_look():
     looks = figures.looks([f"language {number}" for number in range(63)])
     assert len({(look["color"], look["marker"]) for look in looks.values()}) == len(looks) == 63

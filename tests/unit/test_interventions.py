@@ -13,7 +13,7 @@ from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.interventions import get_method, intervene, intervene_by_row, methods, parameters_of
 from workflow_scripts.lib.interventions.linear_act import transport_line
 from workflow_scripts.lib.interventions.method import LayerStatistics, UnitStatistics
-from workflow_scripts.lib.sites import block_after
+from workflow_scripts.lib.sites import module_of_layer
 
 ARCHITECTURES = ["bloom", "cohere", "gpt2", "llama", "mt5"]
 
@@ -162,15 +162,67 @@ def test_rows_under_damping_conditions_are_changed_as_each_alone(load, method):
             torch.testing.assert_close(together[row], model.forward(batch)[row], rtol=1e-5, atol=1e-6)
 
 
-def test_conditions_with_and_without_a_strength_cannot_share_a_batch(load):
+def test_rows_share_a_batch_at_several_strengths(load):
     model = load("bloom")
     statistics = UnitStatistics(expertise=np.array([0.9]), forced_value=np.zeros(1))
     conditions = [by("damp", model.manifest.sites[0], [1], statistics, strength) for strength in (1.0, 0.5)]
+    (batch,) = batches([[1, 40, 50], [1, 41, 52]], 1000, model.pad_id)
+    with intervene_by_row(model, conditions, torch.tensor([0, 1])):
+        together = model.forward(batch)
+    for row, condition in enumerate(conditions):
+        with intervene(model, condition):
+            torch.testing.assert_close(together[row], model.forward(batch)[row], rtol=1e-5, atol=1e-6)
+
+
+def test_conditions_with_other_parameters_cannot_share_a_batch(load):
+    model = load("bloom")
+    site = model.manifest.sites[0]
+    conditions = [
+        Condition(
+            name="test", model="tiny", method="force", units="expert", k=1,
+            sites=[Site(module=site.module, width=site.width, units=[1], parameters={name: [0.0]})],
+        )
+        for name in ("value", "other")
+    ]  # fmt: skip
     with (
-        pytest.raises(StudyError, match="other parameters, as a strength, cannot share a batch"),
+        pytest.raises(StudyError, match="other parameters cannot share a batch"),
         intervene_by_row(model, conditions, torch.tensor([0, 1])),
     ):
         pass
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_projection_of_the_last_layer_projects_embeddings_and_makes_language_means_one(load, architecture):
+    """Against a least-squares fit of each embedding by the differences of the means, subtracted."""
+    model, draw = load(architecture), np.random.default_rng(0)
+    (batch,) = batches([[1, 40, 50, 60], [1, 41, 51], [1, 42]], 1000, model.pad_id)
+    before = model.forward(batch).double().numpy()
+    means = draw.normal(size=(3, model.manifest.width))
+    statistics = LayerStatistics(means[0], means[1:].mean(axis=0), means)
+    stored = parameters_of("language_projection", 1.0, statistics)
+    assert len(stored) == 2
+    width = model.manifest.width
+    site = Site(
+        module=module_of_layer(model.manifest.sites, "last"), width=width, units=list(range(width)),
+        parameters={name: values.tolist() for name, values in stored.items()},
+    )  # fmt: skip
+    named = dict(name="es-layer-p", model="tiny", method="language_projection", units="layer", k=width)
+    condition = Condition(**named, sites=[site])
+    with intervene(model, condition):
+        after = model.forward(batch).double().numpy()
+    with intervene_by_row(model, [Condition(name="base", model="tiny"), condition], torch.tensor([1, 0, 1])):
+        by_row = model.forward(batch).double().numpy()
+    differences = (means[1:] - means[0]).T
+    fitted = differences @ np.linalg.lstsq(differences, before.reshape(-1, width).T)[0]
+    expected = before - fitted.T.reshape(before.shape)
+    np.testing.assert_allclose(after, expected, atol=1e-5)
+    for row, whole in enumerate([after, before, after]):
+        length = int(batch.lengths[row])
+        np.testing.assert_allclose(by_row[row, :length], whole[row, :length], atol=1e-6)
+    projected = get_method("language_projection").apply(
+        torch.tensor(means), **{name: torch.tensor(values) for name, values in stored.items()}
+    )
+    np.testing.assert_allclose(projected[1:], projected[:1].expand(2, -1), atol=1e-9)
 
 
 @pytest.mark.parametrize("positions", ["all", "last"])
@@ -179,15 +231,16 @@ def test_a_mean_difference_moves_the_states_of_a_layer_and_of_no_layer_before(lo
     model = load(architecture)
     (batch,) = batches([[1, 40, 50, 60], [1, 41, 51]], 1000, model.pad_id)
     draw = np.random.default_rng(0)
-    statistics = LayerStatistics(*draw.normal(size=(2, model.manifest.width)))
+    target, others, *languages = draw.normal(size=(5, model.manifest.width))
+    statistics = LayerStatistics(target, others, np.stack(languages))
     parameters = {name: values.tolist() for name, values in parameters_of("mean_difference", 2.5, statistics).items()}
-    width, module = model.manifest.width, block_after(model.manifest.sites, 1)
+    width, module = model.manifest.width, module_of_layer(model.manifest.sites, 1)
     site = Site(module=module, width=width, units=list(range(width)), parameters=parameters)
     named = dict(name="es-layer-caa", model="tiny", method="mean_difference", units="layer", k=width)
     condition = Condition(**named, positions=positions, sites=[site])
-    before = [model.forward(batch, layer) for layer in (0, 1, None)]
+    before = model.forward_layers(batch, [0, 1, None])
     with intervene(model, condition):
-        after = [model.forward(batch, layer) for layer in (0, 1, None)]
+        after = model.forward_layers(batch, [0, 1, None])
     assert torch.equal(after[0], before[0])
     expected = before[1].double().numpy()
     for row, length in enumerate(batch.lengths.tolist()):
@@ -196,7 +249,7 @@ def test_a_mean_difference_moves_the_states_of_a_layer_and_of_no_layer_before(lo
     np.testing.assert_allclose(after[1].numpy(), expected, rtol=1e-5, atol=1e-5)
     assert (after[2] - before[2]).abs().max() > 1e-4
     with intervene_by_row(model, [condition, Condition(name="base", model="tiny")], torch.tensor([1, 0])) as _:
-        by_row = model.forward(batch, 1)
+        (by_row,) = model.forward_layers(batch, [1])
     torch.testing.assert_close(by_row[0], before[1][0])
     if positions == "all":
         torch.testing.assert_close(by_row[1], after[1][1])
@@ -205,7 +258,7 @@ def test_a_mean_difference_moves_the_states_of_a_layer_and_of_no_layer_before(lo
 @pytest.mark.parametrize("layer", [0, 2, 3])
 def test_a_layer_that_is_not_there_or_the_last_is_refused(load, layer):
     with pytest.raises(StudyError, match=rf"methods\.\*\.layer: {layer}, but .* are 1 to 1"):
-        block_after(load("gpt2").manifest.sites, layer)
+        module_of_layer(load("gpt2").manifest.sites, layer)
 
 
 def test_the_last_position_alone_can_be_changed(load):

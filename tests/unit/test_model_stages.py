@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from workflow_scripts import activations, embeddings, experts, layer_condition, layer_means
+from workflow_scripts import activations, by_layer_condition, embeddings, experts, layer_condition, layer_means
 from workflow_scripts.lib import activation_files, extraction
 from workflow_scripts.lib.activation_files import read_token_counts
 from workflow_scripts.lib.batching import batches, encode
@@ -19,6 +19,7 @@ from workflow_scripts.lib.embedding_files import read_part
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.expert_files import read_language
 from workflow_scripts.lib.files import canonical_json
+from workflow_scripts.lib.interventions.linear_act import transport_line
 from workflow_scripts.lib.layer_means import read_layer
 from workflow_scripts.lib.manifests import write_manifest
 from workflow_scripts.lib.responses import ResponseRecorder
@@ -315,3 +316,63 @@ def test_usage_counts_what_went_through_the_model_and_what_was_found(study):
     assert (third.tokens, third.sequences, third.from_cache) == (sum(sum(each) for each in lengths.values()), 15, 0)
     record(folder, max_tokens=9)
     assert read_usage(folder / "usage.json") == Usage(from_cache=3)
+
+
+def test_maps_are_fitted_layer_after_layer_on_the_model_as_it_is_changed_up_to_there(study):
+    """Against models whose earlier modules are changed by hand, a sentence at a time."""
+    model, folder = study
+    record(folder, poolings=["max"])
+    spec = {"languages": ["en", "de", "ja"], "pooling": "max", "expertise": "auroc", "token_mean": False}
+    run(experts, folder, spec, model="model.json", activations="activations.h5", experts="experts.h5")
+    spec = {
+        **{
+            "name": "ja-expert-max-k30-act",
+            "model": "tiny",
+            "units": "expert",
+            "target": "ja",
+            "pooling": "max",
+            "k": 30,
+        },
+        **{"selection": "top", "method": "linear_act_by_layer", "forced_value": "mean", "positions": "all"},
+        **{"languages": ["en", "de", "ja"], "sentences": 3, "max_tokens": 128},
+    }
+    paths = {"model": "model.json", "texts": "texts.parquet", "experts": "experts.h5", "activations": "activations.h5"}
+    run(by_layer_condition, folder, {**spec, "strength": 1.0}, **paths, condition="act.json")
+    condition = read_condition(folder / "act.json")
+    assert condition.k == 30 and len(condition.sites) > 2
+    modules = dict(model.backbone.named_modules())
+    others = [text for language in ("en", "de") for text in TEXTS[language][:3]]
+    handles = []
+
+    def pooled(module, units, texts):
+        rows = []
+        keep = module.register_forward_hook(lambda _, __, output: rows.append(output[0].amax(dim=0)[units].numpy()))
+        for token_ids in encode(model.tokenizer, texts, 128):
+            (batch,) = batches([token_ids], 100, model.pad_id)
+            model.forward(batch)
+        keep.remove()
+        return np.stack(rows)
+
+    targets = {site.module: pooled(modules[site.module], site.units, TEXTS["ja"]) for site in condition.sites}
+    for site in condition.sites:
+        module, units = modules[site.module], site.units
+        source = pooled(module, units, others)
+        slope, offset = transport_line(source, targets[site.module])
+        np.testing.assert_allclose(site.parameters["slope"], slope, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(site.parameters["offset"], offset, rtol=1e-3, atol=1e-4)
+        low, high = source.min(axis=0), source.max(axis=0)
+
+        def change(_, __, output, units=units, line=(slope, offset, low, high)):
+            a, b, least, most = (torch.tensor(each, dtype=torch.float32) for each in line)
+            old = output[..., units]
+            output[..., units] = torch.where((old >= least) & (old <= most), a * old + b, old)
+
+        handles.append(module.register_forward_hook(change))
+    for handle in handles:
+        handle.remove()
+    # Another strength is the same maps, found in the cache.
+    run(by_layer_condition, folder, {**spec, "strength": 0.5}, **paths, condition="half.json")
+    assert read_usage(folder / "usage.json").from_cache == 1
+    half = read_condition(folder / "half.json")
+    for site, weaker in zip(condition.sites, half.sites, strict=True):
+        assert weaker.parameters == {**site.parameters, "strength": [0.5] * len(site.units)}

@@ -10,8 +10,10 @@ from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.responses import ResponseRecorder
 from workflow_scripts.lib.sites import find_sites
 
-ARCHITECTURES = ["bloom", "cohere", "gpt2", "llama", "mt5"]
+ARCHITECTURES = ["bert", "bloom", "cohere", "gpt2", "llama", "mt5", "xlm-roberta"]
 MLP_MODULES = {
+    "bert": ["intermediate.dense", "output.dense"],
+    "xlm-roberta": ["intermediate.dense", "output.dense"],
     "bloom": ["mlp.dense_h_to_4h", "mlp.dense_4h_to_h"],
     "gpt2": ["mlp.c_fc", "mlp.c_proj"],
     "llama": ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"],
@@ -30,7 +32,8 @@ def one_by_one(model, texts):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_mlp_linears_are_the_sites(load, architecture):
     sites = load(architecture).manifest.sites
-    assert [site.module.split(".", 2)[2] for site in sites if site.layer == 1] == MLP_MODULES[architecture]
+    modules = [site.module.split(".1.", 1)[1] for site in sites if site.layer == 1]
+    assert modules == MLP_MODULES[architecture]
     assert [site.offset for site in sites] == [sum(site.width for site in sites[:i]) for i in range(len(sites))]
 
 

@@ -84,7 +84,7 @@ def _slices(plan: Plan) -> dict[str, str]:
     }
 
 
-BOTH = {"aura": {"method": "aura"}, "caa": {"method": "mean_difference", "layer": 2, "strength": 3}}
+BOTH = {"aura": {"method": "aura"}, "caa": {"method": "mean_difference", "layer": 2, "strengths": [1, 3]}}
 LANGUAGES = RAW["study"]["alignment"]["languages"]
 FIGURES_OF_LANGUAGES = {"figure 1", "figure 3", "figure 4", "figure 5", "figure 27", "figure 30", "abx figure"}
 COMPARED = {"layers table", "layers figure", "checkpoints table", "checkpoints figure"}
@@ -117,7 +117,7 @@ CHANGED = [
         {"correlations", "table 4", *FIGURES_OF_LANGUAGES, "figure 2", "claims", "replication"},
     ),
     (
-        {"study__targets": ["en", "es"]},
+        {"study__targets": ["en", "es"], "compared_targets": ["es"]},
         {*TABLES, "table 4", "figure 2", "figure 27", "figure 30", "abx figure", "layers figure", "claims"}
         - {"table 3"},
     ),
@@ -146,6 +146,7 @@ CHANGED = [
     ({"intervention__forced_value": "median"}, {"condition"}),
     ({"intervention__strength": 0.5}, {"condition"}),
     ({"methods": {"median": {"forced_value": "median"}}}, set()),
+    ({"methods": {"lape": {"selection": "lape"}}, "compared_targets": ["es"]}, set()),
     ({"methods": {"token_mean": {"forced_value": "token_mean"}}}, {"activations", "experts"}),
     ({"intervention__forced_value": "token_mean"}, {"activations", "experts", "condition"}),
     ({"embeddings__max_tokens": 64}, EMBEDDINGS),
@@ -197,13 +198,18 @@ def test_conditions_are_named_by_what_they_do():
         assert str(ConditionName.parse(slug)) == slug
     assert plan(methods=BOTH, experts__poolings=["max", "mean"]).by_methods("demo", ["es", "ja"]) == [
         *("es-expert-max-k100-aura", "ja-expert-max-k100-aura"),
-        *("es-expert-mean-k100-aura", "ja-expert-mean-k100-aura", "es-layer-caa", "ja-layer-caa"),
+        *("es-expert-mean-k100-aura", "ja-expert-mean-k100-aura"),
+        *("es-layer-caa", "es-layer-caa-x3", "ja-layer-caa", "ja-layer-caa-x3"),
     ]
-    assert str(ConditionName.parse("es-layer-caa")) == "es-layer-caa"
+    for slug in ("es-layer-caa", "es-layer-caa-x0.25", "es-random-max-k5-s3-aura-x12"):
+        assert str(ConditionName.parse(slug)) == slug
     for slug in (
         "es-layer",
         "es-layer-",
         "es-layer-max-k1-caa",
+        "es-layer-caa-x",
+        "es-layer-caa-x-1",
+        "es-expert-max-k1-x2",
         "es-expert-max-k1-s2-aura",
         "es-random-max-k1-aura",
         "es-expert-max-k1-",
@@ -216,9 +222,9 @@ def test_conditions_are_named_by_what_they_do():
 
 
 def test_a_method_is_what_its_section_says_whatever_the_studys_intervention_is():
-    methods = {"aura": {"method": "aura"}, "half": {"method": "damp", "strength": 0.5}}
+    methods = {"aura": {"method": "aura"}, "half": {"method": "damp", "strengths": [0.5]}}
     one, other = plan(methods=methods), plan(methods=methods, intervention__forced_value="median")
-    for name, method, strength in (("aura", "aura", 1.0), ("half", "damp", 0.5)):
+    for name, method, strength in (("aura", "aura", 1.0), ("half-x0.5", "damp", 0.5), ("half-x7", "damp", 7.0)):
         spec = json.loads(one.condition("demo", f"es-expert-max-k100-{name}"))
         assert (spec["method"], spec["strength"], spec["k"]) == (method, strength, 100)
         assert spec == json.loads(other.condition("demo", f"es-expert-max-k100-{name}"))
@@ -241,27 +247,52 @@ def test_a_layer_is_changed_by_methods_on_layers_and_units_by_those_on_units():
         assert not re.fullmatch(both.condition_pattern, slug)
     assert not re.fullmatch(plan().condition_pattern, "es-layer-caa")
     assert json.loads(both.layer_means())["layers"] == [2]
-    spec = json.loads(both.layer_condition("demo", "es-layer-caa"))
+    spec = json.loads(both.layer_condition("demo", "es-layer-caa-x3"))
     assert (spec["target"], spec["layer"], spec["strength"]) == ("es", 2, 3.0)
 
 
-def test_methods_are_swept_at_the_models_number_of_experts_alone():
+def test_methods_are_swept_over_strengths_at_the_models_number_of_experts_alone():
     both = plan(methods=BOTH)
     assert [name for name in both.sweeps() if name.startswith("es-")] == ["es-max", "es-max-aura", "es-layer-caa"]
     assert [name for name in both.sweeps(compared=False) if name.startswith("es-")] == ["es-max"]
-    assert both.sweep("demo", "es", "max", "aura") == ["es-expert-max-k100-aura"]
-    assert both.sweep("demo", "es", None, "caa") == ["es-layer-caa"]
+    assert both.sweep_by("demo", "es", "max", "aura") == ["es-expert-max-k100-aura"]
+    assert both.sweep_by("demo", "es", None, "caa") == ["es-layer-caa", "es-layer-caa-x3"]
 
 
-def test_the_comparison_has_a_row_for_each_method_and_pooling():
+def test_the_comparison_has_a_row_for_each_pooling_method_and_strength():
     both = plan(methods=BOTH, experts__poolings=["max", "mean"])
     rows = json.loads(both.methods_table())["compared"]
-    assert [(row["pooling"], row["method"]) for row in rows] == [
-        *((None, "none"), ("max", "intervention"), ("max", "aura"), ("mean", "intervention"), ("mean", "aura")),
-        (None, "caa"),
+    assert [(row["pooling"], row["method"], row["strength"]) for row in rows] == [
+        (None, "none", 0.0),
+        *(("max", "constant", None), ("max", "intervention", 1.0), ("max", "aura", 1.0)),
+        *(("mean", "constant", None), ("mean", "intervention", 1.0), ("mean", "aura", 1.0)),
+        *((None, "caa", 1.0), (None, "caa", 3.0)),
     ]
-    slugs = {slug for row in rows for slug in row["conditions"].values()}
+    slugs = {slug for row in rows for slugs in row["conditions"].values() for slug in slugs}
     assert slugs == {"base", *both.experts_of("demo"), *both.by_methods("demo")}
+
+
+def test_methods_are_compared_on_some_targets_and_with_random_units_of_every_seed():
+    methods = {"drawn": {"units": "random", "draw": "same_layers"}}
+    compared = plan(methods=methods, compared_targets=["ja"], random_control__seeds=[0, 3])
+    slugs = ["ja-random-max-k100-s0-drawn", "ja-random-max-k100-s3-drawn"]
+    assert compared.by_methods("demo") == slugs == compared.sweep_by("demo", "ja", "max", "drawn")
+    assert compared.by_methods("demo", ["es"]) == []
+    assert "es-max-drawn" not in compared.sweeps() and "es-max" in compared.sweeps()
+    spec = json.loads(compared.condition("demo", slugs[1]))
+    assert (spec["units"], spec["seed"], spec["draw"], spec["values"]) == ("random", 3, "same_layers", "experts")
+    rows = json.loads(compared.methods_table())["compared"]
+    assert [list(row["conditions"]) for row in rows] == [["ja"]] * 4
+    assert rows[-1]["conditions"]["ja"] == slugs
+
+
+def test_what_is_fitted_layer_after_layer_is_made_by_a_rule_of_its_own():
+    by_layer = plan(methods={"act": {"method": "linear_act_by_layer", "selection": "lape"}})
+    assert by_layer.fitted_by_layer("es-expert-max-k100-act-x0.5")
+    assert not re.fullmatch(by_layer.unit_pattern, "es-expert-max-k100-act")
+    assert by_layer.uses_lape and not plan().uses_lape
+    spec = json.loads(by_layer.by_layer_condition("demo", "es-expert-max-k100-act-x0.5"))
+    assert (spec["selection"], spec["strength"], spec["sentences"]) == ("lape", 0.5, 100)
 
 
 def test_the_pattern_of_conditions_admits_any_k_and_no_other_target():
@@ -319,6 +350,46 @@ def test_numbers_keep_their_meaning_in_another_study():
     four = plan(models=copies, study__models=list(copies))
     assert {figure.number for figure in four.figures if figure.kind == "projection"} == {3, *range(6, 21), None}
     assert "retrieval_random/demo3" in {figure.path for figure in four.figures if figure.number is None}
+
+
+ENCODERS = {
+    "xlm-r": {"label": "XLM-R", "path": "x", "k": 3, "neurons": 400, "architecture": "encoder"},
+    "mt5": {"label": "mT5", "path": "y", "k": 3, "neurons": 400, "architecture": "encoder_decoder"},
+}
+
+
+def test_models_that_write_no_text_have_no_sweep():
+    of_both = plan(models={**RAW["models"], **ENCODERS}, study__models=["xlm-r", "demo", "mt5"])
+    assert of_both.config.generating_models == ["demo"]
+    assert numbers(of_both)[2] == "sweep"
+    shown = json.loads(of_both.sweep_figure())
+    assert [model["name"] for model in shown["models"]] == list(shown["chosen"]) == ["demo"]
+    assert [model["name"] for model in shown["left_out"]] == ["xlm-r", "mt5"]
+    assert of_both.why_no_sweep(["xlm-r", "demo"]) is None
+    assert "xlm-r" in of_both.claims() and '"architecture":"encoder"' in of_both.claims()
+    assert "architecture" not in plan().claims() and "left_out" not in plan().sweep_figure()
+
+    alone = plan(models=ENCODERS, study__models=["xlm-r", "mt5"])
+    assert alone.sweep_targets == []
+    assert "cldr-wikipedia" in of_both.datasets and "cldr-wikipedia" not in alone.datasets
+    assert sorted(numbers(alone)) == [1, *range(3, 16), 21, 22, 24, 25, 27, 28, 30, 31]
+    reason = (
+        "Perplexity and generation are left out for XLM-R (an encoder) and mT5 (an encoder-decoder, of which the "
+        "encoder alone is measured)."
+    )
+    assert alone.why_no_sweep(["xlm-r", "mt5"]) == reason
+    with pytest.raises(StudyError, match=re.escape(f"This study has no Figure 2. {reason}")):
+        alone.figure(2)
+    with pytest.raises(StudyError, match=r"This study has no Figure 33\. It has 1, 3, 4, 5, 6"):
+        alone.figure(33)
+    with pytest.raises(StudyError, match=r"no Figure 2\. study\.perplexity names no text in a target language"):
+        plan(study__perplexity=None).figure(2)
+
+
+def test_only_models_that_write_text_need_as_many_neurons_as_the_sweep_has():
+    plan(models=ENCODERS, study__models=["xlm-r"])  # whose 400 neurons are fewer than the sweep's 1000
+    with pytest.raises(StudyError, match=r"sweep\.ks: 1000 is more than the 400 neurons of models\.xlm-r"):
+        plan(models={"xlm-r": {**ENCODERS["xlm-r"], "architecture": "causal"}}, study__models=["xlm-r"])
 
 
 def test_every_figure_says_what_it_shows():
@@ -380,5 +451,5 @@ def test_layers_come_in_their_order_and_the_main_one_once(main, further, expecte
 def test_mexas_pivot_is_english_or_the_first_language():
     assert plan().pivot == "en"
     without = [code for code in LANGUAGES if code != "en"]
-    targets = {"study__targets": ["es"], "study__alignment__languages": without}
+    targets = {"study__targets": ["es"], "compared_targets": ["es"], "study__alignment__languages": without}
     assert plan(**targets).pivot == "th"

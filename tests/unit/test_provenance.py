@@ -247,6 +247,16 @@ def test_data_sets_have_their_roles_and_revisions(tmp_path):
     assert "flores-dev" not in found  # in the config, but not used
 
 
+def test_a_data_set_that_the_study_has_no_use_for_is_not_in_it(tmp_path):
+    """Translations of no target, and text for the perplexity of a model that writes none."""
+    raw = study()
+    raw["study"]["mining"]["languages"] = ["ru"]
+    raw["models"]["demo"] = {"label": "XLM-R", "path": "x", "k": 3, "architecture": "encoder"}
+    found = json.loads(run(tmp_path, raw, manifest("demo")))["datasets"]
+    roles = ["probing", "alignment", "paraphrase", "translation"]
+    assert [role for dataset in found for role in dataset["roles"]] == roles
+
+
 def test_a_data_sets_hash_is_that_of_its_rows_however_they_are_stored(tmp_path):
     rows = table([("a", "en", "sentence", "one\ntwo"), ("b", "de", "sentence", "zwei")])
     rows.to_parquet(tmp_path / "plain.parquet", compression=None, row_group_size=1)

@@ -296,6 +296,18 @@ def test_it_says_what_was_studied_and_by_what(page):
     assert "cldr-devtest" in said and "BloomModel" in said and "0123abcd" in said
     assert "correlations.seed" in said and "scikit-learn" in said
     assert "shown_target: es" in page.text
+    assert "Left out" not in said
+
+
+def test_it_says_what_is_left_out_of_models_that_write_no_text(results, tmp_path):
+    written = json.loads(results.provenance.read_text())
+    demo = written["config"]["models"]["demo"]
+    demo |= {"train": None, "path": "x", "architecture": "encoder"}
+    (tmp_path / "provenance.json").write_text(json.dumps(written))
+    said = re.sub(r"\s+", " ", make(results, tmp_path / "report.html", provenance=tmp_path / "provenance.json"))
+    label = demo["label"].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    assert f"Perplexity and generation are left out for {label} (an encoder). So there is no Figure 2." in said
+    assert "<dt>Perplexity on</dt>" not in said
 
 
 def test_equal_results_are_equal_bytes(results, page):

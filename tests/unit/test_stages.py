@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 STAGES = sorted(path.stem for path in (ROOT / "workflow_scripts").glob("[a-z]*.py"))
 RUNNING_MODELS = {
-    "activations", "convert_gguf", "embeddings", "evaluate_model", "generation", "layer_means", "model", "perplexity",
-    "train_model",
+    "activation_probabilities", "activations", "by_layer_condition", "convert_gguf", "embeddings", "evaluate_model",
+    "generation", "layer_means", "model", "perplexity", "train_model",
 }  # fmt: skip
 
 

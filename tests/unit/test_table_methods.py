@@ -2,32 +2,42 @@
 
 import csv
 import json
-from itertools import permutations
+import math
+from itertools import pairwise, permutations, product
 from statistics import mean, stdev
 
 import pandas as pd
 import pytest
 
-from workflow_scripts import table_methods
+from workflow_scripts import figure_methods, table_methods
+from workflow_scripts.lib.comparison import METRICS, at_perplexity
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import canonical_json
 
 LANGUAGES = ["de", "en", "es"]
 TARGETS = ["en", "es"]
 CONDITIONS = {
-    "none": {"en": "base", "es": "base"},
-    "intervention": {target: f"{target}-expert-max-k9" for target in TARGETS},
-    "aura": {target: f"{target}-expert-max-k9-aura" for target in TARGETS},
+    ("none", 0.0): {"en": ["base"], "es": ["base"]},
+    ("constant", None): {target: [f"{target}-expert-max-k9"] for target in TARGETS},
+    ("intervention", 1.0): {target: [f"{target}-expert-max-k9"] for target in TARGETS},
+    ("drawn", 1.0): {target: [f"{target}-random-max-k9-s{seed}-drawn" for seed in (0, 1)] for target in TARGETS},
+    ("aura", 0.5): {target: [f"{target}-expert-max-k9-aura-x0.5"] for target in TARGETS},
+    ("aura", 1.0): {target: [f"{target}-expert-max-k9-aura"] for target in TARGETS},
 }
-SLUGS = list(dict.fromkeys(slug for slugs in CONDITIONS.values() for slug in slugs.values()))
-SWEPT = ["base", "en-expert-max-k9-aura", "es-expert-max-k9-aura"]  # the study's own k is in no sweep
-POOLINGS = {"none": None, "intervention": "max", "aura": "max"}
+SLUGS = list(dict.fromkeys(slug for by_target in CONDITIONS.values() for slugs in by_target.values() for slug in slugs))
+OWN = [f"{target}-expert-max-k9" for target in TARGETS]
 SPEC = {
     "models": [{"name": "tiny", "label": "Tiny"}],
     "poolings": ["max"],
     "compared": [
-        {"model": "tiny", "pooling": POOLINGS[method], "method": method, "conditions": slugs}
-        for method, slugs in CONDITIONS.items()
+        {
+            "model": "tiny",
+            "pooling": None if method == "none" else "max",
+            "method": method,
+            "strength": strength,
+            "conditions": slugs,
+        }
+        for (method, strength), slugs in CONDITIONS.items()
     ],
     "base": "base",
     "languages": LANGUAGES,
@@ -39,6 +49,12 @@ SPEC = {
 def value(*what) -> float:
     """Some number from 0 to 1, another for everything that is measured."""
     return sum(ord(character) * (place + 3) for place, character in enumerate("/".join(map(str, what)))) % 997 / 997
+
+
+def log_perplexity(slug, target) -> float:
+    """AurA reaches that of the study's own between its strengths; random units never do."""
+    base, own, reaches = slug == "base", slug in OWN, slug.endswith("aura")
+    return value(slug, target, "perplexity") * 0.1 + (0.0 if base else 0.3 if own else 1.0 if reaches else 0.15)
 
 
 def leading(slug, target=None):
@@ -59,16 +75,23 @@ def rows_of(kind, slug):
             for query, candidate in pairs:
                 observed = value(slug, similarity, query, candidate)
                 yield leading(slug) | dict(similarity=similarity, query=query, candidate=candidate, accuracy=observed)
+    elif kind == "alignment":
+        for space in ("post", "constant"):
+            for measure in ("pairs", "cosine_accuracy", "rsa"):
+                for query, candidate in pairs:
+                    observed = value(slug, space, measure, query, candidate)
+                    where = dict(space=space, centring="none", measure=measure, query=query, candidate=candidate)
+                    yield leading(slug) | where | dict(value=observed)
     elif kind == "paraphrase":
         for similarity in ("cosine", "inner_product"):
-            for space in ("pre", "post", "mixed"):
+            for space in ("pre", "post", "constant", "mixed"):
                 # What the unintervened model does is the same under every condition.
                 observed = value("base" if space == "pre" else slug, similarity, space)
                 yield leading(slug) | dict(similarity=similarity, language=slug[:2], space=space, accuracy=observed)
     else:
         for target in TARGETS if slug == "base" else [slug[:2]]:
             if kind == "perplexity":
-                yield leading(slug, target) | dict(log_perplexity=value(slug, target, kind))
+                yield leading(slug, target) | dict(log_perplexity=log_perplexity(slug, target))
             else:
                 for seed in (0, 1):
                     yield leading(slug, target) | dict(sample_seed=seed, accuracy=value(slug, target, seed))
@@ -78,11 +101,9 @@ def rows_of(kind, slug):
 def files(tmp_path):
     """Metric CSVs of each kind, as the workflow gives them."""
     given = {
-        "distances": SLUGS,
-        "retrieval": SLUGS,
-        "paraphrase": ["es-expert-max-k9", "es-expert-max-k9-aura"],
-        "language_id": SWEPT,
-        "perplexity": SWEPT,
+        **dict.fromkeys(["distances", "retrieval", "language_id", "perplexity"], SLUGS),
+        "alignment": OWN,
+        "paraphrase": [slug for slug in SLUGS if slug.startswith("es")],
     }
     paths = {}
     for kind, slugs in given.items():
@@ -101,46 +122,111 @@ def run(files, folder, spec=SPEC):
     outputs = [word for name, end in formats.items() for word in (f"--{name}", str(folder / f"methods.{end}"))]
     table_methods.main(["--spec", canonical_json(spec), *inputs, *outputs])
     with (folder / "methods.csv").open() as file:
-        return {(row["method"], row["metric"]): row for row in csv.DictReader(file)}
+        return list(csv.DictReader(file))
 
 
-def expected(method, metric, target):
-    slug = CONDITIONS[method][target]
-    if metric in ("distance", "centred_distance"):
-        measure = {"distance": "pairs", "centred_distance": "pairs_centred"}[metric]
-        return mean(value(slug, measure, *pair) for pair in permutations(LANGUAGES, 2))
-    if metric == "retrieval":
-        return mean(value(slug, "cosine", target, other) for other in LANGUAGES if other != target)
-    if metric == "paraphrase":
-        return value(slug, "cosine", "pre" if method == "none" else "post") if target == "es" else None
-    if method == "intervention":
-        return None
-    seeds = mean(value(slug, target, seed) for seed in (0, 1))
-    return value(slug, target, "perplexity") if metric == "log_perplexity" else seeds
+def measured(method, strength, metric, target):
+    """What the row of a target is to say; None where nothing was measured."""
+    values = []
+    for slug in CONDITIONS[method, strength][target]:
+        if metric in ("distance", "centred_distance"):
+            measure = {"distance": "pairs", "centred_distance": "pairs_centred"}[metric]
+            where = (slug, "constant", measure) if method == "constant" else (slug, measure)
+            found = [value(*where, *pair) for pair in permutations(LANGUAGES, 2)]
+            values.append(None if (method, metric) == ("constant", "centred_distance") else mean(found))
+        elif metric == "retrieval":
+            where = (slug, "constant", "cosine_accuracy") if method == "constant" else (slug, "cosine")
+            values.append(mean(value(*where, target, other) for other in LANGUAGES if other != target))
+        elif metric == "paraphrase":
+            space = {"none": "pre", "constant": "constant"}.get(method, "post")
+            values.append(value(slug, "cosine", space) if target == "es" else None)
+        elif method == "constant":
+            values.append(None)
+        elif metric == "log_perplexity":
+            values.append(log_perplexity(slug, target))
+        else:
+            values.append(mean(value(slug, target, seed) for seed in (0, 1)))
+    return None if None in values else mean(values)
+
+
+def matched(method, metric, target):
+    """What the row at the perplexity of the study's own is to say, by the definition, a pair of strengths at a time."""
+    strengths = [0.0, *(strength for name, strength in CONDITIONS if name == method)]
+    wanted = measured("intervention", 1.0, "log_perplexity", target)
+
+    def at(strength, what):
+        return measured("none" if strength == 0 else method, strength, what, target)
+
+    for low, high in pairwise(strengths):
+        before, after = at(low, "log_perplexity"), at(high, "log_perplexity")
+        if min(before, after) <= wanted <= max(before, after):
+            share = (wanted - before) / (after - before)
+            if metric == "strength":
+                return low + share * (high - low)
+            ends = at(low, metric), at(high, metric)
+            return None if None in ends else ends[0] + share * (ends[1] - ends[0])
+    return None
+
+
+def check(row, values):
+    values = [each for each in values if each is not None]
+    assert int(row["targets"]) == len(values)
+    if not values:
+        assert row["mean"] == ""
+        return
+    assert float(row["mean"]) == pytest.approx(mean(values), abs=1e-12)
+    if len(values) > 1:
+        assert float(row["sem"]) == pytest.approx(stdev(values) / len(values) ** 0.5, abs=1e-12)
 
 
 def test_every_cell_is_the_mean_over_targets_of_what_was_measured(files, tmp_path):
-    found = run(files, tmp_path)
-    assert len(found) == 3 * 6
-    for (method, metric), row in found.items():
-        values = [each for target in TARGETS if (each := expected(method, metric, target)) is not None]
-        assert int(row["targets"]) == len(values)
-        if not values:
-            assert row["mean"] == ""
-            continue
-        assert float(row["mean"]) == pytest.approx(mean(values), abs=1e-12)
-        if len(values) > 1:
-            assert float(row["sem"]) == pytest.approx(stdev(values) / len(values) ** 0.5, abs=1e-12)
+    rows = run(files, tmp_path)
+    at_strengths = [row for row in rows if row["matched"] == "False"]
+    assert len(at_strengths) == len(CONDITIONS) * 6
+    for row in at_strengths:
+        strength = float(row["strength"]) if row["strength"] else None
+        check(row, [measured(row["method"], strength, row["metric"], target) for target in TARGETS])
 
 
-def test_the_table_shows_a_row_for_each_method_and_dashes_for_what_was_not_measured(files, tmp_path):
+def test_methods_are_matched_at_the_perplexity_of_the_studys_own(files, tmp_path):
+    rows = [row for row in run(files, tmp_path) if row["matched"] == "True"]
+    assert [(row["method"], row["metric"]) for row in rows] == list(product(["drawn", "aura"], METRICS))
+    for row in rows:
+        check(row, [matched(row["method"], row["metric"], target) for target in TARGETS])
+        strengths = [each for target in TARGETS if (each := matched(row["method"], "strength", target)) is not None]
+        if strengths:
+            assert float(row["strength"]) == pytest.approx(mean(strengths))
+    reached = {row["method"]: int(row["targets"]) for row in rows if row["metric"] == "log_perplexity"}
+    assert reached == {"drawn": 0, "aura": 2}
+
+
+@pytest.mark.parametrize(
+    ("perplexities", "wanted", "place"),
+    [
+        ([1, 2, 4], 3, 1.5),
+        ([1, 2, 4], 2, 1.0),
+        ([1, 1, 2], 1, 1.0),
+        ([3, 2, 1], 1.5, 1.5),
+        ([1, 4, 1], 2, 1 / 3),
+        ([1, 2, 4], 5, None),
+        ([1, float("nan"), 4], 2, None),
+    ],
+)
+def test_a_curve_reaches_a_perplexity_where_it_first_crosses_it(perplexities, wanted, place):
+    curve = pd.DataFrame({"strength": [0.0, 1.0, 2.0], "log_perplexity": perplexities})
+    found = at_perplexity(curve, wanted)["strength"]
+    assert math.isnan(found) if place is None else found == pytest.approx(place)
+
+
+def test_the_table_shows_a_row_for_each_strength_and_one_at_matched_perplexity(files, tmp_path):
     run(files, tmp_path)
     table = json.loads((tmp_path / "methods.json").read_text())
-    assert [[cell["text"] for cell in row[:2]] for row in table["rows"]] == [
-        *(["Tiny", "none"], ["Tiny", "intervention"], ["Tiny", "aura"])
+    shown = [[cell["text"].partition(":")[0] for cell in row[1:3]] for row in table["rows"]]
+    assert shown == [
+        *(["none", ""], ["constant", ""], ["intervention", "1"], ["drawn", "1"], ["drawn", "matched"]),
+        *(["aura", "0.5"], ["aura", "1"], ["aura", "matched"]),
     ]
     assert [cell["text"] for cell in table["rows"][1][-2:]] == ["–", "–"]
-    assert "–" not in [cell["text"] for cell in table["rows"][2]]
 
 
 def test_what_a_study_does_not_measure_has_no_column(files, tmp_path):
@@ -148,12 +234,42 @@ def test_what_a_study_does_not_measure_has_no_column(files, tmp_path):
     run(kept, tmp_path, {**SPEC, "paraphrased": []})
     table = json.loads((tmp_path / "methods.json").read_text())
     assert [column["text"] for column in table["columns"]] == [
-        *("Model", "Method", "Distance", "Centred Distance", "Retrieval")
+        *("Model", "Method", "Strength", "Distance", "Centred Distance", "Retrieval")
     ]
 
 
-@pytest.mark.parametrize("kind", ["distances", "retrieval", "paraphrase"])
+@pytest.mark.parametrize("kind", ["distances", "retrieval", "paraphrase", "alignment"])
 def test_a_missing_condition_is_refused(files, tmp_path, kind):
-    kept = {**files, kind: [path for path in files[kind] if "es-expert-max-k9-aura" not in path.name]}
+    missing = "es-expert-max-k9" if kind == "alignment" else "es-expert-max-k9-aura"
+    kept = {**files, kind: [path for path in files[kind] if path.stem != f"{kind}-{missing}"]}
     with pytest.raises(StudyError, match=r"was given 0.* run"):
         run(kept, tmp_path)
+
+
+FIGURE = {"model": SPEC["models"][0], "poolings": ["max"], "methods": ["drawn", "aura"], "targets": TARGETS}
+
+
+def test_the_figure_draws_every_method_over_its_strengths(files, tmp_path):
+    rows = {(row["method"], row["strength"], row["metric"]): row["mean"] for row in run(files, tmp_path)}
+    outputs = [word for name in ("pdf", "png", "csv", "json") for word in (f"--{name}", str(tmp_path / f"m.{name}"))]
+    table = ["--table", str(tmp_path / "methods.csv")]
+    figure_methods.main(["--spec", canonical_json(FIGURE), *table, *outputs])
+    drawn = pd.read_csv(tmp_path / "m.csv")
+    assert drawn["method"].tolist() == ["none", "constant", "intervention", "drawn", "aura", "aura"]
+    for row in drawn[drawn["method"] != "constant"].to_dict("records"):
+        for metric in METRICS:
+            assert row[metric] == pytest.approx(float(rows[row["method"], str(row["strength"]), metric]))
+    caption = json.loads((tmp_path / "m.json").read_text())["caption"]
+    assert "Not drawn" not in caption and "2 targets (en, es)" in caption
+
+
+def test_the_figure_says_what_it_cannot_draw(files, tmp_path):
+    kept = {**files, "perplexity": [path for path in files["perplexity"] if "drawn" not in path.name]}
+    run(kept, tmp_path)
+    spec = figure_methods.Spec(**FIGURE)
+    drawn = figure_methods.points(pd.read_csv(tmp_path / "methods.csv"), spec)
+    assert "was not measured: drawn." in figure_methods.caption(spec, drawn)
+    assert figure_methods.drawn_methods(drawn, spec) == ["none", "intervention", "aura"]
+    with pytest.raises(StudyError, match="no row of other"):
+        other = {**FIGURE, "model": {"name": "other", "label": "Other"}}
+        figure_methods.points(pd.read_csv(tmp_path / "methods.csv"), figure_methods.Spec(**other))

@@ -29,7 +29,9 @@ TABLES = [
     "compute",
 ]
 NUMBERS = [1, 2, 3, 4, 5, 6, 7, 21, 24, 27, 30]  # the paper's, for one model and two targets
-UNNUMBERED = ["abx/tiny", "abx_pairs/tiny", "layers/tiny", "checkpoints/tiny"]  # figures that the paper does not have
+UNNUMBERED = [  # figures that the paper does not have
+    *("abx/tiny", "abx_pairs/tiny", "methods/tiny", "layers/tiny", "checkpoints/tiny")
+]
 
 
 def test_every_table_and_figure_is_there(finished):
@@ -62,11 +64,10 @@ def test_every_table_and_figure_is_there(finished):
     checkpoints = pd.read_csv(results / "checkpoints.csv")
     assert checkpoints["checkpoint"].unique().tolist() == ["tiny-step5", "tiny"]
     methods = pd.read_csv(results / "methods.csv").set_index(["method", "metric"])
-    assert list(methods.index.unique("method")) == ["none", "intervention", "aura", "mean_difference"]
-    # Of the study's own intervention there is no sweep at k = 5.
-    assert methods.index[methods["mean"].isna()].tolist() == [
-        *(("intervention", "language_id"), ("intervention", "log_perplexity"))
-    ]
+    assert list(methods.index.unique("method")) == ["none", "constant", "intervention", "act", "projection"]
+    at_strengths = methods[~methods["matched"]].drop("constant")
+    assert at_strengths["mean"].notna().all()
+    assert methods.loc["act", "strength"].dropna().tolist()[:12] == [0.5] * 6 + [1.0] * 6
     assert not list(results.rglob("*.partial*"))
 
 
@@ -79,7 +80,7 @@ def test_a_number_is_another_name_for_what_a_figure_shows(finished):
 def test_sentences_are_kept_with_language_probability_and_perplexity(finished):
     rows = pd.read_parquet(finished / "results/sweeps/tiny/es-max/identified.parquet")
     assert len(rows) == 3 * 2 * 4
-    assert set(rows["k"]) == {0, 3, 10}
+    assert set(rows["k"]) == {0, 5, 10}
     assert rows[["language", "text"]].notna().all(axis=None)
     assert (rows[["perplexity", "own_perplexity"]] >= 1).all(axis=None)
     assert rows[["probability", "target_probability"]].stack().between(0, 1).all()
@@ -87,7 +88,7 @@ def test_sentences_are_kept_with_language_probability_and_perplexity(finished):
 
 def test_computation_is_tabulated(finished):
     compute = pd.read_csv(finished / "results/compute.csv").set_index(["model", "stage"])
-    assert compute.loc[("tiny", "embeddings"), "jobs"] == 4 + 2 * 2 + 2 + 4 * 2 + 2 * 2 * 2
+    assert compute.loc[("tiny", "embeddings"), "jobs"] == 4 + 2 * 2 + 2 + 4 * 2 + 3 * 2
     assert compute.loc[("tiny", "layer_embeddings"), "jobs"] == 1 + 2 + 1
     assert compute.loc[("tiny", "generation"), "tokens"] > 0
     assert (compute["wall_hours"] > 0).all()
@@ -110,7 +111,7 @@ def test_another_k_needs_no_responses_and_no_ranking(study):
     config = (study / "tiny.yaml").read_text()
     (study / "tiny.yaml").write_text(config.replace("k: 5", "k: 6"))
     jobs = planned(run_snakemake(study, "-n", *TINY).stdout)
-    assert jobs["condition"] == 2 + 4 + 2
+    assert (jobs["condition"], jobs["by_layer_condition"]) == (2 + 4, 2)
     assert jobs["embeddings"] == 2 * 2 + 2 + 4 * 2 + 2 * 2
     assert not {"text", "train_model", "model", "activations", "experts"} & set(jobs)
 

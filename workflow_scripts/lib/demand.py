@@ -17,6 +17,8 @@ MINUTES_A_BILLION = {
     "convert_gguf": 10,
     "evaluate_model": 10,
     "activations": 10,
+    "activation_probabilities": 20,
+    "by_layer_condition": 20,
     "layer_means": 10,
     "embeddings": 10,
     "generation": 15,

@@ -32,8 +32,8 @@ def embed_layers(
 
     Args:
         layers: None for the last hidden state, after the final norm; n for the states after n blocks.
-        pooling: mean over real tokens, specials included; the same without the beginning-of-sentence token; or the last
-            real token. Means are accumulated in float32.
+        pooling: mean over real tokens, specials included; the same without the beginning-of-sentence token (BERT's
+            `[CLS]`; T5 has none); or the last real token. Means are accumulated in float32.
         max_tokens: tokens after which a text is cut off.
         tokens_per_batch: tokens with padding in one forward pass, at most.
         what: shown with the progress.
@@ -42,7 +42,7 @@ def embed_layers(
         StudyError: a text gives no token, the model gives NaN or infinite values, or it has no such layer.
     """
     token_ids = encode(model.tokenizer, texts, min(max_tokens, model.max_tokens or max_tokens))
-    bos = model.tokenizer.bos_token_id if pooling == "mean_without_bos" else None
+    bos = _first_token(model) if pooling == "mean_without_bos" else None
     embeddings = np.empty((len(layers), len(texts), model.manifest.width), dtype=np.float32)
     with Progress(what, total=len(texts), unit="sentence") as progress:
 
@@ -61,6 +61,11 @@ def embed_layers(
             f"are damaged, or {model.manifest.dtype} is too narrow for it (try float32 or bfloat16)."
         )
     return list(embeddings)
+
+
+def _first_token(model: LanguageModel) -> int | None:
+    tokenizer = model.tokenizer
+    return tokenizer.cls_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
 
 
 def _pool(hidden: torch.Tensor, batch: Batch, pooling: EmbeddingPooling, bos: int | None) -> torch.Tensor:

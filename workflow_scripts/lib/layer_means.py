@@ -1,6 +1,7 @@
 """Mean states of a model's layers, a language each, on disk: HDF5, a dataset `{layer}/{language}` [d] of float64.
 
-`sentences/{language}` is the number of sentences that the mean is over. Layer n is the residual stream after n blocks.
+`sentences/{language}` is the number of sentences that the mean is over. Layer n is the residual stream after n blocks,
+`last` what the final norm makes of the last.
 """
 
 from pathlib import Path
@@ -19,7 +20,7 @@ def write_mean(file: h5py.File, name: str, mean: np.ndarray) -> None:
     file.create_dataset(name, data=mean, chunks=mean.shape, fletcher32=True)
 
 
-def read_layer(path: Path, layer: int, target: str) -> LayerStatistics:
+def read_layer(path: Path, layer: int | str, target: str) -> LayerStatistics:
     """Mean state over the sentences of the target, and over all those of the other languages.
 
     Raises:
@@ -32,4 +33,5 @@ def read_layer(path: Path, layer: int, target: str) -> LayerStatistics:
     if target not in means or not others:
         raise StudyError(f"{path} has no states of layer {layer} of {target} and other languages; run it again.")
     weights = [counts[language] for language in others]
-    return LayerStatistics(means[target], np.average([means[language] for language in others], axis=0, weights=weights))
+    of_others = np.average([means[language] for language in others], axis=0, weights=weights)
+    return LayerStatistics(means[target], of_others, np.stack(list(means.values())))

@@ -1,7 +1,8 @@
-"""Loading models: causal language models, and encoders of encoder-decoders, from a directory or the hub's cache.
+"""Loading models: causal language models, encoders, and those of encoder-decoders; from a directory or the hub's cache.
 
 No remote code and no pickled weights unless the config says so for that model, and no weight that the checkpoint does
-not hold: transformers would fill it with random numbers and only warn.
+not hold: transformers would fill it with random numbers and only warn. The pooler of an encoder, which comes after the
+hidden states, is left out.
 """
 
 import json
@@ -15,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
-from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from workflow_scripts.lib.architectures import NAMES, Architecture, architecture_of, auto_class, generates
 from workflow_scripts.lib.batching import Batch
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.manifests import ModelManifest
@@ -29,17 +30,19 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
+POOLER = "pooler"  # of encoders, which makes one vector of the last hidden states; few checkpoints hold it
 transformers_logging.disable_progress_bar()
 
 
 @dataclass
 class LanguageModel:
-    """A loaded model: the whole of it, and its backbone (no LM head), which is what is measured."""
+    """A loaded model: as much of it as is needed, and its backbone (no LM head), which is what is measured."""
 
     model: "PreTrainedModel"
     backbone: torch.nn.Module
     tokenizer: "PreTrainedTokenizerBase"
     manifest: ModelManifest
+    architecture: Architecture = "causal"
 
     def __post_init__(self) -> None:
         self.model.eval().requires_grad_(False)
@@ -52,9 +55,8 @@ class LanguageModel:
         Without a mask, attention takes kernels that skip what lies ahead. Code from elsewhere may do anything.
         """
         config = self.model.config
-        return not (
-            config.is_encoder_decoder
-            or self.manifest.trust_remote_code
+        return self.architecture == "causal" and not (
+            self.manifest.trust_remote_code
             or getattr(config, "use_bidirectional_attention", False)
             or not getattr(config, "is_causal", True)
         )
@@ -107,7 +109,7 @@ class LanguageModel:
                 input_ids=batch.token_ids,
                 attention_mask=None if self._causal else batch.mask.long(),
                 output_hidden_states=any(layer is not None for layer in layers),
-                **({} if self.model.config.is_encoder_decoder else {"use_cache": False}),
+                **({"use_cache": False} if self.architecture == "causal" else {}),
             )
         states = dict(enumerate(output.hidden_states or [])) | {None: output.last_hidden_state}
         if absent := [layer for layer in layers if layer not in states]:
@@ -141,13 +143,13 @@ class LanguageModel:
         """Refuse a model that generates no text, or whose logits are not those of its LM head.
 
         Raises:
-            StudyError: it is an encoder-decoder, or its head does something that `logits` does not know.
+            StudyError: it is no causal model, or its head does something that `logits` does not know.
         """
         name = self.manifest.name
-        if self.model.config.is_encoder_decoder:
+        if not generates(self.architecture):
             raise StudyError(
-                f"models.{name} is an encoder-decoder, which has no perplexity and generates nothing from a "
-                "beginning-of-sentence token; set study.perplexity: null."
+                f"models.{name} is {NAMES[self.architecture]}: it has no perplexity and generates nothing from a "
+                f"beginning-of-sentence token; set models.{name}.architecture: {self.architecture}."
             )
         batch = Batch([0], torch.arange(8)[None] % self.vocabulary, torch.tensor([8]), padded=False)
         with torch.inference_mode():
@@ -187,9 +189,10 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
     directory = model_directory(manifest.hub, manifest.revision, manifest.directory)
     require_weights(directory, manifest.pickle_weights, manifest.name)
     config = load_config(directory, manifest.trust_remote_code)
+    architecture = architecture_of(config)
     placement = {"device_map": manifest.device_map} if manifest.device_map else {}
     try:
-        model, loading = _auto_class(config).from_pretrained(
+        model, loading = auto_class(config).from_pretrained(
             directory,
             config=config,
             dtype=getattr(torch, manifest.dtype),
@@ -206,26 +209,32 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
     refuse_new_weights(loading, manifest.name)
     if not placement:
         model = model.to(device)
-    return LanguageModel(model, backbone_of(model), load_tokenizer(directory, manifest.trust_remote_code), manifest)
+    tokenizer = load_tokenizer(directory, manifest.trust_remote_code)
+    return LanguageModel(model, backbone_of(model, architecture), tokenizer, manifest, architecture)
 
 
-def backbone_of(model: "PreTrainedModel") -> torch.nn.Module:
-    """The transformer without its LM head; of an encoder-decoder, the encoder."""
-    return model.get_encoder() if model.config.is_encoder_decoder else model.base_model
+def backbone_of(model: "PreTrainedModel", architecture: Architecture = "causal") -> torch.nn.Module:
+    """The transformer without its LM head or pooler; of an encoder-decoder, the encoder."""
+    if architecture == "encoder_decoder":
+        return model.get_encoder()
+    backbone = model.base_model
+    if architecture == "encoder" and hasattr(backbone, POOLER):
+        backbone.pooler = None
+    return backbone
 
 
 def empty_model(config: "PretrainedConfig", trust_remote_code: bool) -> "PreTrainedModel":
     """The model's modules without memory for weights, to look at its structure.
 
     Raises:
-        StudyError: the architecture is none that generates text.
+        StudyError: the architecture is no language model.
     """
     try:
         with torch.device("meta"):
-            return _auto_class(config).from_config(config, trust_remote_code=trust_remote_code)
+            return auto_class(config).from_config(config, trust_remote_code=trust_remote_code)
     except ValueError as error:
         raise StudyError(
-            f"{config.name_or_path}: {config.model_type} is no causal language model and no encoder-decoder that "
+            f"{config.name_or_path}: {config.model_type} is no causal language model, encoder-decoder or encoder that "
             f"transformers can build: {one_line(error)}"
         ) from error
 
@@ -238,20 +247,9 @@ def load_config(directory: Path, trust_remote_code: bool) -> "PretrainedConfig":
     """
     _refuse_code_from_elsewhere(directory)
     try:
-        config = AutoConfig.from_pretrained(directory, trust_remote_code=trust_remote_code)
+        return AutoConfig.from_pretrained(directory, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError) as error:
         raise StudyError(f"{directory}: no usable model configuration: {one_line(error)}") from error
-    architectures = getattr(config, "architectures", None) or []
-    # Transformers would make a decoder of an encoder, whose tokens see all others, by new weights or a mask.
-    encoder = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not (
-        config.is_encoder_decoder or getattr(config, "is_decoder", False)
-    )
-    if encoder or any(name.endswith(("ForMaskedLM", "ForPreTraining")) for name in architectures):
-        raise StudyError(
-            f"{directory} is an encoder ({', '.join(architectures) or config.model_type}); give a causal language "
-            "model or an encoder-decoder."
-        )
-    return config
 
 
 def _refuse_code_from_elsewhere(directory: Path) -> None:
@@ -328,13 +326,10 @@ def refuse_new_weights(loading: dict, name: str) -> None:
     Raises:
         StudyError: some weights would be newly initialised.
     """
-    new = sorted(loading["missing_keys"]) + sorted(str(key) for key in loading["mismatched_keys"])
+    needed = [key for key in loading["missing_keys"] if POOLER not in key.split(".")]
+    new = sorted(needed) + sorted(str(key) for key in loading["mismatched_keys"])
     if new:
         raise StudyError(
             f"models.{name}: the checkpoint lacks {len(new)} weights, which would be random: {', '.join(new[:5])}"
             f"{' and more' if len(new) > 5 else ''}; take another revision, or check that the architecture is right."
         )
-
-
-def _auto_class(config: "PretrainedConfig") -> type:
-    return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM

@@ -236,7 +236,7 @@ def datasets(config: Config, texts: dict[str, Path]) -> list[UsedDataset]:
     """
     uses: dict[str, dict[str, list[str]]] = {}
     for role in ROLES:
-        if (corpus := getattr(config.study, role)) is not None:
+        if (corpus := config.used(role)) is not None:
             uses.setdefault(corpus.dataset, {})[role] = corpus.languages
     for name in config.study.models:
         if train := config.models[name].train:

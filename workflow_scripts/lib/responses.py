@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from workflow_scripts.lib.batching import Batch
+from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.models import LanguageModel
 from workflow_scripts.lib.sites import NeuronSite, count_neurons
 
@@ -57,6 +58,7 @@ class ResponseRecorder:
         self._neurons = count_neurons(sites)
         self._batches: dict[torch.device, Batch] = {}
         self._responses: dict[str, torch.Tensor] = {}
+        self._recorded: set[str] = set()
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
 
     def __enter__(self) -> "ResponseRecorder":
@@ -71,10 +73,14 @@ class ResponseRecorder:
         self._handles.clear()
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """Responses to a batch by pooling, float32 [sentences, neurons] on the model's device."""
+        """Responses to a batch by pooling, float32 [sentences, neurons] on the model's device.
+
+        Raises:
+            StudyError: a site runs more than once in a pass, like the layer that ALBERT repeats.
+        """
         shape, device = (len(batch.rows), self._neurons), self._model.device
         self._responses = {name: torch.empty(shape, device=device) for name in self._poolings}
-        self._batches = {batch.token_ids.device: batch}
+        self._batches, self._recorded = {batch.token_ids.device: batch}, set()
         try:
             self._model.forward(batch)
             return self._responses
@@ -85,6 +91,12 @@ class ResponseRecorder:
         columns = slice(site.offset, site.offset + site.width)
 
         def pool(module, inputs, output):
+            if site.module in self._recorded:
+                raise StudyError(
+                    f"{site.module} runs more than once in a pass through {self._model.manifest.name}, whose layers "
+                    "share it: its units have no single response; take a model that repeats no layer."
+                )
+            self._recorded.add(site.module)
             for name, responses in self._responses.items():
                 responses[:, columns] = pool_tokens(output, self._on(output.device), name)
 

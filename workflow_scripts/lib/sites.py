@@ -5,6 +5,7 @@ those are the linear layers inside MLPs, found by rule from the names of modules
 """
 
 import fnmatch
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 # What the parts of an MLP are called across architectures: `mlp` (BLOOM, GPT-2, Llama, Cohere, Falcon, GPT-NeoX),
-# `DenseReluDense` (T5), `fc1`, `fc2` (OPT, XGLM), `feed_forward`, `ffn`, `ff` (others).
-MLP_NAMES = {"mlp", "densereludense", "fc1", "fc2", "feed_forward", "feedforward", "ffn", "ff"}
+# `DenseReluDense` (T5), `fc1`, `fc2` (OPT, XGLM), `ffns` (XLM), `feed_forward`, `ffn`, `ff` (others).
+MLP_NAMES = {"mlp", "densereludense", "fc1", "fc2", "feed_forward", "feedforward", "ffn", "ffns", "ff"}
+# BERT and its kin (XLM-R, mBERT, mDeBERTa) name the two halves of an MLP and no whole: `layer.3.intermediate.dense`,
+# `layer.3.output.dense`; that of attention is `layer.3.attention.output.dense`.
+HALVES = re.compile(r"(^|\.)\d+\.(intermediate|output)\.dense$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +47,7 @@ def find_sites(backbone: "nn.Module", sites: Literal["mlp", "linear"] | Sequence
     """
     linears = {name: module for name, module in backbone.named_modules() if output_width(module) is not None}
     if sites == "mlp":
-        chosen = [name for name in linears if MLP_NAMES & set(name.lower().split(".")) and _layer(name) is not None]
+        chosen = [name for name in linears if _in_mlp(name) and _layer(name) is not None]
     elif sites == "linear":
         chosen = [name for name in linears if _layer(name) is not None]
     else:
@@ -79,16 +83,26 @@ def output_width(module: "nn.Module") -> int | None:
     return module.nf if isinstance(module, Conv1D) else None
 
 
-def block_after(sites: Sequence[NeuronSite], layer: int) -> str:
-    """Name of the block whose output is layer n, the residual stream after n blocks, like `h.3` for n = 4.
+def _in_mlp(name: str) -> bool:
+    return bool(MLP_NAMES & set(name.lower().split(".")) or HALVES.search(name))
+
+
+def module_of_layer(sites: Sequence[NeuronSite], layer: int | Literal["last"]) -> str:
+    """Name inside the backbone of what puts out a layer's states: of layer n, the block like `h.3` for n = 4.
+
+    Of `last`, the states after the final norm, it is the backbone itself, whose name is empty.
 
     Raises:
         StudyError: there is none, or it is the last, whose output models give after the final norm only.
     """
+    if layer == "last":
+        return ""
     named = {site.layer: site.module for site in sites if _layer(site.module) is not None}
     last = max(named, default=0)
     if not 1 <= layer <= last or layer - 1 not in named:
-        raise StudyError(f"methods.*.layer: {layer}, but the model's layers that can be changed are 1 to {last}.")
+        raise StudyError(
+            f"methods.*.layer: {layer}, but the model's layers that can be changed are 1 to {last}, and last."
+        )
     parts = named[layer - 1].split(".")
     return ".".join(parts[: next(place for place, part in enumerate(parts) if part.isdigit()) + 1])
 

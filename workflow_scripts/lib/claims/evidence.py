@@ -6,6 +6,7 @@ import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.lib import stage
+from workflow_scripts.lib.architectures import NAMES
 from workflow_scripts.lib.metric_files import grid, pre_and_post, pre_and_random, select
 from workflow_scripts.lib.replication import Model
 
@@ -81,6 +82,8 @@ class Evidence:
         Raises:
             Undefined: it has no rows.
         """
+        if name in ("language_id", "perplexity") and not self.model.generates:
+            raise Undefined(f"the model writes no text: it is {NAMES[self.model.architecture]}")
         if not len(frame := getattr(self, name)):
             raise Undefined(LACKING[name])
         return frame

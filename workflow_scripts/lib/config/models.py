@@ -5,6 +5,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
+from workflow_scripts.lib.architectures import Architecture
 from workflow_scripts.lib.config.fields import (
     REPOSITORY,
     Device,
@@ -93,6 +94,11 @@ class ModelConfig(Section):
     )
     gguf: GGUFSource | None = Field(None, description="A GGUF file.")
     train: TrainingSource | None = Field(None, description="Train a small model from scratch.")
+    architecture: Architecture = Field(
+        "causal",
+        description="causal: writes text from left to right; encoder_decoder: its encoder is measured; encoder. The last "
+        "two have no perplexity and no generation.",
+    )
     k: int = Field(ge=0, description="Number of experts to intervene on.")
     neurons: int | None = Field(
         None, gt=0, description="Number of neurons the site rule must find; lets k be checked before weights are there."
@@ -142,6 +148,10 @@ class ModelConfig(Section):
             raise ValueError("hub and revision go together: pin the repository to a commit")
         if self.trust_remote_code and not (self.hub or self.path):
             raise ValueError("trust_remote_code belongs to hub, where revision pins the code, or to path")
+        if self.architecture != "causal" and not (self.hub or self.path):
+            raise ValueError(
+                f"architecture {self.architecture} belongs to hub or path; gguf and train are causal models"
+            )
         if self.gguf and not self.gguf.wheel and not Path(self.gguf.file).suffix == ".gguf":
             raise ValueError("gguf.file must name a .gguf file")
         if self.train is not None and (absent := [layer for layer in self.layers if layer > self.train.layers]):

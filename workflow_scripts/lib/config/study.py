@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from workflow_scripts.lib.architectures import generates
 from workflow_scripts.lib.config.datasets import DatasetConfig
 from workflow_scripts.lib.config.fields import (
     Device,
@@ -65,7 +66,8 @@ class StudySection(Section):
         None, description="Sentences to find among many English ones (BUCC-18) for Table 7, likewise."
     )
     perplexity: Corpus | None = Field(
-        None, description="Text of the targets (Wikipedia, or sentences of a parallel corpus) for Figure 2."
+        None,
+        description="Text of the targets (Wikipedia, or sentences of a parallel corpus) for Figure 2, of causal models.",
     )
 
 
@@ -93,8 +95,8 @@ class ExpertsSection(Section):
     storage: Literal["float16", "float32"] = Field("float16", description="Data type of the activation cache.")
 
 
-class InterventionSection(Section):
-    """What is done to the experts (paper, section 3.3)."""
+class ChangeSection(Section):
+    """What an intervention does, of whatever strength."""
 
     method: Slug = Field("force", description="Registered method, one file each in workflow_scripts/lib/interventions.")
     forced_value: Literal["mean", "median", "token_mean"] = Field(
@@ -102,11 +104,38 @@ class InterventionSection(Section):
         description="Over the target's sentences: mean or median of the pooled response, or mean over all tokens.",
     )
     positions: Literal["all", "last"] = Field("all", description="Token positions at which units are changed.")
-    layer: int | None = Field(
-        None, ge=1, description="Of a method that acts on a layer: the one, n being the states after n blocks."
-    )
+
+
+class InterventionSection(ChangeSection):
+    """What is done to the experts (paper, section 3.3)."""
+
     strength: float = Field(
         1.0, description="Share of the method's change that is made: 0 changes nothing, 1 is the method itself."
+    )
+
+
+class ComparedSection(ChangeSection):
+    """An intervention that the study's own is compared with, at one strength or several."""
+
+    strengths: Annotated[list[Annotated[float, Field(gt=0, le=1000)]], Field(min_length=1), Distinct] = Field(
+        [1.0], description="Shares of the method's change that are made; each gives conditions of its own."
+    )
+    units: Literal["expert", "random"] = Field("expert", description="Experts, or the random control of each seed.")
+    selection: Literal["top", "bottom", "two_sided", "per_layer", "lape"] | None = Field(
+        None,
+        description="Which neurons count as experts, those of experts.selection where absent; lape: those whose "
+        "probability to be active is of lowest entropy over languages.",
+    )
+    draw: Literal["uniform", "same_layers"] | None = Field(
+        None, description="How random units are drawn; as random_control.draw says where absent."
+    )
+    layer: Literal["last"] | Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="Of a method that acts on a layer: the one, n being the states after n blocks, last those after "
+        "the final norm.",
+    )
+    sentences: int = Field(
+        100, ge=2, description="First sentences of each language that a method is fitted on which runs the model."
     )
 
 
@@ -228,9 +257,12 @@ class Config(Section):
     neurons: NeuronsSection = NeuronsSection()
     experts: ExpertsSection = ExpertsSection()
     intervention: InterventionSection = InterventionSection()
-    methods: dict[MethodName, InterventionSection] = Field(
+    methods: dict[MethodName, ComparedSection] = Field(
         default_factory=dict,
         description="Interventions to compare with `intervention`, by the names they are shown by.",
+    )
+    compared_targets: Languages | None = Field(
+        None, description="Targets on which `methods` are compared, of study.targets; all of them where absent."
     )
     random_control: RandomControlSection = RandomControlSection()
     sweep: SweepSection = SweepSection()
@@ -267,9 +299,27 @@ class Config(Section):
         return {**self.models, **of_steps}
 
     @property
-    def interventions(self) -> dict[str, InterventionSection]:
+    def interventions(self) -> dict[str, ChangeSection]:
         """The study's intervention and those it is compared with, by their keys in the config."""
         return {"intervention": self.intervention} | {f"methods.{name}": each for name, each in self.methods.items()}
+
+    @property
+    def generating_models(self) -> list[str]:
+        """Models of the study that write text; the others have no perplexity and generation."""
+        return [name for name in self.study.models if generates(self.models[name].architecture)]
+
+    def used(self, role: str) -> Corpus | None:
+        """A role's data set with the languages used of it, where there are any.
+
+        Of all but the probing and the alignment corpus those are the targets; no encoder uses text for perplexity.
+        """
+        corpus: Corpus | None = getattr(self.study, role)
+        if corpus is None or role in ("probing", "alignment"):
+            return corpus
+        if role == "perplexity" and not self.generating_models:
+            return None
+        targets = [code for code in corpus.languages if code in self.study.targets]
+        return corpus.model_copy(update={"languages": targets}) if targets else None
 
     @model_validator(mode="after")
     def _names_resolve(self) -> "Config":
@@ -297,6 +347,8 @@ class Config(Section):
             problems.append("perplexity.stride: must be below perplexity.context, so that every token has a context")
         if study.shown_target not in study.targets:
             problems.append(f"study.shown_target: {study.shown_target} is not among study.targets")
+        if missing := [target for target in self.compared_targets or [] if target not in study.targets]:
+            problems.append(f"compared_targets: {', '.join(missing)} not among study.targets")
         for key, intervention in self.interventions.items():
             problems += self._intervention_problems(key, intervention)
         for name in study.models:
@@ -312,14 +364,27 @@ class Config(Section):
             raise ValueError("; ".join(problems))
         return self
 
-    def _intervention_problems(self, key: str, intervention: InterventionSection) -> list[str]:
+    def _intervention_problems(self, key: str, intervention: ChangeSection) -> list[str]:
         if intervention.method not in methods():
             return [f"{key}.method: {intervention.method} is none of {', '.join(sorted(methods()))}"]
         if methods()[intervention.method].needs_auroc and self.experts.expertise != "auroc":
             return [f"{key}.method: {intervention.method} is defined by the AUROC; set experts.expertise: auroc"]
+        if isinstance(intervention, ComparedSection):
+            return self._comparison_problems(key, intervention)
+        method = methods()[intervention.method]
+        if method.on_layer or method.fitted_by_layer:
+            what = "acts on a layer, not on experts" if method.on_layer else "is fitted layer after layer"
+            return [f"{key}.method: {intervention.method} {what}; give it under methods"]
+        return []
+
+    def _comparison_problems(self, key: str, intervention: ComparedSection) -> list[str]:
         on_layer = methods()[intervention.method].on_layer
-        if on_layer and key == "intervention":
-            return [f"{key}.method: {intervention.method} acts on a layer, not on experts; give it under methods"]
+        if intervention.units == "random" and not self.random_control.seeds:
+            return [f"{key}.units: random units are drawn by seed; give random_control.seeds"]
+        if intervention.units == "random" and methods()[intervention.method].fitted_by_layer:
+            return [f"{key}.units: {intervention.method} is fitted to experts alone; take another method"]
+        if intervention.selection == "lape" and intervention.units == "random":
+            return [f"{key}.selection: random units are not selected; leave it out"]
         if on_layer != (intervention.layer is not None):
             what = "acts on a layer; say which" if on_layer else "acts on units; leave it out"
             return [f"{key}.layer: {intervention.method} {what}"]
@@ -350,7 +415,8 @@ class Config(Section):
             for key in ("dataset", "held_out"):
                 if getattr(model.train, key) not in self.datasets:
                     problems.append(f"models.{name}.train.{key}: not defined under datasets")
-        if (neurons := model.known_neurons()) is not None and (largest := max(self.sweep.ks)) > neurons:
+        neurons, largest = model.known_neurons(), max(self.sweep.ks)
+        if generates(model.architecture) and neurons is not None and largest > neurons:
             problems.append(f"sweep.ks: {largest} is more than the {neurons:,} neurons of models.{name}")
         if not model.label.strip():
             problems.append(f"models.{name}.label: is empty; tables and figures need a name")

@@ -13,6 +13,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from workflow_scripts.lib.interventions.method import LayerStatistics, Method, U
 
 if TYPE_CHECKING:
     import torch
+    from transformers.utils import ModelOutput
 
     from workflow_scripts.lib.models import LanguageModel
 
@@ -36,7 +38,11 @@ def methods() -> dict[str, Method]:
     """All methods by name."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
-    return {method.name: method() for method in Method.__subclasses__()}
+    return {method.name: method() for method in _subclasses(Method)}
+
+
+def _subclasses(method: type[Method]) -> list[type[Method]]:
+    return [found for each in method.__subclasses__() for found in (each, *_subclasses(each))]
 
 
 def get_method(name: str) -> Method:
@@ -56,11 +62,13 @@ def parameters_of(name: str, strength: float, statistics: UnitStatistics | Layer
     Raises:
         StudyError: there is no such method.
     """
-    parameters = get_method(name).parameters(statistics)
-    if strength == 1:
-        return parameters
     units = statistics.target if isinstance(statistics, LayerStatistics) else statistics.expertise
-    return {**parameters, "strength": np.full(len(units), strength)}
+    return of_strength(get_method(name).parameters(statistics), strength, len(units))
+
+
+def of_strength(parameters: dict[str, np.ndarray], strength: float, units: int) -> dict[str, np.ndarray]:
+    """A method's parameters with its strength, [units], of which a condition says nothing where it is full."""
+    return parameters if strength == 1 else {**parameters, "strength": np.full(units, strength)}
 
 
 @contextmanager
@@ -121,21 +129,56 @@ def intervene_by_row(
             handle.remove()
 
 
-def _row_hooks(model: "LanguageModel", conditions: Sequence[Condition]) -> list[tuple["torch.nn.Module", "_RowHook"]]:
+def _row_hooks(
+    model: "LanguageModel", conditions: Sequence[Condition]
+) -> list[tuple["torch.nn.Module", "_RowHook | _LayerRowHook"]]:
     sites: dict[str, dict[int, Site]] = {}
+    of_any_strength = any("strength" in site.parameters for condition in conditions for site in condition.sites)
     for index, condition in enumerate(conditions):
         for site in condition.sites:
-            sites.setdefault(site.module, {})[index] = site
+            full = {"strength": [1.0] * len(site.units)} if of_any_strength else {}  # of which a condition says nothing
+            sites.setdefault(site.module, {})[index] = replace(site, parameters={**full, **site.parameters})
     names = {condition.method for condition in conditions if condition.sites}
     if len(names) > 1:
         raise StudyError(f"conditions by different methods ({', '.join(sorted(names))}) cannot share a batch.")
     if len({tuple(sorted(site.parameters)) for by_condition in sites.values() for site in by_condition.values()}) > 1:
-        raise StudyError("conditions by one method with other parameters, as a strength, cannot share a batch.")
+        raise StudyError("conditions by one method with other parameters cannot share a batch.")
     hooks = []
     for by_condition in sites.values():
         modules = [_module(model, site) for site in by_condition.values()]
-        hooks.append((modules[0], _RowHook(by_condition, get_method(*names), len(conditions))))
+        method = get_method(*names)
+        hook = _LayerRowHook if method.on_layer else _RowHook
+        hooks.append((modules[0], hook(by_condition, method, len(conditions))))
     return hooks
+
+
+class _LayerRowHook:
+    """A hook that changes, in each row of a layer's states, all dimensions together as the row's own condition says."""
+
+    def __init__(self, by_condition: dict[int, Site], method: Method, conditions: int):
+        import torch
+
+        self._method = method
+        self._parameters = {
+            index: {name: torch.tensor(values, dtype=torch.float32) for name, values in site.parameters.items()}
+            for index, site in by_condition.items()
+        }
+
+    def set_rows(self, condition_of_row: "torch.Tensor") -> None:
+        """Find the rows of each condition that changes the layer."""
+        self._rows = {index: (condition_of_row == index).nonzero()[:, 0] for index in self._parameters}
+        self._row_count = len(condition_of_row)
+
+    def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | tuple") -> None:
+        """Change states [rows, tokens, d] in place."""
+        states = _states(output)
+        _require_rows(states, self._row_count)
+        for index, rows in self._rows.items():
+            if len(rows):
+                rows = rows.to(states.device)
+                parameters = self._parameters[index].items()
+                values = {name: each.to(states.device, states.dtype) for name, each in parameters}
+                states[rows] = self._method.apply(states[rows], **values).to(states.dtype)
 
 
 class _RowHook:
@@ -173,11 +216,7 @@ class _RowHook:
     def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | tuple") -> None:
         """Change an output [rows, tokens, width] in place."""
         output = _states(output)
-        if output.dim() != 3 or len(output) != self._row_count:
-            raise StudyError(
-                f"a module gives an output of shape {tuple(output.shape)} for a batch of {self._row_count} sequences, "
-                "so rows cannot be told apart; take another neurons.sites, or leave `sweep` out."
-            )
+        _require_rows(output, self._row_count)
         if self._rows.device != output.device:
             self._rows, self._columns = self._rows.to(output.device), self._columns.to(output.device)
         self._values = {name: values.to(output.device, output.dtype) for name, values in self._values.items()}
@@ -186,11 +225,19 @@ class _RowHook:
         by_token[changes] = self._method.apply(by_token[changes], **self._values)
 
 
+def _require_rows(output: "torch.Tensor", rows: int) -> None:
+    if output.dim() != 3 or len(output) != rows:
+        raise StudyError(
+            f"a module gives an output of shape {tuple(output.shape)} for a batch of {rows} sequences, so rows cannot "
+            "be told apart; take another neurons.sites, or leave `sweep` out."
+        )
+
+
 def _module(model: "LanguageModel", site: Site) -> "torch.nn.Module":
     from workflow_scripts.lib.sites import output_width
 
     module = dict(model.backbone.named_modules()).get(site.module)
-    # A block, whose output are states, is no linear layer.
+    # A block, or the backbone as a whole, whose output are states, is no linear layer.
     if module is None or (output_width(module) or model.manifest.width) != site.width:
         raise StudyError(
             f"the condition changes {site.width} units of {site.module}, which this model lacks or has in another "
@@ -226,6 +273,8 @@ def _hook(model: "LanguageModel", site: Site, method: Method, last_only: bool):
     return change
 
 
-def _states(output: "torch.Tensor | tuple") -> "torch.Tensor":
-    """What a module puts out, to be changed in place; of a block that gives more beside its states, the states."""
+def _states(output: "torch.Tensor | tuple | ModelOutput") -> "torch.Tensor":
+    """What a module puts out, to be changed in place; of one that gives more beside its states, the states."""
+    if hasattr(output, "last_hidden_state"):
+        return output.last_hidden_state
     return output[0] if isinstance(output, tuple) else output

@@ -16,8 +16,7 @@ class LinearAcT(Method):
 
     The line is the least-squares fit of the optimal transport between the two samples, which pairs them by rank. It
     holds inside the range of the source; beyond it, activations stay as they are. The maps of all units are fitted on
-    the unintervened model: Rodriguez et al. also fit one layer after the other, each on a model that is changed up to
-    there, which is not done here.
+    the unintervened model, each by itself; `linear_act_by_layer` fits one layer after the other.
     """
 
     name = "linear_act"

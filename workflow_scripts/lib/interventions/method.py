@@ -26,6 +26,7 @@ class LayerStatistics:
 
     target: np.ndarray
     others: np.ndarray
+    languages: np.ndarray  # mean state of each probing language, [languages, d]
 
 
 class Method:
@@ -34,6 +35,7 @@ class Method:
     name: ClassVar[str]
     needs_responses: ClassVar[bool] = False  # whether `parameters` reads the responses to single sentences
     on_layer: ClassVar[bool] = False  # whether it changes a layer's states, or else units such as experts
+    fitted_by_layer: ClassVar[bool] = False  # whether each layer's parameters are of a model changed up to there
     needs_auroc: ClassVar[bool] = False  # whether `parameters` reads the expertise as an AUROC
 
     def parameters(self, statistics: UnitStatistics | LayerStatistics) -> dict[str, np.ndarray]:

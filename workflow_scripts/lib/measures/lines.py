@@ -10,7 +10,6 @@ from workflow_scripts.lib.measures.compared import COMPARED
 
 COLUMNS = 4
 PANEL_WIDTH, PANEL_HEIGHT = 2.0, 1.5  # inches
-CHANCE = {"abx_language": 0.5, "abx_meaning": 0.5}
 
 
 def measure_panels(poolings: list[str], title: str) -> tuple[Figure, dict[tuple[str, str], Axes]]:
@@ -31,8 +30,6 @@ def measure_panels(poolings: list[str], title: str) -> tuple[Figure, dict[tuple[
         for axis, (name, measure) in zip(block, COMPARED.items(), strict=False):
             axis.set_title(f"{measure.label}\n{pooling} pooling" if len(poolings) > 1 else measure.label, fontsize=8)
             axis.grid(axis="y")
-            if name in CHANCE:
-                axis.axhline(CHANCE[name], color=figures.MUTED_COLOUR, linewidth=0.7, linestyle=":", zorder=1)
             found[pooling, name] = axis
         for axis in block[len(COMPARED) :]:
             axis.set_axis_off()

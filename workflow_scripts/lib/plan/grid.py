@@ -2,11 +2,12 @@
 
 import math
 import re
-from dataclasses import replace
+from collections.abc import Iterable
 
 from workflow_scripts.lib.config.models import ModelConfig
-from workflow_scripts.lib.config.study import ROLES, Config, Corpus, InterventionSection
-from workflow_scripts.lib.interventions import get_method
+from workflow_scripts.lib.config.study import ROLES, Corpus
+from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.plan.compared import Compared
 from workflow_scripts.lib.plan.names import (
     BASE,
     NUMBERS,
@@ -16,23 +17,14 @@ from workflow_scripts.lib.plan.names import (
     layer_path,
     numbered,
 )
+from workflow_scripts.lib.shown import without_text
 
-# Figures that the paper does not have, one a model.
-ABX_FIGURES = ("abx", "abx_pairs")
-OF_A_MODEL = (*ABX_FIGURES, "layers", "checkpoints")
+# Which the paper does not have; one a model, of the last three kinds where there is something to show.
+OTHER_FIGURES = ("abx", "abx_pairs", "methods", "layers", "checkpoints")
 
 
-class Grid:
+class Grid(Compared):
     """What there is in a study."""
-
-    def __init__(self, config: Config):
-        self.config = config
-        self.study = config.study
-
-    @property
-    def poolings(self) -> list[str]:
-        """Poolings by which experts are found."""
-        return self.config.experts.poolings
 
     @property
     def recorded_poolings(self) -> list[str]:
@@ -45,18 +37,10 @@ class Grid:
         """Whether an intervention forces units to their mean over all tokens."""
         return any(each.forced_value == "token_mean" for each in self.config.interventions.values())
 
-    def intervention(self, condition: ConditionName) -> InterventionSection:
-        """What is done to the units of a condition."""
-        return self.config.intervention if condition.method is None else self.config.methods[condition.method]
-
-    def needs_responses(self, condition: str) -> bool:
-        """Whether the parameters of a condition on units are made of responses to single sentences."""
-        return get_method(self.intervention(ConditionName.parse(condition)).method).needs_responses
-
     @property
     def datasets(self) -> list[str]:
         """Data sets that the study uses, in its roles or to train a model."""
-        roles = [corpus.dataset for corpus in self._corpora()]
+        roles = [corpus.dataset for corpus in self._corpora(ROLES)]
         trained = [self.config.models[name].train for name in self.study.models]
         used = [name for train in trained if train for name in (train.dataset, train.held_out)]
         return list(dict.fromkeys([*roles, *used]))
@@ -139,72 +123,43 @@ class Grid:
             for slug in self.random(model, target, pooling)[: 1 if first else None]
         ]
 
-    def by_methods(self, model: str, targets: list[str] | None = None) -> list[str]:
-        """Slugs of the conditions on a model's experts by the methods that its intervention is compared with."""
-        poolings = [*self.poolings, None]
-        return [
-            slug
-            for method in self.config.methods
-            for pooling in poolings
-            for target in (self.study.targets if targets is None else targets)
-            if (slug := self.by_method(model, target, pooling, method)) is not None
-        ]
-
-    def by_method(self, model: str, target: str, pooling: str | None, method: str) -> str | None:
-        """Slug of the condition of a compared method: one a pooling on experts, one without a pooling on a layer."""
-        if (method in self.layer_methods) != (pooling is None):
-            return None
-        if pooling is None:
-            return str(ConditionName(target, "layer", method=method))
-        return str(replace(ConditionName.parse(self.expert(model, target, pooling)), method=method))
-
-    @property
-    def layer_methods(self) -> list[str]:
-        """Names of the compared methods that act on layers."""
-        return [name for name, each in self.config.methods.items() if get_method(each.method).on_layer]
-
-    @property
-    def changed_layers(self) -> list[int]:
-        """The layers that they act on."""
-        return sorted({self.config.methods[name].layer for name in self.layer_methods})
-
     def projected(self, model: str) -> list[str]:
         """Slugs of the conditions whose space is projected: experts, and one draw of each random control."""
         return [*self.experts_of(model), *self.randoms_of(model, first=True)]
 
-    def sweep(self, model: str, target: str, pooling: str | None, method: str | None = None) -> list[str]:
-        """Slugs of the conditions of a sweep over the number of experts; none is the unintervened model.
-
-        By a method that the study's intervention is compared with, the model's own number alone.
-        """
-        if method is not None:
-            return [self.by_method(model, target, pooling, method)]
+    def sweep(self, target: str, pooling: str) -> list[str]:
+        """Slugs of the conditions of a sweep over the number of experts; none is the unintervened model."""
         ks = self.config.sweep.ks
         return [str(ConditionName(target, "expert", pooling, k)) if k else BASE for k in ks]
 
     @property
     def sweep_targets(self) -> list[str]:
         """Targets of the sweep over the number of experts: those that there is text of."""
-        corpus = self._corpus("perplexity")
+        corpus = self.config.used("perplexity")
         return [] if corpus is None else [target for target in self.study.targets if target in corpus.languages]
+
+    @property
+    def models_with_methods(self) -> list[str]:
+        """Models of which methods can be drawn against the perplexity that they cost."""
+        drawn = self.config.methods and set(self.sweep_targets) & set(self.compared_targets)
+        return self.config.generating_models if drawn else []
+
+    def why_no_sweep(self, models: list[str]) -> str | None:
+        """Why none of these models has a sweep over the number of experts; None if one has."""
+        if not set(models) & set(self.config.generating_models):
+            return without_text([self.config.models[name] for name in models])
+        return None if self.sweep_targets else "study.perplexity names no text in a target language."
 
     def sweeps(self, compared: bool = True) -> list[str]:
         """Names of the sweeps of each model, like es-max, and by compared methods, as es-max-aura, es-layer-caa."""
         targets = self.sweep_targets
         own = [f"{target}-{pooling}" for target in targets for pooling in self.poolings]
-        others = [
-            f"{target}-{pooling}-{method}"
-            for target in targets
-            for method in self.config.methods
-            for pooling in (["layer"] if method in self.layer_methods else self.poolings)
-        ]
-        return [*own, *(others if compared else [])]
+        return [*own, *(self.sweeps_by_methods(targets) if compared else [])]
 
     @property
     def translated(self) -> dict[str, list[str]]:
         """Data sets of Table 7, with the targets among their languages."""
-        corpora = [self._corpus("translation"), self._corpus("mining")]
-        return {corpus.dataset: corpus.languages for corpus in corpora if corpus is not None and corpus.languages}
+        return {corpus.dataset: corpus.languages for corpus in self._corpora(("translation", "mining"))}
 
     def paraphrase_targets(self, shown: bool | None = None) -> list[str]:
         """Targets that there are paraphrases of: of Table 3 (the shown one), of Table 5 (the others), or all."""
@@ -247,9 +202,7 @@ class Grid:
             FigureName(f"retrieval/{shown}", "retrieval", 4),
             FigureName(f"retrieval_change/{shown}", "retrieval_change", 5),
             *numbered(several),
-            *(FigureName(f"{kind}/{model}", kind) for kind in ABX_FIGURES for model in self.study.models),
-            *(FigureName(f"layers/{model}", "layers") for model in self.layered_models),
-            *(FigureName(f"checkpoints/{model}", "checkpoints") for model in self.kept_models),
+            *(FigureName(f"{kind}/{model}", kind) for kind in OTHER_FIGURES for model in self._models_shown(kind)),
         ]
 
     @property
@@ -258,15 +211,23 @@ class Grid:
         return [target for target in self.study.targets if target != self.study.shown_target]
 
     def figure(self, number: int) -> str:
-        """Path of the figure of a number."""
-        return next(figure.path for figure in self.figures if figure.number == number)
+        """Path of the figure of a number.
+
+        Raises:
+            StudyError: the study has no such figure.
+        """
+        there = {figure.number: figure.path for figure in self.figures if figure.number}
+        if number not in there:
+            reason = self.why_no_sweep(self.study.models) if number == 2 else f"It has {', '.join(map(str, there))}."
+            raise StudyError(f"This study has no Figure {number}. {reason}")
+        return there[number]
 
     def contents(self, figure: str) -> FigureContents:
         """What the figure of a path shows."""
         kind, _, name = figure.partition("/")
         if kind.endswith("_random"):
             return FigureContents([name], self.study.targets, "random")
-        if kind in OF_A_MODEL:
+        if kind in OTHER_FIGURES:
             return FigureContents([name], self.study.targets)
         if kind.endswith("_other_targets"):
             return FigureContents([name], self.other_targets)
@@ -278,7 +239,7 @@ class Grid:
         changed = None if condition == BASE else ConditionName.parse(condition).target
         codes: list[str] = []
         for role in ("alignment", "paraphrase", "translation", "mining"):
-            if (corpus := self._corpus(role)) is not None and corpus.dataset == dataset:
+            if (corpus := self.config.used(role)) is not None and corpus.dataset == dataset:
                 only = role != "alignment" and changed in corpus.languages
                 codes += [changed] if only else corpus.languages
         return list(dict.fromkeys(codes))
@@ -286,8 +247,7 @@ class Grid:
     @property
     def embedded_datasets(self) -> list[str]:
         """Data sets that the unintervened model embeds."""
-        roles = ("alignment", "paraphrase", "translation", "mining")
-        corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None and corpus.languages]
+        corpora = self._corpora(("alignment", "paraphrase", "translation", "mining"))
         return list(dict.fromkeys(corpus.dataset for corpus in corpora))
 
     def datasets_under(self, condition: str) -> list[str]:
@@ -295,8 +255,8 @@ class Grid:
         name = ConditionName.parse(condition)
         translated = name.units == "expert" and name.method is None
         roles = ["alignment", "paraphrase", *(["translation", "mining"] if translated else [])]
-        corpora = [corpus for role in roles if (corpus := self._corpus(role)) is not None]
-        return list(dict.fromkeys(corpus.dataset for corpus in corpora if name.target in corpus.languages))
+        there = [corpus.dataset for corpus in self._corpora(roles) if name.target in corpus.languages]
+        return list(dict.fromkeys(there))
 
     def local_files(self, dataset: str) -> list[str]:
         """Local files that a data set is read from, whether or not they are there."""
@@ -312,20 +272,7 @@ class Grid:
     @property
     def changed_pattern(self) -> str:
         """Regular expression of every condition but the base, at any k and seed."""
-        return f"{self.unit_pattern}|{self.layer_pattern}"
-
-    @property
-    def layer_pattern(self) -> str:
-        """Regular expression of every condition on a layer."""
-        return f"({'|'.join(self.study.targets)})-layer-({'|'.join(self.layer_methods) or '(?!)'})"
-
-    @property
-    def unit_pattern(self) -> str:
-        """Regular expression of every condition on experts or random units, at any k and seed."""
-        on_units = [name for name in self.config.methods if name not in self.layer_methods]
-        targets, poolings, methods = map("|".join, (self.study.targets, self.poolings, on_units))
-        method = f"(-({methods}))?" if methods else ""
-        return rf"({targets})-(expert-({poolings})-k\d+|random-({poolings})-k\d+-s\d+){method}"
+        return f"{self.unit_pattern}|{self.by_layer_pattern}|{self.layer_pattern}"
 
     @property
     def condition_pattern(self) -> str:
@@ -336,29 +283,25 @@ class Grid:
         """Regular expression of the paths of all figures of some kinds that can be asked for."""
         models, targets = ("|".join(map(re.escape, names)) for names in (self.study.models, self.study.targets))
         of_kind = {"projection": rf"(({models})/)?({targets})"}
-        by_model = dict.fromkeys([*NUMBERS, *ABX_FIGURES], f"({models})")
-        by_model["layers"] = f"({'|'.join(map(re.escape, self.layered_models))})"
-        by_model["checkpoints"] = f"({'|'.join(map(re.escape, self.kept_models))})"
+        by_model = dict.fromkeys(NUMBERS, f"({models})")
+        by_model |= {kind: f"({'|'.join(map(re.escape, self._models_shown(kind)))})" for kind in OTHER_FIGURES}
         return "|".join(f"{kind}/{({**by_model, **of_kind}).get(kind, f'({targets})')}" for kind in kinds)
 
     # Data sets in their roles
 
+    def _models_shown(self, kind: str) -> list[str]:
+        """Models that have a figure of one of the kinds that the paper does not have."""
+        some = {"methods": self.models_with_methods, "layers": self.layered_models, "checkpoints": self.kept_models}
+        return some.get(kind, self.study.models)
+
     def _models_and_targets(self) -> list[tuple[str, str]]:
         return [(model, target) for model in self.study.models for target in self.study.targets]
 
-    def _corpus(self, role: str) -> Corpus | None:
-        """A role's data set with the languages used of it; where targets alone are used, those among its languages."""
-        corpus = getattr(self.study, role)
-        if corpus is None or role in ("probing", "alignment"):
-            return corpus
-        targets = [code for code in corpus.languages if code in self.study.targets]
-        return corpus.model_copy(update={"languages": targets})
-
-    def _corpora(self) -> list[Corpus]:
-        return [corpus for role in ROLES if (corpus := self._corpus(role)) is not None and corpus.languages]
+    def _corpora(self, roles: Iterable[str]) -> list[Corpus]:
+        return [corpus for role in roles if (corpus := self.config.used(role)) is not None]
 
     def _uses(self, dataset: str) -> list[list[str]]:
-        uses = [corpus.languages for corpus in self._corpora() if corpus.dataset == dataset]
+        uses = [corpus.languages for corpus in self._corpora(ROLES) if corpus.dataset == dataset]
         for name in self.study.models:
             train = self.config.models[name].train
             if train is not None and dataset in (train.dataset, train.held_out):

@@ -8,6 +8,7 @@ from workflow_scripts.lib.config.fields import METHOD_NAME
 from workflow_scripts.lib.errors import StudyError
 
 BASE = "base"  # the condition that changes nothing
+STRENGTH = r"\d+(?:\.\d+)?"  # of an intervention, in the name of a condition
 
 LAYER_PATTERN = r"(/layer-\d+)?"  # the part of paths that names a further layer of a model; nothing for the main one
 
@@ -26,7 +27,7 @@ class ConditionName:
     """What the slug of a condition says: `es-expert-max-k100`, `es-random-max-k100-s3`, `es-layer-caa`.
 
     The last changes a whole layer. What is done is the study's own intervention (`intervention` in the config) unless a
-    method follows, one of `methods`, as in `es-expert-max-k100-aura`.
+    method follows, one of `methods`, as in `es-expert-max-k100-aura`; `-x0.5` after it is its strength, 1 if unsaid.
     """
 
     target: str
@@ -35,12 +36,15 @@ class ConditionName:
     k: int | None = None
     seed: int | None = None
     method: str | None = None
+    strength: float = 1.0
 
     def __str__(self) -> str:
-        if self.units == "layer":
-            return f"{self.target}-layer-{self.method}"
         seed = "" if self.seed is None else f"-s{self.seed}"
         method = "" if self.method is None else f"-{self.method}"
+        if self.strength != 1:
+            method += f"-x{self.strength:g}"
+        if self.units == "layer":
+            return f"{self.target}-layer{method}"
         return f"{self.target}-{self.units}-{self.pooling}-k{self.k}{seed}{method}"
 
     @classmethod
@@ -50,12 +54,15 @@ class ConditionName:
         Raises:
             StudyError: it is not of that form.
         """
-        if match := re.fullmatch(rf"([a-z]+)-layer-({METHOD_NAME})", slug):
-            return cls(match[1], "layer", method=match[2])
-        match = re.fullmatch(rf"([a-z]+)-(expert|random)-([a-z_]+)-k(\d+)(?:-s(\d+))?(?:-({METHOD_NAME}))?", slug)
+        method = rf"-(?P<method>{METHOD_NAME})(?:-x(?P<strength>{STRENGTH}))?"
+        if match := re.fullmatch(rf"([a-z]+)-layer{method}", slug):
+            return cls(match[1], "layer", method=match["method"], strength=float(match["strength"] or 1))
+        match = re.fullmatch(rf"([a-z]+)-(expert|random)-([a-z_]+)-k(\d+)(?:-s(\d+))?(?:{method})?", slug)
         if match is None or (match[2] == "random") != (match[5] is not None):
             raise StudyError(f"{slug} names no condition; es-expert-max-k100 and es-random-max-k100-s3 do.")
-        return cls(match[1], match[2], match[3], int(match[4]), None if match[5] is None else int(match[5]), match[6])
+        seed = None if match[5] is None else int(match[5])
+        changed = match["method"], float(match["strength"] or 1)
+        return cls(match[1], match[2], match[3], int(match[4]), seed, *changed)
 
 
 def layer_path(layer: int) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from workflow_scripts.lib.plan.grid import Grid
 from workflow_scripts.lib.plan.names import BASE, FigureContents, FigureName
 from workflow_scripts.lib.plan.slices import slice_of_config
+from workflow_scripts.lib.shown import BASE_ROW, CONSTANT_ROW, OWN_ROW
 
 
 class ShownSlices(Grid):
@@ -70,7 +71,7 @@ class ShownSlices(Grid):
     @slice_of_config
     def table7(self):
         """What Table 7 shows."""
-        roles = {"tatoeba": self._corpus("translation"), "bucc18": self._corpus("mining")}
+        roles = {"tatoeba": self.config.used("translation"), "bucc18": self.config.used("mining")}
         translated = {code for languages in self.translated.values() for code in languages}
         return {
             **self._shown_models(seen=False),
@@ -78,7 +79,7 @@ class ShownSlices(Grid):
             "datasets": {
                 corpus.dataset: {"benchmark": benchmark, "targets": corpus.languages}
                 for benchmark, corpus in roles.items()
-                if corpus is not None and corpus.languages
+                if corpus is not None
             },
             "names": self._names([code for code in self.study.targets if code in translated]),
         }
@@ -170,8 +171,19 @@ class ShownSlices(Grid):
             "compared": [row for model in self.study.models for row in self._compared(model)],
             "base": BASE,
             "languages": self.study.alignment.languages,
-            "paraphrased": self.paraphrase_targets(),
+            "paraphrased": [target for target in self.paraphrase_targets() if target in self.compared_targets],
             "similarity": self.config.metrics.shown_similarity,
+        }
+
+    @slice_of_config
+    def methods_figure(self, figure: str):
+        """What a figure of methods shows."""
+        (model,) = self.contents(figure).models
+        return {
+            "model": self._shown_model(model, seen=False),
+            "poolings": self.poolings,
+            "methods": list(self.config.methods),
+            "targets": self.compared_targets,
         }
 
     @slice_of_config
@@ -182,12 +194,15 @@ class ShownSlices(Grid):
     @slice_of_config
     def sweep_figure(self):
         """What Figure 2 shows."""
-        generation = self.config.generation
+        generation, generating = self.config.generation, self.config.generating_models
+        left_out = [self._shown_model(name, seen=False) for name in self.study.models if name not in generating]
         return {
-            **self._shown_models(seen=True),
+            "models": [self._shown_model(name) for name in generating],
+            **({"left_out": left_out} if left_out else {}),
+            "poolings": self.poolings,
             "targets": self.sweep_targets,
             "ks": sorted(self.config.sweep.ks),
-            "chosen": {name: self.config.models[name].k for name in self.study.models},
+            "chosen": {name: self.config.models[name].k for name in generating},
             "names": self._names(self.sweep_targets),
             "identifier": generation.identifier,
             "sentences": generation.sentences,
@@ -298,25 +313,31 @@ class ShownSlices(Grid):
 
     def _compared(self, model: str) -> list[dict[str, Any]]:
         """Rows of the comparison: the model as it is, under the study's intervention, and under each other method."""
-        targets = self.study.targets
-        rows = [{"pooling": None, "method": "none", "conditions": dict.fromkeys(targets, BASE)}]
+        targets, own = self.compared_targets, self.config.intervention.strength
+        rows = [
+            {"pooling": None, "method": BASE_ROW, "strength": 0.0, "conditions": {each: [BASE] for each in targets}}
+        ]
         for pooling in self.poolings:
-            experts = {target: self.expert(model, target, pooling) for target in targets}
-            rows.append({"pooling": pooling, "method": "intervention", "conditions": experts})
-            rows += self._rows_by_methods(model, pooling)
-        rows += self._rows_by_methods(model, None)
+            experts = {target: [self.expert(model, target, pooling)] for target in targets}
+            rows.append({"pooling": pooling, "method": CONSTANT_ROW, "strength": None, "conditions": experts})
+            rows.append({"pooling": pooling, "method": OWN_ROW, "strength": own, "conditions": experts})
+            rows += [row for name in self.config.methods for row in self._rows_by_method(model, name, pooling)]
+        rows += [row for name in self.layer_methods for row in self._rows_by_method(model, name, None)]
         return [{"model": model, **row} for row in rows]
 
-    def _rows_by_methods(self, model: str, pooling: str | None) -> list[dict[str, Any]]:
-        """Those of the methods that there are conditions of with a pooling, or without one."""
+    def _rows_by_method(self, model: str, method: str, pooling: str | None) -> list[dict[str, Any]]:
+        """Those of a method with a pooling, or without one; none if there are no such conditions."""
+        if pooling not in self.poolings_of(method):
+            return []
+        by_target = {target: self.by_method(model, target, pooling, method) for target in self.compared_targets}
         return [
             {
                 "pooling": pooling,
                 "method": method,
-                "conditions": {target: self.by_method(model, target, pooling, method) for target in self.study.targets},
+                "strength": strength,
+                "conditions": {target: slugs[strength] for target, slugs in by_target.items()},
             }
-            for method in self.config.methods
-            if (method in self.layer_methods) == (pooling is None)
+            for strength in self.config.methods[method].strengths
         ]
 
     def _shown_paraphrases(self, targets: list[str]) -> dict[str, Any]:
@@ -354,8 +375,11 @@ class ShownSlices(Grid):
         return {"models": models, "poolings": self.poolings}
 
     def _shown_model(self, name: str, seen: bool = True) -> dict[str, Any]:
-        shown = {"name": name, "label": self.every_model[name].label}
-        known = self.every_model[name].seen
+        settings = self.every_model[name]
+        shown = {"name": name, "label": settings.label}
+        if settings.architecture != "causal":  # as most are, whose slices need not say it
+            shown["architecture"] = settings.architecture
+        known = settings.seen
         return {**shown, "seen": None if known == "all" else known} if seen else shown
 
     def _names(self, codes: list[str]) -> dict[str, str]:

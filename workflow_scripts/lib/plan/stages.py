@@ -87,7 +87,8 @@ class StageSlices(Grid):
     @slice_of_config
     def condition(self, model: str, slug: str):
         """What a condition depends on, beside the ranking."""
-        name, control = ConditionName.parse(slug), self.config.random_control
+        name, selection = ConditionName.parse(slug), self.selection(ConditionName.parse(slug))
+        control = {"draw": self.draw(name), "values": self.config.random_control.values}
         return {
             "name": slug,
             "model": model,
@@ -96,11 +97,36 @@ class StageSlices(Grid):
             "pooling": name.pooling,
             "k": name.k,
             "seed": name.seed,
-            "selection": self.config.experts.selection,
-            **self.intervention(name).model_dump(exclude={"layer"}),
-            **({"languages": self.study.probing.languages} if self.needs_responses(slug) else {}),
-            **(control.model_dump(include={"draw", "values"}) if name.units == "random" else {}),
+            "selection": selection,
+            **self._change(name),
+            **(
+                {"languages": self.study.probing.languages} if selection == "lape" or self.needs_responses(slug) else {}
+            ),
+            **(control if name.units == "random" else {}),
         }
+
+    @slice_of_config
+    def by_layer_condition(self, model: str, slug: str):
+        """What a condition that is fitted layer after layer depends on, beside the model, its responses and texts."""
+        name = ConditionName.parse(slug)
+        return {
+            "name": slug,
+            "model": model,
+            "units": name.units,
+            "target": name.target,
+            "pooling": name.pooling,
+            "k": name.k,
+            "selection": self.selection(name),
+            **self._change(name),
+            "languages": self.study.probing.languages,
+            "sentences": self.config.methods[name.method].sentences,
+            "max_tokens": self.config.experts.max_tokens,
+        }
+
+    @slice_of_config
+    def activation_probabilities(self):
+        """What the shares of tokens depend on for which neurons are active, beside model and texts."""
+        return {"languages": self.study.probing.languages, "max_tokens": self.config.experts.max_tokens}
 
     @slice_of_config
     def layer_means(self):
@@ -115,8 +141,10 @@ class StageSlices(Grid):
     def layer_condition(self, model: str, slug: str):
         """What a condition on a layer depends on, beside the model and the layer's mean states."""
         name = ConditionName.parse(slug)
-        intervention = self.intervention(name).model_dump(exclude={"forced_value"})
-        return {"name": slug, "model": model, "target": name.target, **intervention}
+        change = self._change(name)
+        del change["forced_value"]
+        layer = self.config.methods[name.method].layer
+        return {"name": slug, "model": model, "target": name.target, "layer": layer, **change}
 
     @slice_of_config
     def embeddings(self, condition: str, dataset: str):
@@ -233,6 +261,11 @@ class StageSlices(Grid):
         alignment = self.study.alignment
         number = self.config.embeddings.layer if layer == "" else layer_number(layer)
         return {"dataset": alignment.dataset, "languages": alignment.languages, "layer": number}
+
+    def _change(self, name: ConditionName) -> dict[str, Any]:
+        """What a condition does to its units, and how strongly."""
+        change = self.intervention(name).model_dump(include={"method", "forced_value", "positions"})
+        return {**change, "strength": self.config.intervention.strength if name.method is None else name.strength}
 
     def _seen(self, model: str) -> list[str]:
         seen, candidates = self.every_model[model].seen, self.study.alignment.languages

@@ -14,10 +14,12 @@ from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workflow_scripts.lib import tables
+from workflow_scripts.lib.config.study import Config
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.provenance import read_provenance
 from workflow_scripts.lib.report.images import EmbeddedImage, embed
 from workflow_scripts.lib.report.sections import SECTIONS, require_place
+from workflow_scripts.lib.shown import without_text
 
 FINGERPRINT_FILES = ["lib/report/page.html", "lib/report/table.html", "lib/report/style.css", "lib/report/script.js"]
 
@@ -153,7 +155,8 @@ def render(
             provenance_links=_links(provenance_file, {"json": "JSON"}, page),
             config=config,
             language=lambda code: config.language_table[code].name,
-            parts={part: corpus for part in PARTS if (corpus := getattr(config.study, part)) is not None},
+            parts={part: corpus for part in PARTS if (corpus := config.used(part)) is not None},
+            without_text=_without_text(config),
             part_titles=PARTS,
             config_text=yaml.safe_dump(provenance.config, sort_keys=False, allow_unicode=True, width=100),
             style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
@@ -173,6 +176,12 @@ def environment() -> jinja2.Environment:
     )
     environment.globals |= {"spans": tables.spans, "sentences": tables.sentences}
     return environment
+
+
+def _without_text(config: Config) -> str:
+    """What the study leaves out since some of its models write no text."""
+    left_out = without_text([config.models[name] for name in config.study.models])
+    return left_out if config.generating_models or not left_out else f"{left_out} So there is no Figure 2."
 
 
 def _table_block(path: Path, page: Path) -> TableBlock:

@@ -94,7 +94,8 @@ SECTIONS = [
     Section(
         "methods",
         "Methods of intervention",
-        "What do other methods on the same experts do?",
+        "What do other methods on the same experts, on other neurons or on whole layers do, and what does each cost in "
+        "perplexity?",
         ("methods",),
     ),
     Section(

@@ -1,0 +1,50 @@
+"""Architectures: what kind of model a checkpoint is, what is measured of it, and whether it generates text."""
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
+Architecture = Literal["causal", "encoder_decoder", "encoder"]
+
+NAMES: dict[str, str] = {
+    "causal": "a causal language model",
+    "encoder_decoder": "an encoder-decoder, of which the encoder alone is measured",
+    "encoder": "an encoder",
+}
+# Encoder-decoders whose encoder transformers loads alone, so that no memory is spent on the decoder.
+ENCODER_ALONE = ("mt5", "t5", "umt5")
+
+
+def generates(architecture: Architecture) -> bool:
+    """Whether such a model writes text from left to right, so that it has perplexity and generated sentences."""
+    return architecture == "causal"
+
+
+def architecture_of(config: "PretrainedConfig") -> Architecture:
+    """The architecture that a model's config.json tells of.
+
+    An encoder is what was trained to fill in masked tokens: transformers would make a causal model of it by new weights
+    or a mask that it never saw. Its config may ask for that (`is_decoder`).
+    """
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    classes = getattr(config, "architectures", None) or []
+    if config.is_encoder_decoder or any(name.endswith("T5EncoderModel") for name in classes):
+        return "encoder_decoder"
+    fills_masks = any(name.endswith(("ForMaskedLM", "ForPreTraining")) for name in classes)
+    known = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False)
+    return "encoder" if fills_masks or known else "causal"
+
+
+def auto_class(config: "PretrainedConfig") -> type:
+    """The class of transformers that loads what is measured of a model, and of a causal model its LM head."""
+    import transformers
+
+    architecture = architecture_of(config)
+    if architecture == "causal":
+        return transformers.AutoModelForCausalLM
+    if architecture == "encoder":
+        return transformers.AutoModel
+    alone = config.model_type in ENCODER_ALONE
+    return transformers.AutoModelForTextEncoding if alone else transformers.AutoModelForSeq2SeqLM
