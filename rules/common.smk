@@ -30,13 +30,11 @@ ALIGNMENT = CONFIG.study.alignment.dataset
 PARAPHRASE = CONFIG.study.paraphrase.dataset
 # Tables beside the paper's numbered ones.
 OTHER_TABLES = [
-    "centred",
-    "abx",
+    *("centred", "abx", "similarity", "similarity_mixed"),
     *(["layers"] if PLAN.layered_models else []),
     *(["checkpoints"] if PLAN.kept_models else []),
     *(["methods"] if CONFIG.methods else []),
-    "claims",
-    "replication",
+    *("claims", "replication"),
 ]
 PERPLEXITY = CONFIG.study.perplexity.dataset if CONFIG.study.perplexity else "none"
 MODEL_STAGES = [
@@ -214,6 +212,13 @@ def translations():
         for dataset, targets in PLAN.translated.items()
         for path in metrics("translation", dataset, lambda model: PLAN.experts_of(model, targets))
     ]
+
+
+def similarities():
+    """CSVs of how similar languages are, and of that by the subwords of each model."""
+    return ["<results>/similarity/languages.csv"] + expand(
+        "<results>/similarity/{model}/subwords.csv", model=CONFIG.study.models
+    )
 
 
 def experts_and_randoms(model, targets=None):

@@ -142,8 +142,7 @@ def plan(config: Config) -> None:
     projection.Spec.model_validate_json(plan.projection())
     for target in plan.sweep_targets:
         for pooling in plan.poolings:
-            plan.sweep(study.models[0], target, pooling)
-            plan.generation(target, pooling), plan.perplexity(target, pooling)
+            plan.sweep(target, pooling), plan.generation(target, pooling), plan.perplexity(target, pooling)
 
 
 def test_the_config_that_is_changed_can_be_planned():

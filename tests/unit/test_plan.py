@@ -67,6 +67,11 @@ def _slices(plan: Plan) -> dict[str, str]:
         "table 7": plan.table7(),
         "centred": plan.centred_table(),
         "abx table": plan.abx_table(),
+        "similarity": plan.similarity(),
+        "subwords": plan.subwords(),
+        "similarity table": plan.similarity_table(),
+        "mixed table": plan.mixed_table(),
+        "similarity figure": plan.similarity_figure("similarity/demo"),
         "figure 1": plan.overview_figure("overview/es"),
         "figure 2": plan.sweep_figure(),
         "figure 3": plan.projection_figure("projection/es"),
@@ -89,9 +94,12 @@ LANGUAGES = RAW["study"]["alignment"]["languages"]
 FIGURES_OF_LANGUAGES = {"figure 1", "figure 3", "figure 4", "figure 5", "figure 27", "figure 30", "abx figure"}
 COMPARED = {"layers table", "layers figure", "checkpoints table", "checkpoints figure"}
 TABLES = {"table 1", "table 2", "table 3", "table 6", "table 7", "centred", "abx table", "layers table"}
+SIMILARITY_TABLES = {"similarity table", "mixed table"}
 SHOWN = {
     *TABLES,
     *COMPARED,
+    *SIMILARITY_TABLES,
+    "similarity figure",
     "table 4",
     *FIGURES_OF_LANGUAGES,
     "figure 2",
@@ -99,14 +107,17 @@ SHOWN = {
     "replication",
 }  # all but table 4 name models
 EMBEDDINGS = {"base embeddings", "embeddings", "layer embeddings", "paraphrase embeddings"}
-BOOTSTRAPPED = {"abx table", "layers table", "checkpoints table"}
+BOOTSTRAPPED = {"abx table", "layers table", "checkpoints table", "similarity table"}
 MEASURED = {"distances", "retrieval", "alignment", "abx"}
 CHANGED = [
     ({}, set()),
     ({"compute__tokens_per_batch": 77, "compute__threads": 3, "compute__device": "cpu"}, set()),
     ({"results": "elsewhere", "cache": "/tmp/cache", "data_root": "/data"}, set()),
     ({"study__shown_target": "de"}, {"claims", "layers table", "layers figure"}),
-    ({"random_control__seeds": [7]}, {"table 6", "figure 27", "figure 30", "claims", "layers table"}),
+    (
+        {"random_control__seeds": [7]},
+        {"table 6", "figure 27", "figure 30", "claims", "centred", "abx table", "layers table"},
+    ),
     ({"models__other": {"label": "Other", "path": "x", "k": 3}}, set()),
     ({"models__demo__billion_parameters": 7}, set()),
     ({"models__demo__k": 7}, {"condition", "figure 2", "claims"}),
@@ -118,7 +129,17 @@ CHANGED = [
     ),
     (
         {"study__targets": ["en", "es"], "compared_targets": ["es"]},
-        {*TABLES, "table 4", "figure 2", "figure 27", "figure 30", "abx figure", "layers figure", "claims"}
+        {
+            *TABLES,
+            *SIMILARITY_TABLES,
+            "table 4",
+            "figure 2",
+            "figure 27",
+            "figure 30",
+            "abx figure",
+            "layers figure",
+            "claims",
+        }
         - {"table 3"},
     ),
     (
@@ -137,6 +158,7 @@ CHANGED = [
             *("examples", "projection", "alignment", "table 1", "table 4", "centred", "abx table", "claims"),
             *FIGURES_OF_LANGUAGES,
             *("layers table", "checkpoints table"),
+            *("similarity", "subwords", *SIMILARITY_TABLES, "similarity figure"),
         },
     ),
     ({"study__translation": None}, {"table 7"}),
@@ -155,11 +177,12 @@ CHANGED = [
     ({"models__demo__train__checkpoints": [7]}, {"training", "checkpoints table", "checkpoints figure"}),
     ({"correlations__resamples": 500}, {"correlations", *BOOTSTRAPPED}),
     ({"correlations__seed": 1}, {"correlations", *BOOTSTRAPPED}),
+    ({"similarity__file": "own.csv"}, {"similarity"}),
     (
         {"metrics__shown_similarity": "centred_cosine"},
         {
             *("examples", "table 2", "table 3", "table 6", "table 7", "claims", "replication"),
-            *("figure 1", "figure 4", "figure 5", "figure 30"),
+            *("figure 1", "figure 4", "figure 5", "figure 30", *SIMILARITY_TABLES),
         },
     ),
     ({"generation__temperature": 0.7}, {"generation"}),
@@ -453,3 +476,10 @@ def test_mexas_pivot_is_english_or_the_first_language():
     without = [code for code in LANGUAGES if code != "en"]
     targets = {"study__targets": ["es"], "compared_targets": ["es"], "study__alignment__languages": without}
     assert plan(**targets).pivot == "th"
+
+
+def test_a_table_of_similarities_is_known_so_that_an_edited_one_is_read_again(tmp_path):
+    own = tmp_path / "own.csv"
+    assert plan().similarity_files() == plan(similarity__file=str(own)).similarity_files() == []
+    own.touch()
+    assert plan(similarity__file=str(own)).similarity_files() == [str(own)]

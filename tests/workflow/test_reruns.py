@@ -57,7 +57,7 @@ def config_edit(concerned: Chosen) -> Chosen:
 
 # --- The config ---
 
-BOOTSTRAPPED = of("correlations", "table_abx", "table_layers", "table_checkpoints")
+BOOTSTRAPPED = of("correlations", "table_abx", "table_similarity", "table_layers", "table_checkpoints")
 
 SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     "k of the model": ("k: 5", "k: 6", lambda job: "-k6" in job["condition"] or job.rule == "figure_sweep"),  # marks it
@@ -69,7 +69,9 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     "a seed of the control": (
         "random_control: {seeds: [0, 1]}",
         "random_control: {seeds: [0, 2]}",
-        lambda job: job["condition"].endswith("-s2") or job.rule in ("table6", "claims", "compute"),
+        lambda job: (
+            job["condition"].endswith("-s2") or job.rule in ("table6", "claims", "compute", "centred", "table_abx")
+        ),
     ),
     "the seed of the training": ("steps: 20", "steps: 20\n      seed: 1", of("train_model")),
     "another layer": (

@@ -23,6 +23,8 @@ TABLES = [
     "abx",
     "layers",
     "checkpoints",
+    "similarity",
+    "similarity_mixed",
     "methods",
     "claims",
     "replication",
@@ -30,7 +32,7 @@ TABLES = [
 ]
 NUMBERS = [1, 2, 3, 4, 5, 6, 7, 21, 24, 27, 30]  # the paper's, for one model and two targets
 UNNUMBERED = [  # figures that the paper does not have
-    *("abx/tiny", "abx_pairs/tiny", "methods/tiny", "layers/tiny", "checkpoints/tiny")
+    *("abx/tiny", "abx_pairs/tiny", "methods/tiny", "similarity/tiny", "layers/tiny", "checkpoints/tiny")
 ]
 
 
@@ -63,6 +65,12 @@ def test_every_table_and_figure_is_there(finished):
     assert set(layers["units"]) == {"none", "expert", "random"}
     checkpoints = pd.read_csv(results / "checkpoints.csv")
     assert checkpoints["checkpoint"].unique().tolist() == ["tiny-step5", "tiny"]
+    similarity = pd.read_csv(results / "similarity.csv").set_index(["outcome", "quantity", "coefficient", "measure"])
+    assert similarity["value"].dropna().between(-1, 1).all()
+    assert set(similarity.index.unique("measure")) == {
+        *("syntactic", "phonological", "inventory", "genetic", "geographic", "trigrams", "subwords")
+    }
+    assert set(pd.read_csv(results / "similarity_mixed.csv")["note"]) == {"too few languages"}
     methods = pd.read_csv(results / "methods.csv").set_index(["method", "metric"])
     assert list(methods.index.unique("method")) == ["none", "constant", "intervention", "act", "projection"]
     at_strengths = methods[~methods["matched"]].drop("constant")
@@ -202,7 +210,7 @@ def test_the_papers_study_plans_every_target(tmp_path):
     for number in range(1, 33):
         for suffix in ("pdf", "png", "csv"):
             assert f"results-paper/figure{number}.{suffix}" in listed
-    for name in ("centred", "abx", "claims", "replication", "compute"):  # it trains nothing
+    for name in ("centred", "abx", "similarity", "similarity_mixed", "claims", "replication", "compute"):
         assert f"results-paper/{name}.csv" in listed
 
 

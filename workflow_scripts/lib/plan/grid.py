@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from workflow_scripts.lib.config.models import ModelConfig
 from workflow_scripts.lib.config.study import ROLES, Corpus
@@ -19,8 +20,8 @@ from workflow_scripts.lib.plan.names import (
 )
 from workflow_scripts.lib.shown import without_text
 
-# Which the paper does not have; one a model, of the last three kinds where there is something to show.
-OTHER_FIGURES = ("abx", "abx_pairs", "methods", "layers", "checkpoints")
+# Which the paper does not have; one a model, of some kinds where there is something to show.
+OTHER_FIGURES = ("abx", "abx_pairs", "methods", "similarity", "layers", "checkpoints")
 
 
 class Grid(Compared):
@@ -257,6 +258,11 @@ class Grid(Compared):
         roles = ["alignment", "paraphrase", *(["translation", "mining"] if translated else [])]
         there = [corpus.dataset for corpus in self._corpora(roles) if name.target in corpus.languages]
         return list(dict.fromkeys(there))
+
+    def similarity_files(self) -> list[str]:
+        """The user's table of similarities of languages, if there is one; where it is missing, the stage says so."""
+        given = self.config.similarity.file
+        return [given] if given is not None and Path(given).is_file() else []
 
     def local_files(self, dataset: str) -> list[str]:
         """Local files that a data set is read from, whether or not they are there."""

@@ -179,6 +179,22 @@ class StageSlices(Grid):
         return self._space(layer)
 
     @slice_of_config
+    def similarity(self):
+        """What similarities of languages depend on, beside texts."""
+        languages, table = self.study.alignment.languages, self.config.language_table
+        return {
+            "languages": languages,
+            "iso639_3": {code: table[code].iso639_3 for code in languages},
+            "part": self._alignment_part,
+            "file": self.config.similarity.file,
+        }
+
+    @slice_of_config
+    def subwords(self):
+        """What similarities by subwords depend on, beside tokenizer and texts."""
+        return {"languages": self.study.alignment.languages, "part": self._alignment_part}
+
+    @slice_of_config
     def paraphrase(self, condition: str):
         """What paraphrase retrieval depends on, beside embeddings."""
         return {
@@ -261,6 +277,10 @@ class StageSlices(Grid):
         alignment = self.study.alignment
         number = self.config.embeddings.layer if layer == "" else layer_number(layer)
         return {"dataset": alignment.dataset, "languages": alignment.languages, "layer": number}
+
+    @property
+    def _alignment_part(self) -> str:
+        return self.config.datasets[self.study.alignment.dataset].parts[0]
 
     def _change(self, name: ConditionName) -> dict[str, Any]:
         """What a condition does to its units, and how strongly."""
