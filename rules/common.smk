@@ -32,12 +32,10 @@ TOPICS = CONFIG.study.topics.dataset if CONFIG.study.topics else "none"
 TREEBANK = CONFIG.study.treebank.dataset if CONFIG.study.treebank else "none"
 # Tables beside the paper's numbered ones.
 OTHER_TABLES = [
-    "centred",
-    "abx",
+    *("centred", "abx", "similarity", "similarity_mixed"),
     *(["transfer"] if PLAN.probed else []),
     *(["methods"] if CONFIG.methods else []),
-    "claims",
-    "replication",
+    *("claims", "replication"),
 ]
 PERPLEXITY = CONFIG.study.perplexity.dataset if CONFIG.study.perplexity else "none"
 MODEL_STAGES = [
@@ -182,6 +180,13 @@ def translations():
         for dataset, targets in PLAN.translated.items()
         for path in metrics("translation", dataset, lambda model: PLAN.experts_of(model, targets))
     ]
+
+
+def similarities():
+    """CSVs of how similar languages are, and of that by the subwords of each model."""
+    return ["<results>/similarity/languages.csv"] + expand(
+        "<results>/similarity/{model}/subwords.csv", model=CONFIG.study.models
+    )
 
 
 def transfers(name, conditions_of, base=True, untrained=False):

@@ -127,8 +127,8 @@ rule table7:
 
 rule centred:
     input:
-        alignment=metrics("alignment", ALIGNMENT, PLAN.experts_of),
-        paraphrase=paraphrases(PLAN.experts_of, PLAN.paraphrase_targets()),
+        alignment=metrics("alignment", ALIGNMENT, experts_and_randoms),
+        paraphrase=paraphrases(experts_and_randoms, PLAN.paraphrase_targets()),
     output:
         **table("centred"),
     log:
@@ -146,7 +146,7 @@ rule centred:
 
 rule table_abx:
     input:
-        abx=metrics("abx", ALIGNMENT, PLAN.experts_of),
+        abx=metrics("abx", ALIGNMENT, experts_and_randoms),
     output:
         **table("abx"),
     log:

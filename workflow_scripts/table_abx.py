@@ -1,4 +1,7 @@
-"""ABX discrimination of language and meaning, averaged over pairs of languages, without and with the intervention."""
+"""ABX discrimination of language and meaning, averaged over pairs of languages, before and after the intervention.
+
+And under the random control: as many random neurons in place of the experts.
+"""
 
 import math
 from typing import Literal
@@ -8,7 +11,7 @@ from pydantic import Field
 
 from workflow_scripts.lib import stage, tables
 from workflow_scripts.lib.abx import TASKS, MacroAverage, macro_average
-from workflow_scripts.lib.metric_files import grid, pre_and_post, read_metrics
+from workflow_scripts.lib.metric_files import grid, pre_and_post, pre_and_random, read_metrics
 from workflow_scripts.lib.shown import Model
 
 LABELS = {"language": "Language discrimination", "meaning": "Meaning discrimination"}
@@ -27,12 +30,14 @@ class Spec(stage.Spec):
     confidence: float = Field(0.95, description="Of the bootstrap interval.")
     interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
     seed: int = Field(0, description="Seed of the resampling.")
+    seeds: list[int] = Field(default_factory=list, description="Seeds of the random control; none: there is none.")
 
 
 def averages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row for each model, pooling, target and task, averaged over ordered pairs of different languages.
 
-    Its columns are those, pre, post, change (post − pre), ci_low and ci_high of the change, languages and resamples.
+    Its columns are those, pre, post, random (post under random neurons, the mean over draws; NaN: there are none),
+    change (post − pre), ci_low and ci_high of the change, languages and resamples.
 
     Raises:
         StudyError: an observation is missing.
@@ -48,6 +53,10 @@ def averages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     wanted = wanted[wanted["first"] != wanted["second"]]
     by_pair = pre_and_post(scores, wanted, "score", "ABX scores")
     by_pair["change"] = by_pair["post"] - by_pair["pre"]
+    by_pair["random"] = math.nan
+    if spec.seeds:
+        what = "ABX scores under random neurons"
+        by_pair["random"] = pre_and_random(scores, wanted, "score", spec.seeds, what)["post"]
     rows = []
     for key, pairs in by_pair.groupby(CONDITION, sort=False):
         change = average_change(pairs, spec)
@@ -56,6 +65,7 @@ def averages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
                 **dict(zip(CONDITION, key, strict=True)),
                 "pre": pairs["pre"].mean(),
                 "post": pairs["post"].mean(),
+                "random": pairs["random"].mean(),
                 "change": change.mean,
                 "ci_low": change.ci_low,
                 "ci_high": change.ci_high,
@@ -85,7 +95,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:
                 cell
                 for task in TASKS
                 for row in [by_key[model.name, pooling, target, task]]
-                for cell in (score_cell(row.pre), score_cell(row.post), change_cell(row))
+                for cell in value_cells(row, spec)
             ),
         ]
         for model in spec.models
@@ -93,7 +103,8 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:
         for target in spec.targets
     ]
     labels = [tables.Column("Model"), *tables.pooling_columns(spec.poolings), tables.Column("Target")]
-    values = [tables.Column(text, group=LABELS[task]) for task in TASKS for text in ("Pre", "Post", "Change")]
+    shown = ["Pre", "Post", "Change", *(["Random"] if spec.seeds else [])]
+    values = [tables.Column(text, group=LABELS[task]) for task in TASKS for text in shown]
     return tables.Table(
         title="ABX discrimination of language and meaning before and after the intervention",
         caption=caption(spec, resamples=int(tidy["resamples"].max())),
@@ -102,6 +113,12 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:
         labels=len(labels),
         gray_means=f"the {100 * spec.confidence:g}% interval of the change holds 0",
     )
+
+
+def value_cells(row: tuple, spec: Spec) -> list[tables.Cell]:
+    """The cells of one task: before, after, their difference, and after under random neurons where there are any."""
+    random = [score_cell(row.random)] if spec.seeds else []
+    return [score_cell(row.pre), score_cell(row.post), change_cell(row), *random]
 
 
 def score_cell(score: float) -> tables.Cell:
@@ -133,6 +150,7 @@ def caption(spec: Spec, resamples: int) -> str:
         f"{definitions} By cosine distance, over all triples, ties counting half: 1 is perfect, 0.5 is chance. "
         f"Averaged over the {count * (count - 1):,} ordered pairs of {count} languages."
         + (f" In brackets: {interval}." if resamples else "")
+        + (f" Random: with as many random neurons, the mean over {len(spec.seeds)} draws." if spec.seeds else "")
     )
 
 

@@ -1,4 +1,4 @@
-"""What survives when spaces are centred, and beside a constant that is added to every embedding: gain by gain.
+"""What survives centring, beside a constant that is added to every embedding and beside random neurons: gain by gain.
 
 Forcing constants on neurons moves every sentence by nearly the same vector, which shrinks cosine distances by itself.
 """
@@ -18,10 +18,13 @@ COLUMNS = {
     "alignment": ["space", "centring", "measure", "query", "candidate", "value"],
     "paraphrase": ["similarity", "language", "space", "accuracy"],
 }
+RANDOM = tables.Column("Random")
+SURVIVES_RANDOM = tables.Column("random neurons", group="The gain survives")
 HEADERS = [
     tables.Column("Pre"),
     tables.Column("Post"),
     tables.Column("Constant"),
+    RANDOM,
     tables.Column("Pre", group="Centred"),
     tables.Column("Post", group="Centred"),
     tables.Column("Pre", group="Each language centred"),
@@ -30,6 +33,7 @@ HEADERS = [
     tables.Column("centring", group="The gain survives"),
     tables.Column("language centring", group="The gain survives"),
     tables.Column("constant control", group="The gain survives"),
+    SURVIVES_RANDOM,
     tables.Column("Share of the constant"),
 ]
 UNDEFINED = tables.Cell("–", value=float("nan"))
@@ -43,6 +47,7 @@ class Spec(stage.Spec):
     targets: list[str] = Field(min_length=1, description="Intervention targets over which means are taken.")
     languages: list[str] = Field(min_length=2, description="Languages of the space.")
     paraphrase_targets: list[str] = Field(description="Targets that there are paraphrases of.")
+    seeds: list[int] = Field(default_factory=list, description="Seeds of the random control; none: there is none.")
 
 
 def effects_by_target(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFrame:
@@ -56,7 +61,7 @@ def effects_by_target(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFr
         targets = spec.paraphrase_targets if effect.over == "paraphrase" else spec.targets
         conditions = {"model": [model.name for model in spec.models], "pooling": spec.poolings, "target": targets}
         if targets:
-            found.append(measured_effect(effect, metrics, conditions, spec.languages))
+            found.append(measured_effect(effect, metrics, conditions, spec.languages, spec.seeds))
     return pd.concat(found, ignore_index=True)
 
 
@@ -68,7 +73,7 @@ def as_table(by_target: pd.DataFrame, spec: Spec) -> tables.Table:
             tables.Cell(model.label),
             *tables.pooling_cells(pooling, spec.poolings),
             tables.Cell(f"{effect.label} {'↓' if effect.falls else '↑'}", latex=latex_label(effect)),
-            *value_cells(of[model.name, pooling, name], effect),
+            *value_cells(of[model.name, pooling, name], effect, spec),
         ]
         for model in spec.models
         for pooling in spec.poolings
@@ -79,7 +84,7 @@ def as_table(by_target: pd.DataFrame, spec: Spec) -> tables.Table:
     return tables.Table(
         title="What survives centring and a constant",
         caption=caption(spec),
-        columns=[*labels, *HEADERS],
+        columns=[*labels, *(header for header in HEADERS if spec.seeds or header not in (RANDOM, SURVIVES_RANDOM))],
         rows=rows,
         labels=len(labels),
         gray_means="the gain survives in at most half of the targets that gain",
@@ -92,16 +97,16 @@ def latex_label(effect: Effect) -> str:
     return f"{effect.label.translate(tables.LATEX)} {arrow}"
 
 
-def value_cells(rows: pd.DataFrame, effect: Effect) -> list[tables.Cell]:
+def value_cells(rows: pd.DataFrame, effect: Effect, spec: Spec) -> list[tables.Cell]:
     """Means over the targets of one effect, how many of them gain, and of how many of these the gain survives."""
-    means = rows[VALUES].mean(skipna=False)
+    means = rows[[name for name in VALUES if spec.seeds or name != "random"]].mean(skipna=False)
     shown = [
         UNDEFINED if pd.isna(mean) else tables.Cell(text := tables.number(mean, effect.decimals), f"${text}$", mean)
         for mean in means
     ]
     gained = int(rows["gain"].sum())
     verdicts = []
-    for name in SURVIVES:
+    for name in (name for name in SURVIVES if spec.seeds or name != "survives_random"):
         survives = rows[name].dropna()
         share = survives.mean()
         said = f"{'yes' if share > 0.5 else 'no'} ({int(survives.sum())} of {len(survives)})"
@@ -120,15 +125,21 @@ def constant_cell(rows: pd.DataFrame) -> tables.Cell:
 
 def caption(spec: Spec) -> str:
     """What the table shows and how it was computed."""
+    random = (
+        f" Random: with as many random neurons in place of the experts, the mean over {len(spec.seeds)} draws."
+        if spec.seeds
+        else ""
+    )
     return (
         f"Means over the intervention targets ({', '.join(spec.targets)}) in a space of {len(spec.languages)} "
         "languages, without (pre) and with (post) the intervention on experts; all by cosine. Arrows say which way the "
         "paper reports a measure to move, or, below the paraphrases, which way is the better one. Constant: the space "
-        "without the intervention, with the difference of the two spaces' means added to every embedding. Centred: "
+        "without the intervention, with the difference of the two spaces' means added to every "
+        f"embedding.{random} Centred: "
         "less the mean of all embeddings of the space; each language centred: less that of its language. A target "
         "gains if the measure moves that way from pre to post. Among these the gain survives centring if the "
-        "measure still moves that way in the centred spaces, and the constant control if post is beyond constant: yes, "
-        "if in most of them. Share of the constant: what part of their gains constant has. –: not "
+        "measure still moves that way in the centred spaces, and a control if post is beyond it: yes, if in most of "
+        "them. Share of the constant: what part of their gains constant has. –: not "
         "defined, or no target gains. CKA, effective ranks and shares of variance do not "
         "change with a constant."
     )

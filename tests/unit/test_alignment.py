@@ -1,6 +1,7 @@
 """Measures of alignment and the table of what survives centring, from their command lines on small real files."""
 
 import json
+from itertools import product
 
 import h5py
 import numpy as np
@@ -61,12 +62,21 @@ def run(stage, spec, **paths):
     stage.main(["--spec", canonical_json(spec), *(f"--{name}={path}" for name, path in paths.items())])
 
 
-def study(folder, intervene):
-    """Run the stages for the base and for two targets' experts, whose spaces are made of the base's."""
+def random_space(space, seed):
+    """What random neurons do: a fifth of the way to `aligned`, and somewhat else in each draw."""
+    return (0.8 + 0.02 * seed) * space + (0.2 - 0.02 * seed) * aligned(space)
+
+
+def study(folder, intervene, seeds=()):
+    """Run the stages for the base, and two targets' experts and random neurons, whose spaces are made of the base's."""
     base = base_space()
+    done_by = {"base": {}} | {target: {"units": "expert", "target": target} for target in TARGETS}
     spaces = {"base": base} | {target: intervene(base) for target in TARGETS}
+    for target, seed in product(TARGETS, seeds):
+        done_by[f"{target}-s{seed}"] = {"units": "random", "target": target, "seed": seed}
+        spaces[f"{target}-s{seed}"] = random_space(base, seed)
     for name, space in spaces.items():
-        done = {} if name == "base" else dict(method="force", units="expert", target=name, pooling="max", k=1)
+        done = done_by[name] and {**done_by[name], "method": "force", "pooling": "max", "k": 1}
         sites = [Site(module="m", width=4, units=[1], parameters={"value": [0.5]})] if done else []
         (folder / name).mkdir()
         write_space(folder / f"{name}.h5", space)
@@ -74,7 +84,7 @@ def study(folder, intervene):
         paths = {"base": folder / "base.h5", "intervened": folder / f"{name}.h5", "condition": folder / f"{name}.json"}
         run(alignment, {"dataset": "dev", "languages": LANGUAGES}, **paths, alignment=folder / name / "alignment.csv")
         if done:
-            spec = {"dataset": "paws-x", "language": name, "similarities": SIMILARITIES}
+            spec = {"dataset": "paws-x", "language": done["target"], "similarities": SIMILARITIES}
             run(paraphrase, spec, **paths, paraphrase=folder / name / "paraphrase.csv")
     return folder
 
@@ -95,6 +105,11 @@ def moved(tmp_path_factory):
 @pytest.fixture(scope="module")
 def better(tmp_path_factory):
     return study(tmp_path_factory.mktemp("better"), aligned)
+
+
+@pytest.fixture(scope="module")
+def controlled(tmp_path_factory):
+    return study(tmp_path_factory.mktemp("controlled"), aligned, seeds=[0, 3])
 
 
 def values(path):
@@ -205,6 +220,57 @@ def test_what_does_not_survive_is_gray_and_what_does_not_gain_has_no_verdict(mov
     assert [cell.text for cell in cells["CKA (debiased) ↑"][-5:]] == ["0 of 2", "–", "–", "–", "–"]
     assert "*no (0 of 2)*" in outputs["markdown"].read_text()
     assert r"Distance to target $\downarrow$" in outputs["latex"].read_text()
+
+
+def test_a_gain_is_set_beside_the_mean_over_draws_of_random_neurons(controlled, better):
+    found, shown, _ = tabulate(controlled, seeds=[0, 3])
+    rows = found.set_index(["effect", "target"])
+    drawn = [values(controlled / f"es-s{seed}/alignment.csv") for seed in (0, 3)]
+    means = [of_draw.loc["post", "none", "pairs"].mean() for of_draw in drawn]
+    assert abs(means[0] - means[1]) > 1e-3
+    assert rows.loc[("distance_all", "es"), "random"] == pytest.approx(np.mean(means))
+    # What a constant cannot change, random neurons can.
+    shares = [of_draw.loc["post", "none", "variance_by_language"].item() for of_draw in drawn]
+    assert rows.loc[("variance_by_language", "es"), "random"] == pytest.approx(np.mean(shares))
+    for space, effect in {"post": "paraphrase", "mixed": "paraphrase_mixed"}.items():
+        accuracies = [pd.read_csv(controlled / f"es-s{seed}/paraphrase.csv") for seed in (0, 3)]
+        by_draw = [table.set_index(["similarity", "space"])["accuracy"]["cosine", space] for table in accuracies]
+        assert rows.loc[(effect, "es"), "random"] == pytest.approx(np.mean(by_draw))
+    # Experts are `aligned` all the way, so beyond random neurons wherever they gain.
+    gained = found[found["effect"].isin(["distance_all", "aligned", "retrieval_all", "variance_by_language"])]
+    assert (gained["gain"] == 1).all() and (gained["survives_random"] == 1).all()
+    cells = {row[1].text: dict(zip([column.text for column in shown.columns], row, strict=True)) for row in shown.rows}
+    distance = cells["Distance (all languages) ↓"]
+    assert distance["Random"].text == f"{rows.loc['distance_all', 'random'].mean():.3f}"
+    assert distance["random neurons"].text == "yes (2 of 2)"
+    assert "random neurons in place of the experts, the mean over 2 draws" in shown.caption
+
+    without, other, _ = tabulate(better)
+    assert without[["random", "survives_random"]].isna().all(axis=None)
+    assert len(other.columns) == len(shown.columns) - 2 and "random" not in other.caption
+    same = [name for name in found.columns if "random" not in name]
+    pd.testing.assert_frame_equal(without[same], found[same])
+
+
+def test_what_random_neurons_do_as_well_does_not_survive_them(controlled, tmp_path):
+    for path in controlled.glob("*/*.csv"):
+        table = pd.read_csv(path)
+        if path.parent.name in TARGETS:  # as if the experts were the first draw
+            own = ["condition", "units", "seed"]
+            table = pd.read_csv(controlled / f"{path.parent.name}-s0" / path.name).assign(**{n: table[n] for n in own})
+        (tmp_path / path.parent.name).mkdir(exist_ok=True)
+        table.to_csv(tmp_path / path.parent.name / path.name, index=False)
+    found, shown, _ = tabulate(tmp_path, seeds=[0])
+    gained = found[found["gain"] == 1]
+    assert "distance_all" in set(gained["effect"])
+    assert (gained["survives_random"] == 0).all()
+    verdicts = [row[-2] for row in shown.rows if row[1].text == "Distance (all languages) ↓"]
+    assert [(cell.text, cell.gray) for cell in verdicts] == [("no (0 of 2)", True)]
+
+
+def test_a_draw_that_was_not_measured_is_named(controlled):
+    with pytest.raises(StudyError, match=r"under random neurons lack .* seed 7"):
+        tabulate(controlled, seeds=[0, 7])
 
 
 def test_a_study_without_paraphrases_or_centred_cosine_has_the_rest(better, tmp_path):

@@ -19,7 +19,7 @@ from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.interventions import intervene
 from workflow_scripts.lib.models import backbone_of, empty_model, load_model
 from workflow_scripts.lib.responses import ResponseRecorder
-from workflow_scripts.lib.sites import count_neurons, find_sites
+from workflow_scripts.lib.sites import count_neurons, find_sites, module_of_layer
 from workflow_scripts.model import Spec, context_of, describe
 
 TEXTS = [
@@ -110,6 +110,27 @@ def test_an_intervention_is_what_a_hook_of_transformers_does(pair, positions):
     np.testing.assert_allclose(embed(model, TEXTS), plain, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("layer", [1, "last"])
+def test_a_changed_layer_is_what_a_hook_of_transformers_does(pair, layer):
+    model, reference, tokenizer = pair
+    name = module_of_layer(model.manifest.sites, layer)
+    offset = np.random.default_rng(0).normal(size=WIDTH)
+
+    def add(module, inputs, output):
+        states = output if isinstance(output, torch.Tensor) else output[0]
+        states += torch.tensor(offset, dtype=torch.float32)
+
+    plain = means(one_by_one(reference, tokenizer))
+    with dict(reference.named_modules())[name].register_forward_hook(add):
+        expected = means(one_by_one(reference, tokenizer))
+    assert np.abs(expected - plain).max() > 0.01
+    site = Site(module=name, width=WIDTH, units=list(range(WIDTH)), parameters={"shift": offset.tolist()})
+    options = {"method": "mean_difference", "units": "layer", "k": WIDTH}
+    with intervene(model, Condition(name="moved", model="tiny", sites=[site], **options)):
+        found = embed(model, TEXTS)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_responses_leave_padding_out(pair):
     model, reference, tokenizer = pair
     kept = {}
@@ -167,6 +188,13 @@ def test_a_sentence_takes_no_more_positions_than_there_are(directories):
         expected = reference(**cut).last_hidden_state[0].mean(dim=0)
     np.testing.assert_allclose(embed(model, [long, "x"])[0], expected, rtol=1e-4, atol=1e-5)
     assert manifest_of(directories["mt5"], "encoder_decoder").context is None
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_nothing_is_said_of_weights_that_nothing_needs(directories, caplog, capfd, name):
+    with caplog.at_level("INFO"):
+        load_model(manifest_of(directories[name], ARCHITECTURES[name]), "cpu")
+    assert "UNEXPECTED" not in caplog.text + "".join(capfd.readouterr())
 
 
 def test_what_was_saved_without_a_head_is_the_same_encoder(directories, tmp_path):

@@ -71,6 +71,11 @@ def _slices(plan: Plan) -> dict[str, str]:
         "table 7": plan.table7(),
         "centred": plan.centred_table(),
         "abx table": plan.abx_table(),
+        "similarity": plan.similarity(),
+        "subwords": plan.subwords(),
+        "similarity table": plan.similarity_table(),
+        "mixed table": plan.mixed_table(),
+        "similarity figure": plan.similarity_figure("similarity/demo"),
         "transfer table": plan.transfer_table(),
         "figure 1": plan.overview_figure("overview/es"),
         "figure 2": plan.sweep_figure(),
@@ -90,8 +95,11 @@ BOTH = {"aura": {"method": "aura"}, "caa": {"method": "mean_difference", "layer"
 LANGUAGES = RAW["study"]["alignment"]["languages"]
 FIGURES_OF_LANGUAGES = {"figure 1", "figure 3", "figure 4", "figure 5", "figure 27", "figure 30", "abx figure"}
 TABLES = {"table 1", "table 2", "table 3", "table 6", "table 7", "centred", "abx table", "transfer table"}
+SIMILARITY_TABLES = {"similarity table", "mixed table"}
 SHOWN = {
     *TABLES,
+    *SIMILARITY_TABLES,
+    "similarity figure",
     "table 4",
     *FIGURES_OF_LANGUAGES,
     "transfer figure",
@@ -105,7 +113,10 @@ CHANGED = [
     ({}, set()),
     ({"compute__tokens_per_batch": 77, "compute__threads": 3, "compute__device": "cpu"}, set()),
     ({"results": "elsewhere", "cache": "/tmp/cache", "data_root": "/data"}, set()),
-    ({"random_control__seeds": [7]}, {"table 6", "figure 27", "figure 30", "claims"}),
+    (
+        {"random_control__seeds": [7]},
+        {"table 6", "figure 27", "figure 30", "claims", "centred", "abx table"},
+    ),
     ({"models__other": {"label": "Other", "path": "x", "k": 3}}, set()),
     ({"models__demo__billion_parameters": 7}, set()),
     ({"models__demo__k": 7}, {"condition", "figure 2", "claims"}),
@@ -117,7 +128,10 @@ CHANGED = [
     ),
     (
         {"study__targets": ["en", "es"]},
-        {*TABLES, "table 4", "figure 2", "figure 27", "figure 30", "abx figure", "transfer figure", "claims"}
+        {
+            *(*TABLES, *SIMILARITY_TABLES, "table 4", "figure 2", "figure 27", "figure 30"),
+            *("abx figure", "transfer figure", "claims"),
+        }
         - {"table 3"},
     ),
     (
@@ -126,6 +140,7 @@ CHANGED = [
             *("texts of devtest", "base embeddings", "embeddings", "distances", "retrieval", "abx", "correlations"),
             *("examples", "projection", "alignment", "table 1", "table 4", "centred", "abx table", "claims"),
             *FIGURES_OF_LANGUAGES,
+            *("similarity", "subwords", *SIMILARITY_TABLES, "similarity figure"),
         },
     ),
     ({"study__translation": None}, {"table 7"}),
@@ -152,13 +167,14 @@ CHANGED = [
         {"study__topics__languages": ["en", "es"]},
         {"topic embeddings", "topic transfer", "transfer table", "transfer figure"},
     ),
-    ({"correlations__resamples": 500}, {"correlations", "abx table", "transfer table"}),
-    ({"correlations__seed": 1}, {"correlations", "abx table", "transfer table"}),
+    ({"correlations__resamples": 500}, {"correlations", "abx table", "similarity table", "transfer table"}),
+    ({"correlations__seed": 1}, {"correlations", "abx table", "similarity table", "transfer table"}),
+    ({"similarity__file": "own.csv"}, {"similarity"}),
     (
         {"metrics__shown_similarity": "centred_cosine"},
         {
             *("examples", "table 2", "table 3", "table 6", "table 7", "claims", "replication"),
-            *("figure 1", "figure 4", "figure 5", "figure 30"),
+            *("figure 1", "figure 4", "figure 5", "figure 30", *SIMILARITY_TABLES),
         },
     ),
     ({"generation__temperature": 0.7}, {"generation"}),
@@ -423,3 +439,10 @@ def test_local_files_are_known_so_that_an_edited_one_is_read_again():
     assert files[:2] == ["/data/flores200_dataset/dev/eng_Latn.dev", "/data/flores200_dataset/dev/deu_Latn.dev"]
     assert len(files) == 6
     assert plan_of_local.local_files("cldr-devtest") == []
+
+
+def test_a_table_of_similarities_is_known_so_that_an_edited_one_is_read_again(tmp_path):
+    own = tmp_path / "own.csv"
+    assert plan().similarity_files() == plan(similarity__file=str(own)).similarity_files() == []
+    own.touch()
+    assert plan(similarity__file=str(own)).similarity_files() == [str(own)]

@@ -46,17 +46,18 @@ def metrics(tmp_path):
     """Scores by model, target, pooling and task, each [languages, languages], and the CSVs that hold them."""
     generator = np.random.default_rng(0)
     scores, paths = {}, []
-    conditions = [(None, None), *product(["es", "en"], ["max", "mean"])]
-    for model, (target, pooling) in product(MODELS, conditions):
-        name = f"{target}-expert-{pooling}-k9" if target else "base"
-        leading = {"model": model, "condition": name, "method": "force", "units": "expert" if target else "none"}
-        leading |= {"target": target, "pooling": pooling, "k": 9, "seed": None, "dataset": "flores"}
+    conditions = [(None, None, None), *product(["es", "en"], ["max", "mean"], [None, 0, 5])]
+    for model, (target, pooling, seed) in product(MODELS, conditions):
+        units = "none" if target is None else "expert" if seed is None else "random"
+        name = f"{target}-{units}-{pooling}-s{seed}" if target else "base"
+        leading = {"model": model, "condition": name, "method": "force", "units": units}
+        leading |= {"target": target, "pooling": pooling, "k": 9, "seed": seed, "dataset": "flores"}
         rows = []
         for task in TASKS:
             # Language discrimination falls under the intervention on Spanish by far more than languages differ.
             shift = 0.4 if (target, task) == ("es", "language") else 0
             of_task = generator.uniform(0.5, 0.6, (4, 4)) + (0 if shift else 0.4)
-            scores[model, target, pooling, task] = of_task
+            scores[(model, target, pooling, task) if seed is None else (model, target, pooling, task, seed)] = of_task
             for first, second in permutations(range(4), 2):
                 pair = {"first": LANGUAGES[first], "second": LANGUAGES[second], "score": of_task[first, second]}
                 rows.append({**leading, "layer": "last", "task": task, "sentences": 50, **pair})
@@ -109,6 +110,24 @@ def test_the_shown_table_has_a_row_for_each_model_and_target_and_is_gray_where_n
     assert any(row[7].gray for row in shown.rows)
     assert "12 ordered pairs of 4 languages" in shown.caption and "90% bootstrap" in shown.caption
     assert r"\textcolor{gray}" in files["latex"].read_text()
+
+
+def test_beside_the_scores_are_those_under_random_neurons_the_mean_over_draws(tmp_path, metrics):
+    scores, _ = metrics
+    tidy, shown, _ = run_table(tmp_path, metrics, seeds=[0, 5])
+    for row in tidy.itertuples():
+        draws = [mean_over_pairs(scores[row.model, row.target, "max", row.task, seed]) for seed in (0, 5)]
+        assert draws[0] != draws[1]
+        assert row.random == pytest.approx(np.mean(draws))
+    assert [column.text for column in shown.columns[2:]] == ["Pre", "Post", "Change", "Random"] * 2
+    first = tidy[(tidy["model"] == "bloom-7b") & (tidy["target"] == "es")].set_index("task")["random"]
+    assert [shown.rows[0][5].text, shown.rows[0][9].text] == [f"{first[task]:.3f}" for task in TASKS]
+    assert "with as many random neurons, the mean over 2 draws" in shown.caption
+    without, other, _ = run_table(tmp_path, metrics)
+    assert without["random"].isna().all() and len(other.columns) == len(shown.columns) - 2
+    assert "random neurons" not in other.caption
+    with pytest.raises(StudyError, match=r"ABX scores under random neurons lack .* seed 1"):
+        run_table(tmp_path, metrics, seeds=[0, 1])
 
 
 def test_two_languages_have_no_interval(tmp_path, metrics):

@@ -8,9 +8,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 STAGES = sorted(path.stem for path in (ROOT / "workflow_scripts").glob("[a-z]*.py"))
+# Or tokenizing as they do.
 RUNNING_MODELS = {
     "activation_probabilities", "activations", "by_layer_condition", "convert_gguf", "embeddings", "evaluate_model",
-    "generation", "layer_means", "model", "perplexity", "train_model", "word_embeddings",
+    "generation", "layer_means", "model", "perplexity", "subwords", "train_model", "word_embeddings",
 }  # fmt: skip
 TRAINING_PROBES = {"syntax_transfer"}
 

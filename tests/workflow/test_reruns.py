@@ -67,19 +67,21 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     "a seed of the control": (
         "random_control: {seeds: [0, 1]}",
         "random_control: {seeds: [0, 2]}",
-        lambda job: job["condition"].endswith("-s2") or job.rule in ("table6", "claims", "compute"),
+        lambda job: (
+            job["condition"].endswith("-s2") or job.rule in ("table6", "claims", "compute", "centred", "table_abx")
+        ),
     ),
     "the seed of the training": ("steps: 20", "steps: 20\n      seed: 1", of("train_model")),
     "the seed of the projection": ("{sentences: 10}", "{sentences: 10, seed: 1}", of("projections")),
     "the size of the bootstrap": (
         "resamples: 200",
         "resamples: 300",
-        of("correlations", "table_abx", "table_transfer"),
+        of("correlations", "table_abx", "table_similarity", "table_transfer"),
     ),
     "the seed of the bootstrap": (
         "resamples: 200",
         "resamples: 200, seed: 1",
-        of("correlations", "table_abx", "table_transfer"),
+        of("correlations", "table_abx", "table_similarity", "table_transfer"),
     ),
     "the rank of the structural probe": ("rank: 4", "rank: 5", of("syntax_transfer")),
     "the stride of windows": ("stride: 32", "stride: 16", of("perplexity")),

@@ -21,6 +21,8 @@ TABLES = [
     *(f"table{number}" for number in range(1, 8)),
     "centred",
     "abx",
+    "similarity",
+    "similarity_mixed",
     "transfer",
     "methods",
     "claims",
@@ -28,7 +30,9 @@ TABLES = [
     "compute",
 ]
 NUMBERS = [1, 2, 3, 4, 5, 6, 7, 21, 24, 27, 30]  # the paper's, for one model and two targets
-UNNUMBERED = ["abx/tiny", "abx_pairs/tiny", "methods/tiny", "transfer/tiny"]  # figures that the paper does not have
+UNNUMBERED = [  # figures that the paper does not have
+    f"{kind}/tiny" for kind in ("abx", "abx_pairs", "methods", "similarity", "transfer")
+]
 
 
 def test_every_table_and_figure_is_there(finished):
@@ -55,6 +59,12 @@ def test_every_table_and_figure_is_there(finished):
     abx = pd.read_csv(results / "abx.csv")
     assert set(zip(abx["target"], abx["task"], strict=True)) == set(product(["en", "es"], ["language", "meaning"]))
     assert abx[["pre", "post"]].stack().between(0, 1).all()
+    similarity = pd.read_csv(results / "similarity.csv").set_index(["outcome", "quantity", "coefficient", "measure"])
+    assert similarity["value"].dropna().between(-1, 1).all()
+    assert set(similarity.index.unique("measure")) == {
+        *("syntactic", "phonological", "inventory", "genetic", "geographic", "trigrams", "subwords")
+    }
+    assert set(pd.read_csv(results / "similarity_mixed.csv")["note"]) == {"too few languages"}
     transfer = pd.read_csv(results / "transfer.csv")
     probed = product(["en", "es"], ["topics", "tags", "attachment"], ["same", "others"])
     assert set(zip(transfer["target"], transfer["task"], transfer["scope"], strict=True)) == set(probed)
@@ -192,7 +202,7 @@ def test_the_papers_study_plans_every_target(tmp_path):
     for number in range(1, 33):
         for suffix in ("pdf", "png", "csv"):
             assert f"results-paper/figure{number}.{suffix}" in listed
-    for name in ("centred", "abx", "transfer", "claims", "replication", "compute"):
+    for name in ("centred", "abx", "similarity", "similarity_mixed", "transfer", "claims", "replication", "compute"):
         assert f"results-paper/{name}.csv" in listed
 
 

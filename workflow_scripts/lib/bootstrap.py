@@ -35,6 +35,23 @@ def bootstrap(
         interval: Its kind.
         seed: Of the draws.
     """
+    low, high, defined = bootstrap_many(data, statistic, resamples, confidence, interval, seed)
+    return Interval(float(low), float(high), int(defined))
+
+
+def bootstrap_many(
+    data: tuple[np.ndarray, ...],
+    statistic: Callable[..., np.ndarray],
+    resamples: int,
+    confidence: float,
+    interval: Literal["percentile", "BCa"],
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `bootstrap`, of many statistics of the same resamples: `statistic` returns them in leading axes.
+
+    Returns:
+        The ends of the intervals and the numbers of resamples in which the statistics are defined, in these axes.
+    """
     from scipy import stats  # which takes half a second
 
     with warnings.catch_warnings():
@@ -51,10 +68,11 @@ def bootstrap(
             method=interval,
             rng=np.random.default_rng(seed),
         )
-    drawn = found.bootstrap_distribution[np.isfinite(found.bootstrap_distribution)]
-    if interval == "BCa":
-        low, high = found.confidence_interval
-    else:
-        tail = (1 - confidence) / 2
-        low, high = np.quantile(drawn, [tail, 1 - tail]) if len(drawn) else (np.nan, np.nan)
-    return Interval(float(low), float(high), len(drawn))
+        defined = np.isfinite(found.bootstrap_distribution)
+        if interval == "BCa":
+            low, high = found.confidence_interval
+        else:
+            tail = (1 - confidence) / 2
+            drawn = np.where(defined, found.bootstrap_distribution, np.nan)
+            low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=-1)
+    return np.asarray(low), np.asarray(high), defined.sum(axis=-1)

@@ -179,16 +179,17 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
     architecture = architecture_of(config)
     placement = {"device_map": manifest.device_map} if manifest.device_map else {}
     try:
-        model, loading = auto_class(config).from_pretrained(
-            directory,
-            config=config,
-            dtype=getattr(torch, manifest.dtype),
-            use_safetensors=None if manifest.pickle_weights else True,
-            trust_remote_code=manifest.trust_remote_code,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # they are named in `loading`, and refused
-            **placement,
-        )
+        with _no_report_of_weights():
+            model, loading = auto_class(config).from_pretrained(
+                directory,
+                config=config,
+                dtype=getattr(torch, manifest.dtype),
+                use_safetensors=None if manifest.pickle_weights else True,
+                trust_remote_code=manifest.trust_remote_code,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are named in `loading`, and refused
+                **placement,
+            )
     except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
         raise StudyError(
             f"models.{manifest.name}: cannot load {directory}: {one_line(error)}; fetch it again, or take another."
@@ -222,6 +223,17 @@ def _loaded(
 ) -> LanguageModel:
     tokenizer = load_tokenizer(directory, manifest.trust_remote_code)
     return LanguageModel(model, backbone_of(model, architecture), tokenizer, manifest, architecture)
+
+
+@contextmanager
+def _no_report_of_weights() -> Iterator[None]:
+    """Keep transformers from listing heads, poolers and decoders, which nothing needs; what lacks is refused here."""
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
 
 
 def backbone_of(model: "PreTrainedModel", architecture: Architecture = "causal") -> torch.nn.Module:

@@ -234,12 +234,21 @@ class MetricsSection(Section):
 
 
 class CorrelationsSection(Section):
-    """Bootstrap over languages, of Table 2 and of the tables of ABX scores and of transfer."""
+    """Bootstrap over languages, of Table 2 and of the tables of ABX scores, of similarity of languages and of transfer."""
 
     resamples: int = Field(10_000, ge=100, description="Resamples of languages.")
     interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
     confidence: float = Field(0.95, gt=0, lt=1)
     seed: Seed = 0
+
+
+class SimilaritySection(Section):
+    """How similar languages are, with which retrieval, distance and transfer are correlated."""
+
+    file: PathName | None = Field(
+        None,
+        description="CSV with the columns measure, first, second (ISO 639-3 codes), similarity; null: that of the built-in languages from URIEL.",
+    )
 
 
 class TransferSection(Section):
@@ -296,6 +305,7 @@ class Config(Section):
     projection: ProjectionSection = ProjectionSection()
     metrics: MetricsSection = MetricsSection()
     correlations: CorrelationsSection = CorrelationsSection()
+    similarity: SimilaritySection = SimilaritySection()
     transfer: TransferSection = TransferSection()
     compute: ComputeSection = ComputeSection()
     data_root: PathName | None = Field(None, description="Folder that holds local data sets.")

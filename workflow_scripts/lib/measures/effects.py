@@ -8,18 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.lib.metric_files import grid, pre_and_post, select
+from workflow_scripts.lib.metric_files import grid, pre_and_post, pre_and_random, select
 
 CONDITION = ["model", "pooling", "target"]
-# Values of an effect: the two spaces, the constant control, and the spaces after centring.
+# Values of an effect: the two spaces, the constant control, random neurons (the mean over draws), the centred spaces.
 CENTRED = {"none": "", "all": "centred_", "language": "language_centred_"}
 VALUES = [
     "pre",
     "post",
     "constant",
+    "random",
     *(f"{CENTRED[name]}{side}" for name in ("all", "language") for side in ("pre", "post")),
 ]
-SURVIVES = ["survives_centring", "survives_language_centring", "survives_constant"]
+SURVIVES = ["survives_centring", "survives_language_centring", "survives_constant", "survives_random"]
 ROUNDING = 1e-6  # of values that were made of float32
 
 
@@ -68,33 +69,39 @@ EFFECTS = {effect.name: effect for effect in [*REPORTED, *FURTHER]}
 
 
 def measured_effect(
-    effect: Effect, metrics: dict[str, pd.DataFrame], conditions: dict[str, list[str]], languages: list[str]
+    effect: Effect,
+    metrics: dict[str, pd.DataFrame],
+    conditions: dict[str, list[str]],
+    languages: list[str],
+    seeds: list[int],
 ) -> pd.DataFrame:
     """An effect under every condition: the columns model, pooling, target, effect, `VALUES`, `gain` and `SURVIVES`.
 
     `gain`: whether the value moves the way it should from pre to post. `SURVIVES`, of those that do: whether it still
-    does so after centring, and by more than the constant control; empty where that is not measured. NaN of values that
-    are not measured. What a constant cannot change survives the control and centring by itself.
+    does so after centring, and by more than under the constant control and random neurons; empty where that is not
+    measured. NaN of values that are not measured. What a constant cannot change survives it and centring by itself.
 
     Args:
         effect: One of `EFFECTS`.
-        metrics: Metric CSVs by name, `alignment` and `paraphrase`, of base and experts.
+        metrics: Metric CSVs by name, `alignment` and `paraphrase`, of base, experts and random control.
         conditions: Models, poolings and targets.
         languages: All languages of the space.
+        seeds: Of the random control; none: there is none.
 
     Raises:
         StudyError: an observation is missing.
     """
     if effect.over == "paraphrase":
-        found = _paraphrase_values(effect, metrics["paraphrase"], conditions)
+        found = _paraphrase_values(effect, metrics["paraphrase"], conditions, seeds)
     else:
-        found = _alignment_values(effect, metrics["alignment"], conditions, languages)
+        found = _alignment_values(effect, metrics["alignment"], conditions, languages, seeds)
     if not effect.moves:
         found = found.assign(constant=found["pre"], centred_pre=found["pre"], centred_post=found["post"])
     found = found.assign(effect=effect.name).reindex(columns=[*CONDITION, "effect", *VALUES])
     sign = -1 if effect.falls else 1
     gain = sign * (found["post"] - found["pre"]) > ROUNDING
-    sides = [("centred_post", "centred_pre"), ("language_centred_post", "language_centred_pre"), ("post", "constant")]
+    centred = [("centred_post", "centred_pre"), ("language_centred_post", "language_centred_pre")]
+    sides = [*centred, ("post", "constant"), ("post", "random")]
     for name, (post, pre) in zip(SURVIVES, sides, strict=True):
         left = sign * (found[post] - found[pre])
         # 1, 0, or NaN where there is nothing to survive or nothing is known
@@ -104,15 +111,15 @@ def measured_effect(
 
 
 def _alignment_values(
-    effect: Effect, alignment: pd.DataFrame, conditions: dict[str, list[str]], languages: list[str]
+    effect: Effect, alignment: pd.DataFrame, conditions: dict[str, list[str]], languages: list[str], seeds: list[int]
 ) -> pd.DataFrame:
     own = alignment[alignment["measure"] == effect.measure]
     wanted = _wanted(effect.over, conditions, languages).assign(measure=effect.measure)
     found = wanted[CONDITION].drop_duplicates().reset_index(drop=True)
+    two = own[own["space"] != "constant"]
     for centring, prefix in CENTRED.items():
         if centring != "none" and not (own["centring"] == centring).any():
             continue
-        two = own[own["space"] != "constant"]
         values = pre_and_post(two, wanted.assign(centring=centring), "value", f"values of {effect.measure}")
         means = values.groupby(CONDITION, sort=False)[["pre", "post"]].mean().add_prefix(prefix)
         found = found.merge(means.reset_index(), on=CONDITION)
@@ -120,6 +127,11 @@ def _alignment_values(
         control = wanted.assign(units="expert", space="constant", centring="none")
         values = select(own, control, f"values of {effect.measure} under the constant control")
         means = values.groupby(CONDITION, sort=False)["value"].mean().rename("constant")
+        found = found.merge(means.reset_index(), on=CONDITION)
+    if seeds:
+        what = f"values of {effect.measure} under random neurons"
+        values = pre_and_random(two, wanted.assign(centring="none"), "value", seeds, what)
+        means = values.groupby(CONDITION, sort=False)["post"].mean().rename("random")
         found = found.merge(means.reset_index(), on=CONDITION)
     return found
 
@@ -138,10 +150,13 @@ def _wanted(over: str, conditions: dict[str, list[str]], languages: list[str]) -
     return (wanted if kept is None else wanted[kept]).reset_index(drop=True)
 
 
-def _paraphrase_values(effect: Effect, paraphrase: pd.DataFrame, conditions: dict[str, list[str]]) -> pd.DataFrame:
+def _paraphrase_values(
+    effect: Effect, paraphrase: pd.DataFrame, conditions: dict[str, list[str]], seeds: list[int]
+) -> pd.DataFrame:
     """Accuracies by cosine; centred, those by centred cosine. Of similarities that were not measured, NaN."""
     wanted = grid(**conditions)
-    key = wanted.assign(language=wanted["target"], units="expert")
+    of_target = wanted.assign(language=wanted["target"])
+    key = of_target.assign(units="expert")
     control = "constant_mixed" if effect.measure == "mixed" else "constant"
     columns = {
         ("cosine", "pre"): "pre",
@@ -157,4 +172,12 @@ def _paraphrase_values(effect: Effect, paraphrase: pd.DataFrame, conditions: dic
         else np.nan
         for (similarity, space), column in columns.items()
     }
-    return wanted.assign(**values)
+    draws = [
+        select(
+            paraphrase,
+            of_target.assign(units="random", seed=float(seed), similarity="cosine", space=effect.measure),
+            "paraphrase accuracies under random neurons",
+        )["accuracy"]
+        for seed in seeds
+    ]
+    return wanted.assign(**values, random=sum(draws) / len(draws) if draws else np.nan)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from workflow_scripts.lib.config.study import ROLES, Corpus
 from workflow_scripts.lib.errors import StudyError
@@ -16,7 +17,7 @@ from workflow_scripts.lib.plan.names import (
 )
 from workflow_scripts.lib.shown import without_text
 
-OTHER_FIGURES = ("abx", "abx_pairs", "methods", "transfer")  # which the paper does not have; one a model
+OTHER_FIGURES = ("abx", "abx_pairs", "methods", "similarity", "transfer")  # which the paper does not have; one a model
 # What probes tell, by the role of the data set that it is told of.
 PROBES = {"topics": ["topics"], "treebank": ["tags", "attachment"]}
 
@@ -220,6 +221,11 @@ class Grid(Compared):
         there = [corpus.dataset for corpus in self._corpora(roles) if name.target in corpus.languages]
         topics = [corpus.dataset for corpus in self._corpora(["topics"] if whole else [])]
         return list(dict.fromkeys([*there, *topics]))
+
+    def similarity_files(self) -> list[str]:
+        """The user's table of similarities of languages, if there is one; where it is missing, the stage says so."""
+        given = self.config.similarity.file
+        return [given] if given is not None and Path(given).is_file() else []
 
     def local_files(self, dataset: str) -> list[str]:
         """Local files that a data set is read from, whether or not they are there."""

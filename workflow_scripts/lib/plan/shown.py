@@ -92,6 +92,7 @@ class ShownSlices(Grid):
             "targets": self.study.targets,
             "languages": self.study.alignment.languages,
             "paraphrase_targets": self.paraphrase_targets(),
+            "seeds": self.config.random_control.seeds,
         }
 
     @slice_of_config
@@ -102,6 +103,7 @@ class ShownSlices(Grid):
             "targets": self.study.targets,
             "languages": self.study.alignment.languages,
             "dataset": self.study.alignment.dataset,
+            "seeds": self.config.random_control.seeds,
             **self.config.correlations.model_dump(),
         }
 
@@ -127,6 +129,17 @@ class ShownSlices(Grid):
             "methods": list(self.config.methods),
             "targets": self.compared_targets,
         }
+
+    @slice_of_config
+    def similarity_table(self):
+        """What the table of correlations with similarity of languages shows."""
+        metrics, correlations = self.config.metrics, self.config.correlations.model_dump()
+        return {**self._shown_similarity(), "measure": metrics.shown_distance, **correlations}
+
+    @slice_of_config
+    def mixed_table(self):
+        """What the table of mixed models of retrieval shows."""
+        return {**self._shown_similarity(), "confidence": self.config.correlations.confidence}
 
     @slice_of_config
     def overview_figure(self, figure: str):
@@ -176,6 +189,17 @@ class ShownSlices(Grid):
     def abx_figure(self, figure: str):
         """What a figure of ABX scores shows."""
         return self._shown_space(self.contents(figure))
+
+    @slice_of_config
+    def similarity_figure(self, figure: str):
+        """What a figure of correlations with similarity of languages shows."""
+        [model] = self.contents(figure).models
+        return {
+            "model": self._shown_model(model, seen=False),
+            "dataset": self.study.alignment.dataset,
+            "languages": self.study.alignment.languages,
+            "confidence": self.config.correlations.confidence,
+        }
 
     @slice_of_config
     def replication(self):
@@ -298,6 +322,15 @@ class ShownSlices(Grid):
             "languages": languages,
             "dataset": self.study.alignment.dataset,
             "names": self._names(languages),
+        }
+
+    def _shown_similarity(self) -> dict[str, Any]:
+        return {
+            **self._shown_models(seen=False),
+            "targets": self.study.targets,
+            "languages": self.study.alignment.languages,
+            "dataset": self.study.alignment.dataset,
+            "similarity": self.config.metrics.shown_similarity,
         }
 
     def _shown_retrieval(self, contents: FigureContents) -> dict[str, Any]:

@@ -181,6 +181,22 @@ class StageSlices(Grid):
         }
 
     @slice_of_config
+    def similarity(self):
+        """What similarities of languages depend on, beside texts."""
+        languages, table = self.study.alignment.languages, self.config.language_table
+        return {
+            "languages": languages,
+            "iso639_3": {code: table[code].iso639_3 for code in languages},
+            "part": self._alignment_part,
+            "file": self.config.similarity.file,
+        }
+
+    @slice_of_config
+    def subwords(self):
+        """What similarities by subwords depend on, beside tokenizer and texts."""
+        return {"languages": self.study.alignment.languages, "part": self._alignment_part}
+
+    @slice_of_config
     def paraphrase(self, condition: str):
         """What paraphrase retrieval depends on, beside embeddings."""
         return {
@@ -250,6 +266,10 @@ class StageSlices(Grid):
             "part": self.config.datasets[self.study.perplexity.dataset].parts[0],
             **self.config.perplexity.model_dump(),
         }
+
+    @property
+    def _alignment_part(self) -> str:
+        return self.config.datasets[self.study.alignment.dataset].parts[0]
 
     def _change(self, name: ConditionName) -> dict[str, Any]:
         """What a condition does to its units, and how strongly."""

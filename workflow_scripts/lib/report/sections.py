@@ -64,6 +64,14 @@ SECTIONS = [
         ("transfer",),
     ),
     Section(
+        "similarity",
+        "Similarity of languages",
+        "Which pairs of languages are close, and which gain? Similarity by grammar, sounds, family and place, and what "
+        "their texts share in characters and subwords, beside retrieval, distances and transfer, before the "
+        "intervention and in their change (after Muller et al. 2022 and Blaschke et al. 2025; not in the paper).",
+        ("similarity", "similarity_mixed"),
+    ),
+    Section(
         "paraphrases",
         "Paraphrase retrieval",
         "Is the space inside a language preserved? Paraphrases of the target language are looked for among all of its "
@@ -81,7 +89,8 @@ SECTIONS = [
         "shift",
         "Beyond a shift of the space",
         "Constants forced on neurons move all sentences alike, which shrinks cosine distances by itself. What is left "
-        "of each change when the spaces are centred, and what would a constant added to every embedding have done?",
+        "of each change when the spaces are centred, and what would a constant added to every embedding have done, or "
+        "random neurons?",
         ("centred",),
     ),
     Section(
