@@ -29,11 +29,12 @@ localrules:
 
 
 wildcard_constraints:
-    model=alternatives(CONFIG.study.models),
+    model=alternatives(PLAN.nameable_models),
     dataset=alternatives(PLAN.datasets),
     condition=PLAN.condition_pattern,
     pooling=alternatives(PLAN.poolings),
     target=alternatives(CONFIG.study.targets),
+    layer=LAYER_PATTERN,
     method=f"({alternatives(f'-{method}' for method in CONFIG.methods)})?",
 
 

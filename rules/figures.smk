@@ -158,6 +158,44 @@ rule figure_abx_pairs:
         " --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
+rule figure_layers:
+    input:
+        layers="<results>/layers.csv",
+    output:
+        **figure("{figure}"),
+    log:
+        "<logs>/figures/{figure}.log",
+    wildcard_constraints:
+        figure=PLAN.figure_pattern("layers"),
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.layers_figure(wildcards.figure),
+        code=code("figure_layers"),
+    shell:
+        "python -m workflow_scripts.figure_layers --spec {params.spec:q} --layers {input.layers:q} --pdf {output.pdf:q}"
+        " --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
+
+
+rule figure_checkpoints:
+    input:
+        checkpoints="<results>/checkpoints.csv",
+    output:
+        **figure("{figure}"),
+    log:
+        "<logs>/figures/{figure}.log",
+    wildcard_constraints:
+        figure=PLAN.figure_pattern("checkpoints"),
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.checkpoints_figure(wildcards.figure),
+        code=code("figure_checkpoints"),
+    shell:
+        "python -m workflow_scripts.figure_checkpoints --spec {params.spec:q} --checkpoints {input.checkpoints:q}"
+        " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
+
+
 rule figure_transfer:
     input:
         transfer=lambda wildcards: [

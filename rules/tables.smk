@@ -206,6 +206,47 @@ rule table_methods:
         " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
 
+# Only where there are further layers, or checkpoints.
+if PLAN.layered_models:
+
+    rule table_layers:
+        input:
+            metrics=layered_metrics(),
+        output:
+            **table("layers"),
+        log:
+            "<logs>/table_layers.log",
+        conda:
+            ENVIRONMENT
+        params:
+            spec=PLAN.layers_table(),
+            code=code("table_layers"),
+        shell:
+            "python -m workflow_scripts.table_layers --spec {params.spec:q} --metrics {input.metrics:q}"
+            " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
+            " --json {output.json:q} 2> {log:q}"
+
+
+if PLAN.kept_models:
+
+    rule table_checkpoints:
+        input:
+            metrics=checkpoint_metrics(),
+        output:
+            **table("checkpoints"),
+        log:
+            "<logs>/table_checkpoints.log",
+        conda:
+            ENVIRONMENT
+        params:
+            spec=PLAN.checkpoints_table(),
+            code=code("table_checkpoints"),
+        shell:
+            "python -m workflow_scripts.table_checkpoints --spec {params.spec:q} --metrics {input.metrics:q}"
+            " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
+            " --json {output.json:q} 2> {log:q}"
+
+
 rule claims:
     input:
         distances=metrics("distances", ALIGNMENT, experts_and_randoms),

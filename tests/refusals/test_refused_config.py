@@ -110,6 +110,10 @@ CASES = [
     ("study/perplexity/languages", ["qq"], r"study\.perplexity\.languages: qq unknown"),
     ("study/mining/languages", ["en", "de"], r"study\.mining\.languages: leave out en"),
     ("models/demo/seen", ["qq"], r"models\.demo\.seen: qq unknown"),
+    ("models/demo/train/checkpoints", [50, 450], r"models\.demo\.train: checkpoints: step 450 is not before the last"),
+    ("models/demo/train/checkpoints", [-1], r"models\.demo\.train\.checkpoints\.0: .*greater than or equal to 0"),
+    ("models/demo/layers", [1, 5], r"models\.demo: layers: there is no layer 5; the model has layers 0 to 4"),
+    ("models/demo/layers", [1, 1], r"models\.demo\.layers: 1 given more than once"),
     ("models/demo/train/proportions", {"sv": 1.0}, r"proportions names sv"),
     ("languages", {False: {}}, r"languages\.0: YAML reads an unquoted no as false"),
     # Names of data sets and models
@@ -133,6 +137,11 @@ CASES = [
     ("models/" + "a" * 65, {**MODEL, "path": "x"}, r"models\.a{65}: .*at most 64 characters"),
     ("models/demo/label", " ", r"models\.demo\.label: is empty; tables and figures need a name"),
     ("models/demo/label", "two\nlines", r"models\.demo\.label: .*pattern"),
+    (
+        "models/demo-step50",
+        {**MODEL, "path": "x"},
+        r"models\.demo-step50: is the name of models\.demo at step 50",
+    ),
     ("datasets/$(touch pwned)", LOCAL, r"datasets\.\$\(touch pwned\): .*pattern"),
     # Where models come from
     ("models/demo/hub", "a/b", r"models\.demo: give exactly one of hub, path, gguf, train \(given: hub, train\)"),

@@ -21,6 +21,8 @@ TABLES = [
     *(f"table{number}" for number in range(1, 8)),
     "centred",
     "abx",
+    "layers",
+    "checkpoints",
     "similarity",
     "similarity_mixed",
     "transfer",
@@ -31,7 +33,7 @@ TABLES = [
 ]
 NUMBERS = [1, 2, 3, 4, 5, 6, 7, 21, 24, 27, 30]  # the paper's, for one model and two targets
 UNNUMBERED = [  # figures that the paper does not have
-    f"{kind}/tiny" for kind in ("abx", "abx_pairs", "methods", "similarity", "transfer")
+    f"{kind}/tiny" for kind in ("abx", "abx_pairs", "methods", "similarity", "layers", "checkpoints", "transfer")
 ]
 
 
@@ -59,6 +61,11 @@ def test_every_table_and_figure_is_there(finished):
     abx = pd.read_csv(results / "abx.csv")
     assert set(zip(abx["target"], abx["task"], strict=True)) == set(product(["en", "es"], ["language", "meaning"]))
     assert abx[["pre", "post"]].stack().between(0, 1).all()
+    layers = pd.read_csv(results / "layers.csv")
+    assert set(layers["layer"]) == {"1", "last", "mean", "max"}
+    assert set(layers["units"]) == {"none", "expert", "random"}
+    checkpoints = pd.read_csv(results / "checkpoints.csv")
+    assert checkpoints["checkpoint"].unique().tolist() == ["tiny-step5", "tiny"]
     similarity = pd.read_csv(results / "similarity.csv").set_index(["outcome", "quantity", "coefficient", "measure"])
     assert similarity["value"].dropna().between(-1, 1).all()
     assert set(similarity.index.unique("measure")) == {
@@ -96,6 +103,7 @@ def test_computation_is_tabulated(finished):
     compute = pd.read_csv(finished / "results/compute.csv").set_index(["model", "stage"])
     assert compute.loc[("tiny", "embeddings"), "jobs"] == 5 + 2 * 3 + 2 + 4 * 2 + 3 * 2
     assert compute.loc[("tiny", "word_embeddings"), "jobs"] == 4
+    assert compute.loc[("tiny", "layer_embeddings"), "jobs"] == 1 + 2 + 1
     assert compute.loc[("tiny", "generation"), "tokens"] > 0
     assert (compute["wall_hours"] > 0).all()
 
@@ -138,6 +146,13 @@ def test_any_condition_can_be_asked_for_by_name(study):
     metric = pd.read_csv(study / wanted)
     assert metric[["units", "k", "seed"]].drop_duplicates().to_numpy().tolist() == [["random", 7, 3]]
     assert len(metric) == 3 * 4 * 3
+
+
+def test_any_layer_of_any_checkpoint_can_be_asked_for_by_name(study):
+    wanted = "results/metrics/tiny-step5/es-expert-max-k5/tiny-devtest/layer-1/abx.csv"
+    run_snakemake(study, wanted, "--cores", "2", *TINY)
+    metric = pd.read_csv(study / wanted)
+    assert metric[["model", "target", "layer"]].drop_duplicates().to_numpy().tolist() == [["tiny-step5", "es", 1]]
 
 
 def test_the_report_holds_every_table_and_figure(finished):

@@ -1,6 +1,7 @@
 """The whole config: what is studied, with which models, texts and definitions."""
 
 import datetime
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -18,7 +19,7 @@ from workflow_scripts.lib.config.fields import (
     Seed,
     Slug,
 )
-from workflow_scripts.lib.config.models import ModelConfig
+from workflow_scripts.lib.config.models import Checkpoint, ModelConfig
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.interventions import methods
 from workflow_scripts.lib.languages import LANGUAGES, Language
@@ -317,6 +318,22 @@ class Config(Section):
         """Built-in languages and those added by the config."""
         return {**LANGUAGES, **self.languages}
 
+    @cached_property
+    def checkpoints(self) -> dict[str, Checkpoint]:
+        """The checkpoints of the study's models by their names, which are made of model and step: `demo-step50`."""
+        return {
+            f"{name}-step{step}": Checkpoint(name, step)
+            for name in self.study.models
+            if (train := self.models[name].train) is not None
+            for step in sorted(train.checkpoints)
+        }
+
+    @cached_property
+    def every_model(self) -> dict[str, ModelConfig]:
+        """Models by name, the checkpoints of the study's among them, which have the settings of their model."""
+        of_steps = {name: self.models[kept.model].at_step(kept.step) for name, kept in self.checkpoints.items()}
+        return {**self.models, **of_steps}
+
     @property
     def interventions(self) -> dict[str, ChangeSection]:
         """The study's intervention and those it is compared with, by their keys in the config."""
@@ -378,6 +395,12 @@ class Config(Section):
         for name in study.models:
             if name in self.models:
                 problems += self._model_problems(name, self.models[name])
+        if not problems and (taken := sorted(set(self.checkpoints) & set(self.models))):
+            kept = self.checkpoints[taken[0]]
+            problems.append(
+                f"models.{taken[0]}: is the name of models.{kept.model} at step {kept.step}; take another, or leave that "
+                f"step out of models.{kept.model}.train.checkpoints"
+            )
         if problems:
             raise ValueError("; ".join(problems))
         return self

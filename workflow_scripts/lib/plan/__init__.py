@@ -3,11 +3,11 @@
 The rules ask the plan; it knows nothing of Snakemake.
 """
 
-from workflow_scripts.lib.plan.names import BASE, UNTRAINED, ConditionName
+from workflow_scripts.lib.plan.names import BASE, LAYER_PATTERN, UNTRAINED, ConditionName, layer_path
 from workflow_scripts.lib.plan.stages import StageSlices
 from workflow_scripts.lib.plan.transfer import TransferSlices
 
-__all__ = ["BASE", "UNTRAINED", "ConditionName", "Plan"]
+__all__ = ["BASE", "LAYER_PATTERN", "UNTRAINED", "ConditionName", "Plan", "layer_path"]
 
 
 class Plan(StageSlices, TransferSlices):
