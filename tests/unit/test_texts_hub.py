@@ -4,6 +4,7 @@ import http.server
 import threading
 
 import datasets
+import huggingface_hub
 import huggingface_hub.constants
 import pandas as pd
 import pytest
@@ -230,3 +231,23 @@ def test_what_the_hub_refuses_is_explained(read, refusing_hub, status, code, mes
     refusing_hub(status, code)
     with pytest.raises(StudyError, match=message):
         read("flores200", "dev", ["es"], repository="owner/name", revision=COMMIT)
+
+
+def test_a_file_that_is_no_parquet_is_asked_for_at_the_pinned_commit(read, tmp_path, monkeypatch):
+    with pytest.raises(StudyError, match=r"owner/sib is out of reach .*; run `snakemake texts` where there is network"):
+        read("sib200", "devtest", ["es"], repository="owner/sib", revision=COMMIT)
+    asked = []
+
+    def download(repository, name, repo_type, revision):
+        asked.append((repository, name, repo_type, revision))
+        path = tmp_path / f"{len(asked)}.tsv"
+        number = 997 + len(asked)
+        path.write_text(f"index_id\tcategory\ttext\n{number}\tsports\tUno {number}.\n")
+        return str(path)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    table = read("sib200", "devtest", ["es"], repository="owner/sib", revision=COMMIT)
+    names = [f"data/spa_Latn/{name}.tsv" for name in ("train", "dev", "test")]
+    assert asked == [("owner/sib", name, "dataset", COMMIT) for name in names]
+    assert rows(table, "es", "sentence")[0] == ("devtest-000001", "Uno 998.")
+    assert len(rows(table, "es", "topic")) == 3
