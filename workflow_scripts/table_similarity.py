@@ -23,7 +23,7 @@ from workflow_scripts.lib.linguistics.outcomes import (
 from workflow_scripts.lib.linguistics.pair_correlations import COEFFICIENTS, correlate_pairs
 from workflow_scripts.lib.shown import Model
 
-SHOWN = {"pearson": tables.Cell("r", latex="$r$"), "spearman": tables.Cell("ρ", latex=r"$\rho$")}
+SHOWN = {"pearson": tables.Cell("r", latex="$r$"), "spearman": tables.Cell("ρ")}
 ROW = ["model", "outcome", "quantity", "pooling", "target", "coefficient"]
 
 
@@ -140,14 +140,15 @@ def interval_cell(value: float, low: float, high: float, decimals: int = 2) -> t
 
 def caption(spec: Spec, resamples: int) -> str:
     """What the table shows and how it was computed."""
+    interval = f"{100 * spec.confidence:g}% bootstrap confidence intervals ({resamples:,} resamples of languages)"
     return (
         f"Pearson (r) and Spearman (ρ) correlations of similarity of languages with top-1 retrieval accuracy (by "
         f"{spec.similarity.replace('_', ' ')}) and with distance (the {tables.DISTANCES[spec.measure]}) on "
         f"{spec.dataset}, and with scores of probes trained in one language and tested in the other where these were "
         "measured: without an intervention (pre), and their change (post − pre) by the intervention on experts of the "
-        f"target; over the ordered pairs of {len(spec.languages)} languages. {MEASURES} In brackets: "
-        f"{100 * spec.confidence:g}% bootstrap confidence intervals ({resamples:,} resamples of languages). NA: "
-        "undefined, since fewer than three languages are known or one side is constant."
+        f"target; over the ordered pairs of {len(spec.languages)} languages. {MEASURES} "
+        + (f"In brackets: {interval}, if at least five languages are known. " if resamples else "")
+        + "NA: undefined, since fewer than three languages are known or one side is constant."
     )
 
 

@@ -91,6 +91,15 @@ def test_what_is_constant_unknown_or_of_two_languages_is_undefined():
     assert np.isnan(two.values).all()
 
 
+def test_few_languages_have_no_interval():
+    first, second = matrices(1, 5, 7), matrices(1, 5, 8)
+    four = correlate_pairs(first[:, :4, :4], second[:, :4, :4], resamples=100)
+    assert np.isfinite(four.values).all()
+    assert np.isnan([four.low, four.high]).all()
+    assert (four.resamples == 0).all()
+    assert np.isfinite(correlate_pairs(first, second, resamples=100).low).all()
+
+
 def test_bca_intervals_are_those_of_one_statistic_at_a_time():
     first, second = matrices(2, 8, 9), matrices(2, 8, 10)
     together = correlate_pairs(first, second, resamples=300, interval="BCa", seed=1)

@@ -13,6 +13,7 @@ from workflow_scripts.lib.metric_files import grid, pre_and_post, read_metrics, 
 RETRIEVAL, DISTANCE, TRANSFER = "retrieval", "distance", "transfer"
 PRE, CHANGE = "pre", "change"  # quantities: without the intervention, and post − pre
 LABELS = {RETRIEVAL: "Retrieval accuracy", DISTANCE: "Distance"}
+DECIMALS = 12  # of a change, so that equal ones tie in spite of rounding
 PAIR = ["first", "second"]  # query and candidate; of transfer, the languages of training and of testing
 
 
@@ -86,7 +87,7 @@ def outcomes_of(
                 for target in targets:
                     wanted = there.assign(pooling=pooling, target=target)
                     both = pre_and_post(metrics, wanted, "value", what)
-                    both["change"] = both["post"] - both["pre"]
+                    both["change"] = (both["post"] - both["pre"]).round(DECIMALS)
                     yield Outcome(name, CHANGE, pooling, target, _matrix(both, "change", languages))
 
 

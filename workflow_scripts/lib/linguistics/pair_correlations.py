@@ -9,6 +9,8 @@ from workflow_scripts.lib.bootstrap import bootstrap_many
 from workflow_scripts.lib.correlations import CONSTANT
 
 MINIMUM_LANGUAGES = 3
+# Of an interval: the few subsets of fewer languages would make it look narrow, that of three a point.
+MINIMUM_RESAMPLED = 5
 COEFFICIENTS = ("pearson", "spearman")
 BLOCK = 2**17  # weights that are held at once, which with the ranks of one matrix fit in a processor's cache
 
@@ -39,7 +41,7 @@ def correlate_pairs(
     vertices of a graph (Snijders and Borgatti 1999, Connections 22). A pair counts as often as its languages were drawn
     together; a language has no pair with itself. Spearman's coefficient is Pearson's of the midranks, ranked anew in
     each resample. Undefined over fewer than three languages, or where a side is constant; resamples in which a side is
-    are left out of the interval.
+    are left out of the interval. Fewer than five languages have no interval.
 
     Args:
         first: Matrices [first matrices, languages, languages], NaN where a pair is unknown; the diagonal is left out.
@@ -70,7 +72,7 @@ def correlate_pairs(
             statistic = _Statistic(*matrices, ends, chosen)
             whole = np.ix_(range(len(COEFFICIENTS)), of_one, of_other)
             values[whole] = statistic(chosen)
-            if np.isfinite(values[whole]).any():
+            if len(involved) >= MINIMUM_RESAMPLED and np.isfinite(values[whole]).any():
                 found = bootstrap_many((chosen,), statistic, resamples, confidence, interval, seed)
                 low[whole], high[whole], defined[whole] = found
     low[np.isnan(values)] = high[np.isnan(values)] = np.nan
