@@ -29,11 +29,12 @@ localrules:
 
 
 wildcard_constraints:
-    model=alternatives(CONFIG.study.models),
+    model=alternatives(PLAN.nameable_models),
     dataset=alternatives(PLAN.datasets),
     condition=PLAN.condition_pattern,
     pooling=alternatives(PLAN.poolings),
     target=alternatives(CONFIG.study.targets),
+    layer=LAYER_PATTERN,
     method=f"({alternatives(f'-{method}' for method in CONFIG.methods)})?",
 
 
@@ -44,6 +45,7 @@ include: "rules/experts.smk"
 include: "rules/conditions.smk"
 include: "rules/embeddings.smk"
 include: "rules/metrics.smk"
+include: "rules/transfer.smk"
 include: "rules/sweeps.smk"
 include: "rules/similarity.smk"
 include: "rules/tables.smk"

@@ -232,7 +232,7 @@ def space(tmp_path) -> Iterator[Path]:
 
 def distances(name: str, space: Path) -> None:
     """The job that measures distances."""
-    spec = canonical_json({"dataset": "dev", "languages": LANGUAGES})
+    spec = canonical_json({"dataset": "dev", "languages": LANGUAGES, "layer": "last"})
     inputs = ("--embeddings", f"{name}.h5", "--condition", f"{name}.json")
     outputs = ("--distances", f"{name}.distances.csv", "--medoid", f"{name}.medoid.csv")
     stage("distances", space, "--spec", spec, *inputs, *outputs)
@@ -240,7 +240,8 @@ def distances(name: str, space: Path) -> None:
 
 def retrieval(space: Path) -> None:
     """The job that measures retrieval."""
-    spec = canonical_json({"dataset": "dev", "languages": LANGUAGES, "similarities": ["inner_product", "cosine"]})
+    settings = {"dataset": "dev", "languages": LANGUAGES, "layer": "last", "similarities": ["inner_product", "cosine"]}
+    spec = canonical_json(settings)
     stage(
         "retrieval",
         space,

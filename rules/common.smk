@@ -14,7 +14,7 @@ from workflow_scripts.lib.config.study import read_config
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.failures import explain_failures
 from workflow_scripts.lib.fingerprint import fingerprint
-from workflow_scripts.lib.plan import BASE, ConditionName, Plan
+from workflow_scripts.lib.plan import BASE, LAYER_PATTERN, UNTRAINED, ConditionName, Plan, layer_path
 
 CONFIG_FILES = list(map(str, workflow.configfiles))
 
@@ -28,9 +28,14 @@ PLAN = Plan(CONFIG)
 PACKAGE = Path(workflow.basedir, "workflow_scripts")
 ALIGNMENT = CONFIG.study.alignment.dataset
 PARAPHRASE = CONFIG.study.paraphrase.dataset
+TOPICS = CONFIG.study.topics.dataset if CONFIG.study.topics else "none"
+TREEBANK = CONFIG.study.treebank.dataset if CONFIG.study.treebank else "none"
 # Tables beside the paper's numbered ones.
 OTHER_TABLES = [
     *("centred", "abx", "similarity", "similarity_mixed"),
+    *(["layers"] if PLAN.layered_models else []),
+    *(["checkpoints"] if PLAN.kept_models else []),
+    *(["transfer"] if PLAN.probed else []),
     *(["methods"] if CONFIG.methods else []),
     *("claims", "replication"),
 ]
@@ -42,6 +47,8 @@ MODEL_STAGES = [
     "layer_means",
     "by_layer_condition",
     "embeddings",
+    "word_embeddings",
+    "layer_embeddings",
     "generation",
     "perplexity",
 ]  # which tell what they used
@@ -86,7 +93,7 @@ def setting(name):
     """A setting of compute that a model may override, as a function of the wildcards."""
 
     def of_model(wildcards):
-        own = getattr(CONFIG.models[wildcards.model], name)
+        own = getattr(CONFIG.every_model[wildcards.model], name)
         return getattr(CONFIG.compute, name) if own is None else own
 
     return of_model
@@ -99,14 +106,14 @@ def gpus(wildcards):
 
 def model_memory(wildcards, attempt):
     """Memory in MB that a job asks a cluster for which loads this model."""
-    return demand.memory(CONFIG.models[wildcards.model], attempt)
+    return demand.memory(CONFIG.every_model[wildcards.model], attempt)
 
 
 def model_minutes(stage):
     """Time that a stage's job asks a cluster for, as a function of the wildcards."""
 
     def of_model(wildcards, attempt):
-        return demand.minutes(CONFIG.models[wildcards.model], setting("device")(wildcards), stage, attempt)
+        return demand.minutes(CONFIG.every_model[wildcards.model], setting("device")(wildcards), stage, attempt)
 
     return of_model
 
@@ -122,12 +129,16 @@ def grown(amount):
 
 def model_weights(wildcards):
     """Weights that the workflow itself makes; none for a model on the hub or in a directory."""
+    if kept := CONFIG.checkpoints.get(wildcards.model):
+        return [f"<results>/models/{kept.model}/checkpoints"]
     made = CONFIG.models[wildcards.model].source in ("train", "gguf")
     return [f"<results>/models/{wildcards.model}/weights/model.safetensors"] if made else []
 
 
 def model_directory(wildcards):
     """Directory of those weights."""
+    if kept := CONFIG.checkpoints.get(wildcards.model):
+        return str(Path(CONFIG.results, "models", kept.model, "checkpoints", f"step{kept.step}"))
     made = CONFIG.models[wildcards.model].source in ("train", "gguf")
     return str(Path(CONFIG.results, "models", wildcards.model, "weights")) if made else None
 
@@ -150,9 +161,14 @@ def probabilities(wildcards):
     return [f"<results>/activation_probabilities/{wildcards.model}.h5"] if selected else []
 
 
-def metric(name, dataset, condition="{condition}"):
-    """Path of a metric CSV."""
-    return f"<results>/metrics/{{model}}/{condition}/{dataset}/{name}.csv"
+def metric(name, dataset, condition="{condition}", layer=""):
+    """Path of a metric CSV, by the main layer or by one that `layer` names, like `/layer-2`."""
+    return f"<results>/metrics/{{model}}/{condition}/{dataset}{layer}/{name}.csv"
+
+
+def aligned_embeddings(condition="{condition}"):
+    """Path of the embeddings of the parallel corpus that distances and retrieval are measured on, by any layer."""
+    return f"<results>/embeddings/{{model}}/{condition}/{ALIGNMENT}{{layer}}.h5"
 
 
 def metrics(name, dataset, conditions_of, base=True):
@@ -161,6 +177,30 @@ def metrics(name, dataset, conditions_of, base=True):
         metric(name, dataset, condition).format(model=model)
         for model in CONFIG.study.models
         for condition in [*([BASE] if base else []), *conditions_of(model)]
+    ]
+
+
+COMPARED = ("alignment", "abx")  # metric CSVs by which layers, and steps of a training, are compared
+
+
+def layered_metrics():
+    """Those of every layer, of all models with further layers, under every condition that is measured by layer."""
+    return [
+        metric(name, ALIGNMENT, condition, layer).format(model=model)
+        for model in PLAN.layered_models
+        for layer in PLAN.layers_of(model).values()
+        for condition in PLAN.layered(model)
+        for name in COMPARED
+    ]
+
+
+def checkpoint_metrics():
+    """Those of all models of which checkpoints are kept, at every step, unintervened."""
+    return [
+        metric(name, ALIGNMENT, BASE).format(model=checkpoint)
+        for model in PLAN.kept_models
+        for checkpoint in PLAN.steps_of(model)
+        for name in COMPARED
     ]
 
 
@@ -183,6 +223,16 @@ def similarities():
     return ["<results>/similarity/languages.csv"] + expand(
         "<results>/similarity/{model}/subwords.csv", model=CONFIG.study.models
     )
+
+
+def transfers(name, conditions_of, base=True, untrained=False):
+    """Metric CSVs of probes, of all models."""
+    paths = metrics(name, TOPICS, conditions_of, base) if CONFIG.study.topics else []
+    if CONFIG.study.treebank:
+        paths += metrics(name, TREEBANK, conditions_of, base)
+        if untrained:
+            paths += metrics(name, TREEBANK, lambda model: [UNTRAINED], base=False)
+    return paths
 
 
 def experts_and_randoms(model, targets=None):
@@ -256,6 +306,7 @@ def measured():
     embedded = [(model, BASE, dataset) for model in models for dataset in PLAN.embedded_datasets]
     for model, condition in changed:
         embedded += [(model, condition, dataset) for dataset in PLAN.datasets_under(condition)]
+    words = [(model, condition) for model in models for condition in [BASE, UNTRAINED, *PLAN.experts_of(model)]]
     swept = [(model, name) for model in CONFIG.generating_models for name in PLAN.sweeps()]
     jobs = {
         "train_model": [(model,) for model in PLAN.models_from("train")],
@@ -267,6 +318,10 @@ def measured():
             (model, slug) for model in models for slug in PLAN.by_methods(model) if PLAN.fitted_by_layer(slug)
         ],
         "embeddings": embedded,
+        "word_embeddings": words if CONFIG.study.treebank else [],
+        "layer_embeddings": [
+            (model, condition) for model in models if CONFIG.models[model].layers for condition in PLAN.layered(model)
+        ],
         "retrieval": [(model, BASE) for model in models] + changed,
         "generation": swept,
         "perplexity": swept,

@@ -145,13 +145,15 @@ rule layer_condition:
 
 rule base_condition:
     output:
-        condition=f"<results>/conditions/{{model}}/{BASE}.json",
+        condition="<results>/conditions/{model}/{condition}.json",
     log:
-        f"<logs>/conditions/{{model}}/{BASE}.log",
+        "<logs>/conditions/{model}/{condition}.log",
+    wildcard_constraints:
+        condition=f"{BASE}|{UNTRAINED}",
     conda:
         ENVIRONMENT
     params:
-        spec=lambda wildcards: PLAN.base_condition(wildcards.model),
+        spec=lambda wildcards: PLAN.base_condition(wildcards.model, wildcards.condition),
         code=code("base_condition"),
     shell:
         "python -m workflow_scripts.base_condition --spec {params.spec:q} --condition {output.condition:q} 2> {log:q}"

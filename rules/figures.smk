@@ -158,6 +158,67 @@ rule figure_abx_pairs:
         " --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
+rule figure_layers:
+    input:
+        layers="<results>/layers.csv",
+    output:
+        **figure("{figure}"),
+    log:
+        "<logs>/figures/{figure}.log",
+    wildcard_constraints:
+        figure=PLAN.figure_pattern("layers"),
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.layers_figure(wildcards.figure),
+        code=code("figure_layers"),
+    shell:
+        "python -m workflow_scripts.figure_layers --spec {params.spec:q} --layers {input.layers:q} --pdf {output.pdf:q}"
+        " --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
+
+
+rule figure_checkpoints:
+    input:
+        checkpoints="<results>/checkpoints.csv",
+    output:
+        **figure("{figure}"),
+    log:
+        "<logs>/figures/{figure}.log",
+    wildcard_constraints:
+        figure=PLAN.figure_pattern("checkpoints"),
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.checkpoints_figure(wildcards.figure),
+        code=code("figure_checkpoints"),
+    shell:
+        "python -m workflow_scripts.figure_checkpoints --spec {params.spec:q} --checkpoints {input.checkpoints:q}"
+        " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
+
+
+rule figure_transfer:
+    input:
+        transfer=lambda wildcards: [
+            path
+            for path in transfers("transfer", PLAN.experts_of)
+            if path.startswith(f"<results>/metrics/{PLAN.contents(wildcards.figure).models[0]}/")
+        ],
+    output:
+        **figure("{figure}"),
+    log:
+        "<logs>/figures/{figure}.log",
+    wildcard_constraints:
+        figure=PLAN.figure_pattern("transfer"),
+    conda:
+        ENVIRONMENT
+    params:
+        spec=lambda wildcards: PLAN.transfer_figure(wildcards.figure),
+        code=code("figure_transfer"),
+    shell:
+        "python -m workflow_scripts.figure_transfer --spec {params.spec:q} --transfer {input.transfer:q}"
+        " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
+
+
 # The paper's numbers: figure4.pdf is the figure of retrieval for the shown target, and so on.
 rule numbered_figure:
     input:

@@ -1,21 +1,22 @@
-# Tidy CSVs of what the embeddings show, one observation a row; and UMAP of the space.
+# Tidy CSVs of what the embeddings show, one observation a row; and UMAP of the space. What is measured on the parallel
+# corpus can be measured by any layer of a model that is embedded: metrics/…/{dataset}/layer-2/abx.csv.
 
 
 rule distances:
     input:
-        embeddings=f"<results>/embeddings/{{model}}/{{condition}}/{ALIGNMENT}.h5",
+        embeddings=aligned_embeddings(),
         condition="<results>/conditions/{model}/{condition}.json",
     output:
-        distances=metric("distances", ALIGNMENT),
-        medoid=metric("medoid", ALIGNMENT),
+        distances=metric("distances", ALIGNMENT, layer="{layer}"),
+        medoid=metric("medoid", ALIGNMENT, layer="{layer}"),
     log:
-        "<logs>/distances/{model}/{condition}.log",
+        "<logs>/distances/{model}/{condition}{layer}.log",
     conda:
         ENVIRONMENT
     resources:
         runtime=grown(10),
     params:
-        spec=PLAN.distances(),
+        spec=lambda wildcards: PLAN.distances(wildcards.layer),
         code=code("distances"),
     shell:
         "python -m workflow_scripts.distances --spec {params.spec:q} --embeddings {input.embeddings:q}"
@@ -24,20 +25,20 @@ rule distances:
 
 rule retrieval:
     input:
-        embeddings=f"<results>/embeddings/{{model}}/{{condition}}/{ALIGNMENT}.h5",
+        embeddings=aligned_embeddings(),
         condition="<results>/conditions/{model}/{condition}.json",
     output:
-        retrieval=metric("retrieval", ALIGNMENT),
+        retrieval=metric("retrieval", ALIGNMENT, layer="{layer}"),
     log:
-        "<logs>/retrieval/{model}/{condition}.log",
+        "<logs>/retrieval/{model}/{condition}{layer}.log",
     benchmark:
-        "<benchmarks>/retrieval/{model}/{condition}.tsv"
+        "<benchmarks>/retrieval/{model}/{condition}{layer}.tsv"
     conda:
         ENVIRONMENT
     resources:
         runtime=grown(10),
     params:
-        spec=PLAN.retrieval(),
+        spec=lambda wildcards: PLAN.retrieval(wildcards.layer),
         code=code("retrieval"),
     shell:
         "python -m workflow_scripts.retrieval --spec {params.spec:q} --embeddings {input.embeddings:q}"
@@ -46,19 +47,19 @@ rule retrieval:
 
 rule alignment:
     input:
-        base=f"<results>/embeddings/{{model}}/{BASE}/{ALIGNMENT}.h5",
-        intervened=f"<results>/embeddings/{{model}}/{{condition}}/{ALIGNMENT}.h5",
+        base=aligned_embeddings(BASE),
+        intervened=aligned_embeddings(),
         condition="<results>/conditions/{model}/{condition}.json",
     output:
-        alignment=metric("alignment", ALIGNMENT),
+        alignment=metric("alignment", ALIGNMENT, layer="{layer}"),
     log:
-        "<logs>/alignment/{model}/{condition}.log",
+        "<logs>/alignment/{model}/{condition}{layer}.log",
     conda:
         ENVIRONMENT
     resources:
         runtime=grown(30),
     params:
-        spec=PLAN.alignment(),
+        spec=lambda wildcards: PLAN.alignment(wildcards.layer),
         code=code("alignment"),
     shell:
         "python -m workflow_scripts.alignment --spec {params.spec:q} --base {input.base:q}"
@@ -67,18 +68,18 @@ rule alignment:
 
 rule abx:
     input:
-        embeddings=f"<results>/embeddings/{{model}}/{{condition}}/{ALIGNMENT}.h5",
+        embeddings=aligned_embeddings(),
         condition="<results>/conditions/{model}/{condition}.json",
     output:
-        abx=metric("abx", ALIGNMENT),
+        abx=metric("abx", ALIGNMENT, layer="{layer}"),
     log:
-        "<logs>/abx/{model}/{condition}.log",
+        "<logs>/abx/{model}/{condition}{layer}.log",
     conda:
         ENVIRONMENT
     resources:
         runtime=grown(10),
     params:
-        spec=PLAN.abx(),
+        spec=lambda wildcards: PLAN.abx(wildcards.layer),
         code=code("abx"),
     shell:
         "python -m workflow_scripts.abx --spec {params.spec:q} --embeddings {input.embeddings:q}"

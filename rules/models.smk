@@ -13,6 +13,7 @@ rule train_model:
             "tokenizer.json",
             "tokenizer_config.json",
         ),
+        checkpoints=directory("<results>/models/{model}/checkpoints"),
     log:
         text="<logs>/train_model/{model}.log",
         usage="<logs>/train_model/{model}.usage.json",
@@ -31,7 +32,7 @@ rule train_model:
         code=code("train_model"),
     shell:
         "python -m workflow_scripts.train_model --spec {params.spec:q} --texts {input.texts:q}"
-        " --weights {output.weights:q} --usage {log.usage:q} 2> {log.text:q}"
+        " --weights {output.weights:q} --checkpoints {output.checkpoints:q} --usage {log.usage:q} 2> {log.text:q}"
 
 
 rule evaluate_model:

@@ -46,6 +46,7 @@ rule table_similarity:
         similarities=similarities(),
         retrieval=metrics("retrieval", ALIGNMENT, PLAN.experts_of),
         distances=metrics("distances", ALIGNMENT, PLAN.experts_of),
+        transfer=transfers("transfer", PLAN.experts_of),
     output:
         **table("similarity"),
     log:
@@ -59,8 +60,8 @@ rule table_similarity:
         code=code("table_similarity"),
     shell:
         "python -m workflow_scripts.table_similarity --spec {params.spec:q} --similarities {input.similarities:q}"
-        " --retrieval {input.retrieval:q} --distances {input.distances:q} --csv {output.csv:q}"
-        " --markdown {output.markdown:q} --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
+        " --retrieval {input.retrieval:q} --distances {input.distances:q} --transfer {input.transfer:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
 
 rule table_similarity_mixed:

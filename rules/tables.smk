@@ -161,6 +161,25 @@ rule table_abx:
         " --markdown {output.markdown:q} --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
 
+rule table_transfer:
+    input:
+        transfer=transfers("transfer", PLAN.experts_of, untrained=True),
+        baselines=transfers("transfer_baselines", lambda model: []),
+    output:
+        **table("transfer"),
+    log:
+        "<logs>/table_transfer.log",
+    conda:
+        ENVIRONMENT
+    params:
+        spec=PLAN.transfer_table(),
+        code=code("table_transfer"),
+    shell:
+        "python -m workflow_scripts.table_transfer --spec {params.spec:q} --transfer {input.transfer:q}"
+        " --baselines {input.baselines:q} --csv {output.csv:q} --markdown {output.markdown:q}"
+        " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
+
+
 rule table_methods:
     input:
         distances=metrics("distances", ALIGNMENT, compared),
@@ -185,6 +204,47 @@ rule table_methods:
         " --retrieval {input.retrieval:q} --alignment {input.alignment:q} --paraphrase {input.paraphrase:q} --language-id {input.language_id:q}"
         " --perplexity {input.perplexity:q} --csv {output.csv:q} --markdown {output.markdown:q}"
         " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
+
+
+# Only where there are further layers, or checkpoints.
+if PLAN.layered_models:
+
+    rule table_layers:
+        input:
+            metrics=layered_metrics(),
+        output:
+            **table("layers"),
+        log:
+            "<logs>/table_layers.log",
+        conda:
+            ENVIRONMENT
+        params:
+            spec=PLAN.layers_table(),
+            code=code("table_layers"),
+        shell:
+            "python -m workflow_scripts.table_layers --spec {params.spec:q} --metrics {input.metrics:q}"
+            " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
+            " --json {output.json:q} 2> {log:q}"
+
+
+if PLAN.kept_models:
+
+    rule table_checkpoints:
+        input:
+            metrics=checkpoint_metrics(),
+        output:
+            **table("checkpoints"),
+        log:
+            "<logs>/table_checkpoints.log",
+        conda:
+            ENVIRONMENT
+        params:
+            spec=PLAN.checkpoints_table(),
+            code=code("table_checkpoints"),
+        shell:
+            "python -m workflow_scripts.table_checkpoints --spec {params.spec:q} --metrics {input.metrics:q}"
+            " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
+            " --json {output.json:q} 2> {log:q}"
 
 
 rule claims:

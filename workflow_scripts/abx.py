@@ -1,14 +1,12 @@
 """Measure ABX discrimination of language and of meaning between all pairs of languages (lib/abx)."""
 
-from typing import Literal
-
 import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.lib import stage
 from workflow_scripts.lib.abx import abx_scores
 from workflow_scripts.lib.conditions import read_condition
-from workflow_scripts.lib.embedding_files import read_aligned
+from workflow_scripts.lib.embedding_files import Layer, read_aligned
 from workflow_scripts.lib.metric_files import measuring, write_metric
 
 
@@ -17,7 +15,7 @@ class Spec(stage.Spec):
 
     dataset: str = Field(description="Name of the parallel data set.")
     languages: list[str] = Field(min_length=2, description="Languages of the space.")
-    layer: Literal["last"] | int = Field(description="Layer whose output the embeddings are, as in the config.")
+    layer: Layer = Field(description="Layer whose output the embeddings are, as in the config.")
 
 
 def main(command: list[str] | None = None) -> None:
@@ -34,7 +32,6 @@ def main(command: list[str] | None = None) -> None:
         scores = abx_scores(embeddings)
     rows = [
         {
-            "layer": spec.layer,
             "task": task,
             "first": first,
             "second": second,
@@ -46,7 +43,7 @@ def main(command: list[str] | None = None) -> None:
         for column, second in enumerate(spec.languages)
         if row != column
     ]
-    write_metric(files.abx, read_condition(files.condition), spec.dataset, pd.DataFrame(rows))
+    write_metric(files.abx, read_condition(files.condition), spec.dataset, pd.DataFrame(rows), spec.layer)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pydantic import Field
 from workflow_scripts.lib import stage
 from workflow_scripts.lib.conditions import read_condition
 from workflow_scripts.lib.distances import aligned_distances, distances_to, pair_distances, sentence_medoid
-from workflow_scripts.lib.embedding_files import read_aligned
+from workflow_scripts.lib.embedding_files import Layer, read_aligned
 from workflow_scripts.lib.measures.centring import Centring, centred, shift_between
 from workflow_scripts.lib.measures.geometry import (
     anisotropy,
@@ -35,6 +35,7 @@ class Spec(stage.Spec):
     """What the measures depend on."""
 
     dataset: str = Field(description="Name of the parallel data set.")
+    layer: Layer = Field(description="Layer whose output the embeddings are, as in the config.")
     languages: list[str] = Field(min_length=2, description="Languages of the space.")
 
 
@@ -64,7 +65,7 @@ def main(command: list[str] | None = None) -> None:
             for side in base:
                 side += shift.astype(base.dtype)
             rows += measured("constant", base, spec.languages)
-    write_metric(files.alignment, condition, spec.dataset, pd.DataFrame(rows))
+    write_metric(files.alignment, condition, spec.dataset, pd.DataFrame(rows), spec.layer)
 
 
 def measured(space: str, embeddings: np.ndarray, languages: list[str]) -> list[dict]:

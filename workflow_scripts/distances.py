@@ -6,7 +6,7 @@ from pydantic import Field
 from workflow_scripts.lib import stage
 from workflow_scripts.lib.conditions import read_condition
 from workflow_scripts.lib.distances import DISTANCES, MEDOIDS, distances_to
-from workflow_scripts.lib.embedding_files import read_aligned, read_part
+from workflow_scripts.lib.embedding_files import Layer, read_aligned, read_part
 from workflow_scripts.lib.metric_files import measuring, write_metric
 
 
@@ -14,6 +14,7 @@ class Spec(stage.Spec):
     """What the distances depend on."""
 
     dataset: str = Field(description="Name of the parallel data set.")
+    layer: Layer = Field(description="Layer whose output the embeddings are, as in the config.")
     languages: list[str] = Field(min_length=2, description="Languages of the space.")
 
 
@@ -39,7 +40,7 @@ def main(command: list[str] | None = None) -> None:
         for column, candidate in enumerate(spec.languages)
         if row != column
     ]
-    write_metric(files.distances, condition, spec.dataset, pd.DataFrame(between))
+    write_metric(files.distances, condition, spec.dataset, pd.DataFrame(between), spec.layer)
     ids, _ = read_part(files.embeddings, spec.languages[0])
     to_medoid = []
     for name, medoid in medoids.items():
@@ -49,7 +50,7 @@ def main(command: list[str] | None = None) -> None:
                 "medoid_id": None if medoid.sentence is None else ids[medoid.sentence],
             }
             to_medoid.append({"medoid": name, "language": language, "value": value, **where})
-    write_metric(files.medoid, condition, spec.dataset, pd.DataFrame(to_medoid))
+    write_metric(files.medoid, condition, spec.dataset, pd.DataFrame(to_medoid), spec.layer)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,5 @@
 """Figure 2: how often the target language is generated, and log perplexity, against the number of experts."""
 
-import math
-from itertools import cycle
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,14 +14,9 @@ from workflow_scripts.lib.shown import Model, without_text
 
 ACCURACY, LOG_PERPLEXITY = "language_id_accuracy", "log_perplexity"
 MEASURES = {ACCURACY: "Language ID accuracy", LOG_PERPLEXITY: "Log perplexity"}
-# Okabe and Ito's but yellow, which is faint on white. Seven colours and nine markers make 63 pairs before one repeats.
-COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#D55E00"]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">"]
-LINE = {"linewidth": 1.1, "markersize": 3.6, "markeredgewidth": 0.8}
 SEEN = {"linestyle": "-"}
 UNSEEN = {"linestyle": (0, (4, 1.5)), "markerfacecolor": "white"}
 PANEL_WIDTH, PANEL_HEIGHT = 2.5, 1.7  # inches
-LEGEND_ROW_HEIGHT = 0.16  # inches
 
 
 class Spec(stage.Spec):
@@ -77,10 +69,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     """For each pooling a row of panels for accuracy and one for log perplexity, a column for each model."""
     rows = [(pooling, measure) for pooling in spec.poolings for measure in MEASURES]
     width = max(PANEL_WIDTH * len(spec.models), figures.COLUMN_WIDTH)
-    handles = legend_handles(spec)
-    columns = legend_columns([handle.get_label() for handle in handles], width)
-    legend_height = figures.LEGEND_HEIGHT + LEGEND_ROW_HEIGHT * (math.ceil(len(handles) / columns) - 1)
-    figure = Figure(figsize=(width, PANEL_HEIGHT * len(rows) + legend_height), layout="constrained")
+    figure = Figure(figsize=(width, PANEL_HEIGHT * len(rows) + figures.LEGEND_HEIGHT), layout="constrained")
     axes = figure.subplots(len(rows), len(spec.models), squeeze=False, sharex=True)
     by_panel = dict(iter(drawn.groupby(["model", "pooling", "measure"])))
     for row, (pooling, measure) in zip(axes, rows, strict=True):
@@ -94,7 +83,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
         share_limits(column[1::2])
         column[-1].set_xlabel("Number of experts")
     figure.align_ylabels(axes[:, 0])
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+    figures.add_legend(figure, legend_handles(spec))
     return figure
 
 
@@ -103,11 +92,11 @@ def draw_panel(axis: Axes, points: pd.DataFrame, model: Model, spec: Spec) -> No
     positions = np.arange(len(spec.ks))
     if (chosen := chosen_position(model, spec)) is not None:
         axis.axvline(chosen, color=figures.MUTED_COLOUR, linewidth=0.7, zorder=1)
-    for target, look in looks(spec.targets).items():
+    for target, look in figures.looks(spec.targets).items():
         line = points[points["target"] == target].set_index("k").loc[spec.ks]
         known = SEEN if model.has_seen(target) else UNSEEN
         axis.fill_between(positions, line["low"], line["high"], color=look["color"], alpha=0.18, linewidth=0)
-        axis.plot(positions, line["value"], **LINE, **look, **known, zorder=3)
+        axis.plot(positions, line["value"], **figures.LINE, **look, **known, zorder=3)
     axis.set_xticks(positions, [str(k) for k in spec.ks])
     axis.grid(axis="y")
 
@@ -118,14 +107,6 @@ def chosen_position(model: Model, spec: Spec) -> float | None:
     if chosen is None or not spec.ks[0] <= chosen <= spec.ks[-1]:
         return None
     return float(np.interp(chosen, spec.ks, np.arange(len(spec.ks))))
-
-
-def looks(targets: list[str]) -> dict[str, dict[str, str]]:
-    """Colour and marker of each target's line."""
-    return {
-        target: {"color": colour, "marker": marker}
-        for target, colour, marker in zip(targets, cycle(COLOURS), cycle(MARKERS), strict=False)
-    }
 
 
 def unseen(model: Model, spec: Spec) -> list[str]:
@@ -158,26 +139,16 @@ def share_limits(axes: np.ndarray) -> None:
 def legend_handles(spec: Spec) -> list[Line2D]:
     """What the legend explains: targets, and dashed and vertical lines if there are any."""
     handles = [
-        Line2D([], [], **LINE, **look, **SEEN, label=spec.names.get(target, target))
-        for target, look in looks(spec.targets).items()
+        Line2D([], [], **figures.LINE, **look, **SEEN, label=spec.names.get(target, target))
+        for target, look in figures.looks(spec.targets).items()
     ]
     muted = {"color": figures.MUTED_COLOUR}
     if any(unseen(model, spec) for model in spec.models):
-        handles.append(Line2D([], [], **LINE, **muted, **UNSEEN, marker="o", label="not seen in pre-training"))
+        handles.append(Line2D([], [], **figures.LINE, **muted, **UNSEEN, marker="o", label="not seen in pre-training"))
     if any(chosen_position(model, spec) is not None for model in spec.models):
         vertical = {"linestyle": "none", "marker": "|", "markersize": 9, "markeredgewidth": 0.7}
         handles.append(Line2D([], [], **muted, **vertical, label="chosen number"))
     return handles
-
-
-def legend_columns(labels: list[str], width: float) -> int:
-    """Columns of a legend of these labels that is about no wider than `width` inches and has the fewest rows."""
-    inches = np.array([0.5 + 0.055 * len(label) for label in labels])  # with the line before the label
-    for rows in range(1, len(labels)):
-        columns = math.ceil(len(labels) / rows)
-        if sum(column.max() for column in np.array_split(inches, columns)) <= width:
-            return columns
-    return 1
 
 
 def caption(spec: Spec) -> str:

@@ -5,7 +5,7 @@ from pydantic import Field
 
 from workflow_scripts.lib import stage
 from workflow_scripts.lib.conditions import read_condition
-from workflow_scripts.lib.embedding_files import read_aligned
+from workflow_scripts.lib.embedding_files import Layer, read_aligned
 from workflow_scripts.lib.metric_files import measuring, write_metric
 from workflow_scripts.lib.retrieval import Similarity, pairwise_top1_accuracies
 
@@ -14,6 +14,7 @@ class Spec(stage.Spec):
     """What the accuracies depend on."""
 
     dataset: str = Field(description="Name of the parallel data set.")
+    layer: Layer = Field(description="Layer whose output the embeddings are, as in the config.")
     languages: list[str] = Field(min_length=2, description="Query and candidate languages.")
     similarities: list[Similarity] = Field(description="Similarities by which candidates are ranked.")
 
@@ -43,7 +44,7 @@ def main(command: list[str] | None = None) -> None:
         for column, candidate in enumerate(spec.languages)
         if row != column
     ]
-    write_metric(files.retrieval, read_condition(files.condition), spec.dataset, pd.DataFrame(rows))
+    write_metric(files.retrieval, read_condition(files.condition), spec.dataset, pd.DataFrame(rows), spec.layer)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ asked for a sentence by its beginning-of-sentence token alone, and embeds senten
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -46,6 +46,7 @@ def main(command: list[str] | None = None) -> None:
         inputs={"texts": "sentences (parquet)"},
         outputs={
             "weights": "the model's safetensors; config and tokenizer are written beside them",
+            "checkpoints": "folder of models after the configured steps, step50 and so on",
             "usage": "device, time and tokens of the run (JSON)",
         },
         command=command,
@@ -55,11 +56,15 @@ def main(command: list[str] | None = None) -> None:
     torch.set_num_threads(THREADS)
     tokenizer = train_tokenizer(texts, spec.train.vocabulary)
     with measured(files.usage):
-        model = train(texts, tokenizer, spec.train)
-        directory = files.weights.parent
-        with written(directory):
-            tokenizer.save_pretrained(directory)
-            model.save_pretrained(directory)
+
+        def save(model: BloomForCausalLM, directory: Path) -> None:
+            with written(directory):
+                tokenizer.save_pretrained(directory)
+                model.save_pretrained(directory)
+
+        files.checkpoints.mkdir(parents=True, exist_ok=True)
+        model = train(texts, tokenizer, spec.train, lambda model, step: save(model, files.checkpoints / f"step{step}"))
+        save(model, files.weights.parent)
 
 
 def read_texts(path: Path, spec: Spec) -> list[str]:
@@ -92,8 +97,16 @@ def train_tokenizer(texts: list[str], vocabulary: int) -> PreTrainedTokenizerFas
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD)
 
 
-def train(texts: list[str], tokenizer: PreTrainedTokenizerFast, source: TrainingSource) -> BloomForCausalLM:
-    """Train with AdamW and a cosine schedule; the log shows loss and tokens per second."""
+def train(
+    texts: list[str],
+    tokenizer: PreTrainedTokenizerFast,
+    source: TrainingSource,
+    keep: Callable[[BloomForCausalLM, int], None],
+) -> BloomForCausalLM:
+    """Train with AdamW and a cosine schedule; the log shows loss and tokens per second.
+
+    `keep` is called with the model and the number of steps it was trained for, at each of `source.checkpoints`.
+    """
     model = BloomForCausalLM(
         BloomConfig(
             vocab_size=len(tokenizer),
@@ -115,7 +128,9 @@ def train(texts: list[str], tokenizer: PreTrainedTokenizerFast, source: Training
     schedule = get_cosine_schedule_with_warmup(optimizer, math.ceil(source.warmup * source.steps), source.steps)
     stream = training_batches(texts, tokenizer, source)
     with Progress("training", total=source.steps, unit="step") as progress:
-        for _ in range(source.steps):
+        for step in range(source.steps):
+            if step in source.checkpoints:
+                keep(model, step)
             batch = next(stream)
             labels = batch.token_ids.masked_fill(~batch.mask, IGNORED)
             with torch.autocast("cpu", dtype=torch.bfloat16):  # twice as fast; the weights stay in float32

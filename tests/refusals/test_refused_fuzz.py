@@ -131,6 +131,8 @@ def plan(config: Config) -> None:
         plan.local_files(dataset)
     for model in study.models:
         plan.model(model, None)
+        for name in plan.checkpoints_of(model):
+            plan.model(name, None)
         for slug in [*plan.experts_of(model), *plan.randoms_of(model)]:
             condition.Spec.model_validate_json(plan.condition(model, slug))
             plan.datasets_under(slug)

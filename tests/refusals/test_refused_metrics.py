@@ -27,7 +27,14 @@ def space(tmp_path):
                 names = [f"dev-{row}" for row in range(len(values))] if ids is None else ids[number]
                 write_part(file.create_group(name), names, values)
         outputs = [item for name in output.split() for item in (f"--{name}", tmp_path / f"{name}.csv")]
-        return ["--spec", json.dumps({"dataset": "dev", **spec}), "--condition", tmp_path / "base.json", *outputs]
+        layer = {"layer": "last"} if output in ("distances medoid", "retrieval", "abx") else {}
+        return [
+            "--spec",
+            json.dumps({"dataset": "dev", **layer, **spec}),
+            "--condition",
+            tmp_path / "base.json",
+            *outputs,
+        ]
 
     return space
 
@@ -88,7 +95,7 @@ CASES = [
         "zero",
         changed(zero),
         abx,
-        {"layer": "last"},
+        {},
         r"space\.h5: the embedding at \(2, 2\) is zero.* Check the model's w",
     ),
     ("NaN", changed(nan), distances, {}, r"space\.h5 holds NaN or infinite embeddings of es/sentence; see the log"),
@@ -203,7 +210,7 @@ def test_constant_embeddings_score_chance(space, tmp_path):
 
 
 def test_constant_embeddings_discriminate_nothing(space, tmp_path):
-    command = space(constant(), "abx", languages=LANGUAGES, layer="last")
+    command = space(constant(), "abx", languages=LANGUAGES)
     abx.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
     found = pd.read_csv(tmp_path / "abx.csv")["score"]
     assert len(found) == 2 * 3 * 2

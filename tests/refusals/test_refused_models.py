@@ -43,7 +43,13 @@ def commands(tmp_path):
 
         @staticmethod
         def embeddings(**changed):
-            spec = {"languages": ["en"], "parts": ["sentence"], "pooling": "mean", "layer": "last", "max_tokens": 200}
+            spec = {
+                "languages": ["en"],
+                "parts": ["sentence"],
+                "pooling": "mean",
+                "layers": ["last"],
+                "max_tokens": 200,
+            }
             files = ["--condition", tmp_path / "base.json", "--embeddings", tmp_path / "embeddings.h5"]
             return ["--spec", json.dumps({**spec, **changed}), *texts, *files, *running]
 
@@ -292,7 +298,7 @@ BY_RUNNING = [
         {},
         r"the tokenizer makes no token of 'A short one\.'; remove that sentence",
     ),
-    ("too few layers", lambda _: None, {}, "embeddings", {"layer": 3}, r"embeddings\.layer: 3, but own has 2 layers"),
+    ("too few layers", lambda _: None, {}, "embeddings", {"layers": [3]}, r"no layer 3: own has layers 0 to 2; corr"),
 ]
 
 

@@ -82,7 +82,8 @@ def study(folder, intervene, seeds=()):
         write_space(folder / f"{name}.h5", space)
         write_condition(folder / f"{name}.json", Condition(name=name, model="tiny", sites=sites, **done))
         paths = {"base": folder / "base.h5", "intervened": folder / f"{name}.h5", "condition": folder / f"{name}.json"}
-        run(alignment, {"dataset": "dev", "languages": LANGUAGES}, **paths, alignment=folder / name / "alignment.csv")
+        spec = {"dataset": "dev", "languages": LANGUAGES, "layer": "last"}
+        run(alignment, spec, **paths, alignment=folder / name / "alignment.csv")
         if done:
             spec = {"dataset": "paws-x", "language": done["target"], "similarities": SIMILARITIES}
             run(paraphrase, spec, **paths, paraphrase=folder / name / "paraphrase.csv")

@@ -221,7 +221,7 @@ def test_the_caption_says_which_models_write_no_text(measured, default, tmp_path
 
 
 def test_each_of_many_targets_has_its_own_look():
-    looks = figure_sweep.looks([f"language {number}" for number in range(63)])
+    looks = figures.looks([f"language {number}" for number in range(63)])
     assert len({(look["color"], look["marker"]) for look in looks.values()}) == len(looks) == 63
     first = list(looks.values())[:7]
     assert len({look["color"] for look in first}) == len({look["marker"] for look in first}) == 7

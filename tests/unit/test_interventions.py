@@ -238,9 +238,9 @@ def test_a_mean_difference_moves_the_states_of_a_layer_and_of_no_layer_before(lo
     site = Site(module=module, width=width, units=list(range(width)), parameters=parameters)
     named = dict(name="es-layer-caa", model="tiny", method="mean_difference", units="layer", k=width)
     condition = Condition(**named, positions=positions, sites=[site])
-    before = [model.forward(batch, layer) for layer in (0, 1, None)]
+    before = model.forward_layers(batch, [0, 1, None])
     with intervene(model, condition):
-        after = [model.forward(batch, layer) for layer in (0, 1, None)]
+        after = model.forward_layers(batch, [0, 1, None])
     assert torch.equal(after[0], before[0])
     expected = before[1].double().numpy()
     for row, length in enumerate(batch.lengths.tolist()):
@@ -249,7 +249,7 @@ def test_a_mean_difference_moves_the_states_of_a_layer_and_of_no_layer_before(lo
     np.testing.assert_allclose(after[1].numpy(), expected, rtol=1e-5, atol=1e-5)
     assert (after[2] - before[2]).abs().max() > 1e-4
     with intervene_by_row(model, [condition, Condition(name="base", model="tiny")], torch.tensor([1, 0])) as _:
-        by_row = model.forward(batch, 1)
+        (by_row,) = model.forward_layers(batch, [1])
     torch.testing.assert_close(by_row[0], before[1][0])
     if positions == "all":
         torch.testing.assert_close(by_row[1], after[1][1])

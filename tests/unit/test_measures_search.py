@@ -61,6 +61,17 @@ def test_skewness_is_scipys_and_undefined_where_all_is_constant():
     assert np.isnan(search.skewness(np.full(7, 0.1)))
 
 
+@given(SQUARES)
+def test_mexa_counts_the_translations_that_are_nearer_than_every_other_pair_of_their_row_and_column(scores):
+    count = len(scores)
+    nearest = 0
+    for sentence in range(count):
+        others = [other for other in range(count) if other != sentence]
+        row, column = scores[sentence, others].tolist(), scores[others, sentence].tolist()
+        nearest += all(scores[sentence, sentence] > score for score in row + column)
+    assert search.mexa(scores) == pytest.approx(nearest / count)
+
+
 @pytest.mark.parametrize("count", [3, 30])
 def test_margin_and_csls_against_loops(count):
     cosines = np.random.default_rng(0).uniform(0.1, 1, (count, count)).astype(np.float32)
@@ -98,6 +109,8 @@ def test_every_pair_of_languages_in_both_directions():
         assert found["hubness"][one, other] == pytest.approx(stats.skew(occurrence))
         retrieved = {int(row.argmax()) for row in cosines}
         assert found["never_retrieved"][one, other] == pytest.approx(1 - len(retrieved) / 40)
+        both = [cosines[i].argmax() == i == cosines[:, i].argmax() for i in range(40)]
+        assert found["mexa"][one, other] == found["mexa"][other, one] == pytest.approx(np.mean(both))
     assert found["cosine_mean_rank"][0, 1] != found["cosine_mean_rank"][1, 0]
 
 

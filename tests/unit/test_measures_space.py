@@ -20,6 +20,7 @@ from workflow_scripts.lib.measures.geometry import (
 )
 from workflow_scripts.lib.measures.relations import (
     debiased_cka,
+    midranks,
     representational_similarity,
     shuffled_cka_deviation,
     u_centred,
@@ -121,6 +122,11 @@ def test_representational_similarity_is_spearmans_of_the_distances(space):
     found = representational_similarity(space)
     for one, other in product(range(3), repeat=2):
         assert found[one, other] == pytest.approx(stats.spearmanr(distances[one], distances[other]).statistic)
+
+
+@given(arrays(np.float64, st.integers(0, 9), elements=st.integers(0, 4)))
+def test_midranks_are_scipys(values):
+    np.testing.assert_array_equal(midranks(values), stats.rankdata(values))
 
 
 def test_representational_similarity_with_ties_and_where_it_is_undefined():

@@ -56,7 +56,7 @@ def run(stage, files, spec, **paths):
 def measured(files):
     for name in ("base", "es"):
         common = {"embeddings": f"{name}.h5", "condition": f"{name}.json"}
-        spec = {"dataset": "dev", "languages": LANGUAGES}
+        spec = {"dataset": "dev", "languages": LANGUAGES, "layer": "last"}
         run(distances, files, spec, **common, distances=f"{name}.distances.csv", medoid=f"{name}.medoid.csv")
         spec["similarities"] = ["inner_product", "cosine"]
         run(retrieval, files, spec, **common, retrieval=f"{name}.retrieval.csv")
@@ -65,7 +65,7 @@ def measured(files):
 def test_distances_are_tidy_and_complete(files):
     measured(files)
     table = pd.read_csv(files / "es.distances.csv")
-    assert list(table.columns) == [*LEADING, "measure", "query", "candidate", "value"]
+    assert list(table.columns) == [*LEADING, "layer", "measure", "query", "candidate", "value"]
     assert table[LEADING].drop_duplicates().to_numpy().tolist()[0][:7] == [
         *("tiny", "es-expert-max-k1", "force", "expert", "es", "max", 1)
     ]
@@ -80,12 +80,12 @@ def test_distances_are_tidy_and_complete(files):
 
 
 def test_abx_scores_are_tidy_and_of_ordered_pairs(files):
-    spec = {"dataset": "dev", "languages": LANGUAGES, "layer": "last"}
+    spec = {"dataset": "dev", "languages": LANGUAGES, "layer": 2}
     run(abx, files, spec, embeddings="es.h5", condition="es.json", abx="abx.csv")
     table = pd.read_csv(files / "abx.csv")
     assert list(table.columns) == [*LEADING, "layer", "task", "first", "second", "sentences", "score"]
     assert table.groupby("task").size().to_dict() == {"language": 5 * 4, "meaning": 5 * 4}
-    assert set(table["layer"]) == {"last"} and set(table["sentences"]) == {12}
+    assert set(table["layer"]) == {2} and set(table["sentences"]) == {12}
     with h5py.File(files / "es.h5") as file:
         embeddings = np.stack([file[f"{language}/sentence/embeddings"][:] for language in LANGUAGES])
     expected, score = abx_scores(embeddings), table.set_index(["task", "first", "second"])["score"]

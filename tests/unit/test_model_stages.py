@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from itertools import combinations
 
 import h5py
 import numpy as np
@@ -53,7 +54,8 @@ def study(load, tmp_path):
 
 
 def run(stage, folder, spec, code="c0", **paths):
-    options = [item for name, path in paths.items() for item in (f"--{name}", str(folder / path))]
+    given = {name: [path] if isinstance(path, str) else path for name, path in paths.items()}
+    options = [item for name, some in given.items() for item in (f"--{name}", *(str(folder / path) for path in some))]
     running = ["--cache", str(folder / "cache"), "--code", code, "--device", "cpu", "--tokens-per-batch", "64"]
     running += ["--usage", str(folder / "usage.json")]
     stage.main(["--spec", canonical_json(spec), *options, *(running if stage is not experts else [])])
@@ -153,21 +155,23 @@ def test_activations_too_large_for_the_storage_are_refused(study, monkeypatch):
     assert not (folder / "activations.h5").exists()
 
 
-def embed(folder, languages, condition="base", **changes):
-    spec = {"languages": languages, "parts": ["sentence"], "pooling": "mean", "layer": "last", "max_tokens": 128}
+def embed(folder, languages, condition="base", layers=("last",), **changes):
+    """Embed into base.h5 and, of further layers, base-2.h5 and so on."""
+    spec = {"languages": languages, "parts": ["sentence"], "pooling": "mean", "max_tokens": 128}
     files = {"model": "model.json", "condition": f"{condition}.json", "texts": "texts.parquet"}
-    run(embeddings, folder, {**spec, **changes}, **files, embeddings=f"{condition}.h5")
+    spaces = [f"{condition}.h5" if layer == "last" else f"{condition}-{layer}.h5" for layer in layers]
+    run(embeddings, folder, {**spec, "layers": list(layers), **changes}, **files, embeddings=spaces)
 
 
 def count_forwards(monkeypatch):
     embedded = []
-    real = embeddings.embed
+    real = embeddings.embed_layers
 
     def counted(*call, **options):
         embedded.append(options["what"])
         return real(*call, **options)
 
-    monkeypatch.setattr(embeddings, "embed", counted)
+    monkeypatch.setattr(embeddings, "embed_layers", counted)
     return embedded
 
 
@@ -184,6 +188,32 @@ def test_a_finished_language_is_not_embedded_again(study, monkeypatch):
     assert embedded[2:] == ["base: embedding ja sentence"]
     embed(folder, ["en"], max_tokens=4)
     assert len(embedded) == 4
+
+
+def test_layers_that_are_missing_share_a_pass_and_are_those_embedded_alone(study, monkeypatch):
+    _, folder = study
+    embedded = count_forwards(monkeypatch)
+    embed(folder, ["en", "de"])
+    embed(folder, ["en", "de"], layers=[0, "last", 1])
+    assert len(embedded) == 2 * 2
+    assert read_usage(folder / "usage.json").from_cache == 2
+    together = [(folder / f"base-{layer}.h5").read_bytes() for layer in (0, 1)]
+    shutil.rmtree(folder / "cache")
+    for layer, expected in zip((0, 1), together, strict=True):
+        embed(folder, ["en", "de"], layers=[layer])
+        assert (folder / f"base-{layer}.h5").read_bytes() == expected
+    spaces = [read_part(folder / f"base{name}.h5", "de")[1] for name in ("", "-0", "-1")]
+    assert min(np.abs(one - other).max() for one, other in combinations(spaces, 2)) > 1e-2
+    for cell in (folder / "cache").rglob("*.h5"):
+        flip_a_bit(cell)
+    embed(folder, ["en", "de"], layers=[0, 1])
+    assert [(folder / f"base-{layer}.h5").read_bytes() for layer in (0, 1)] == together
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 16
+    path.write_bytes(content)
 
 
 def test_out_of_memory_halves_the_batch_says_so_and_gives_the_same(study, monkeypatch, caplog):
@@ -231,7 +261,7 @@ def test_the_direction_of_a_layer_is_the_difference_of_its_mean_states(study):
         states = []
         for token_ids in encode(model.tokenizer, texts, 12):
             (batch,) = batches([token_ids], 100, model.pad_id)
-            states.append(model.forward(batch, 1)[0].double().mean(dim=0).numpy())
+            states.append(model.forward_layers(batch, [1])[0][0].double().mean(dim=0).numpy())
         expected[language] = np.stack(states)
     others = np.concatenate([expected["en"], expected["de"]]).mean(axis=0)
     spec = {"name": "ja-layer-caa", "model": "tiny", "target": "ja", "method": "mean_difference", "layer": 1}

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from workflow_scripts.lib.batching import batches, encode, run_halving, tokens_at_once
-from workflow_scripts.lib.embedding import embed
+from workflow_scripts.lib.embedding import embed, embed_layers
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.responses import ResponseRecorder
 from workflow_scripts.lib.sites import find_sites
@@ -109,7 +109,37 @@ def test_embeddings_of_other_kinds(load, texts):
     np.testing.assert_allclose(
         embed(model, texts, pooling="mean_without_bos"), [h[1:].mean(0) for h in hidden], rtol=1e-4, atol=1e-4
     )
-    assert np.abs(embed(model, texts, layer=1) - embed(model, texts)).max() > 1e-2
+
+
+@pytest.mark.parametrize("architecture", ["bloom", "llama", "mt5"])
+def test_layers_are_the_states_after_so_many_blocks_in_one_pass(load, texts, architecture, monkeypatch):
+    model = load(architecture)
+    blocks = {"bloom": "h", "llama": "layers", "mt5": "block"}[architecture]
+    states = []
+    with torch.inference_mode():
+        for ids in encode(model.tokenizer, texts, 100):
+            seen = []
+            taps = [
+                block.register_forward_pre_hook(lambda module, given, seen=seen: seen.append(given[0][0].mean(0)))
+                for block in getattr(model.backbone, blocks)
+            ]
+            (batch,) = batches([ids], 1000, model.pad_id)
+            seen.append(model.forward(batch)[0].mean(0))
+            states.append([state.numpy() for state in seen])
+            for tap in taps:
+                tap.remove()
+    passes = []
+    model.backbone.register_forward_pre_hook(lambda *call: passes.append(call))
+    found = embed_layers(model, texts, [1, None, 0], tokens_per_batch=10_000)
+    assert len(passes) == 1
+    for embeddings, place in zip(found, (1, 2, 0), strict=True):
+        np.testing.assert_allclose(embeddings, [sentence[place] for sentence in states], rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(found[0], embed(model, texts, 1, tokens_per_batch=10_000))
+    np.testing.assert_array_equal(
+        found[1], embed(model, texts, 2, tokens_per_batch=10_000)
+    )  # after the final norm, too
+    with pytest.raises(StudyError, match=r"there is no layer 3: tiny has layers 0 to 2; correct models\.tiny\.layers"):
+        embed_layers(model, texts, [1, 3])
 
 
 def test_batches_hold_every_sentence_once_within_the_budget():

@@ -10,10 +10,11 @@ import yaml
 
 from workflow_scripts.lib.config.study import read_config
 from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.plan import ConditionName, Plan
+from workflow_scripts.lib.plan import LAYER_PATTERN, ConditionName, Plan
 
 ROOT = Path(__file__).parents[2]
 RAW = yaml.safe_load((ROOT / "config.yaml").read_text())
+RAW |= {"methods": {}, "compared_targets": None}  # tests name their own
 
 
 def plan(**changes) -> Plan:
@@ -46,7 +47,13 @@ def _slices(plan: Plan) -> dict[str, str]:
         "condition": plan.condition("demo", es),
         "base embeddings": plan.embeddings(base, "cldr-devtest"),
         "embeddings": plan.embeddings(es, "cldr-devtest"),
+        "layer embeddings": plan.layer_embeddings("demo", es),
         "paraphrase embeddings": plan.embeddings(es, "cldr-paws-x"),
+        "topic embeddings": plan.embeddings(es, "cldr-topics"),
+        "word embeddings": plan.word_embeddings(es),
+        "random word embeddings": plan.word_embeddings("untrained"),
+        "topic transfer": plan.topic_transfer(),
+        "syntax transfer": plan.syntax_transfer(),
         "distances": plan.distances(),
         "retrieval": plan.retrieval(),
         "alignment": plan.alignment(),
@@ -71,6 +78,7 @@ def _slices(plan: Plan) -> dict[str, str]:
         "similarity table": plan.similarity_table(),
         "mixed table": plan.mixed_table(),
         "similarity figure": plan.similarity_figure("similarity/demo"),
+        "transfer table": plan.transfer_table(),
         "figure 1": plan.overview_figure("overview/es"),
         "figure 2": plan.sweep_figure(),
         "figure 3": plan.projection_figure("projection/es"),
@@ -78,7 +86,12 @@ def _slices(plan: Plan) -> dict[str, str]:
         "figure 5": plan.retrieval_change_figure("retrieval_change/es"),
         "figure 27": plan.projection_figure("projection_random/demo"),
         "figure 30": plan.retrieval_figure("retrieval_random/demo"),
+        "layers table": plan.layers_table(),
+        "layers figure": plan.layers_figure("layers/demo"),
+        "checkpoints table": plan.checkpoints_table(),
+        "checkpoints figure": plan.checkpoints_figure("checkpoints/demo"),
         "abx figure": plan.abx_figure("abx/demo"),
+        "transfer figure": plan.transfer_figure("transfer/demo"),
         "claims": plan.claims(),
         "replication": plan.replication(),
     }
@@ -87,26 +100,35 @@ def _slices(plan: Plan) -> dict[str, str]:
 BOTH = {"aura": {"method": "aura"}, "caa": {"method": "mean_difference", "layer": 2, "strengths": [1, 3]}}
 LANGUAGES = RAW["study"]["alignment"]["languages"]
 FIGURES_OF_LANGUAGES = {"figure 1", "figure 3", "figure 4", "figure 5", "figure 27", "figure 30", "abx figure"}
-TABLES = {"table 1", "table 2", "table 3", "table 6", "table 7", "centred", "abx table"}
+COMPARED = {"layers table", "layers figure", "checkpoints table", "checkpoints figure"}
+TABLES = {
+    *("table 1", "table 2", "table 3", "table 6", "table 7", "centred", "abx table", "layers table", "transfer table"),
+}
 SIMILARITY_TABLES = {"similarity table", "mixed table"}
 SHOWN = {
     *TABLES,
+    *COMPARED,
     *SIMILARITY_TABLES,
     "similarity figure",
     "table 4",
     *FIGURES_OF_LANGUAGES,
+    "transfer figure",
     "figure 2",
     "claims",
     "replication",
 }  # all but table 4 name models
-EMBEDDINGS = {"base embeddings", "embeddings", "paraphrase embeddings"}
+EMBEDDINGS = {"base embeddings", "embeddings", "layer embeddings", "paraphrase embeddings", "topic embeddings"}
+WORDS = {"word embeddings", "random word embeddings"}
+BOOTSTRAPPED = {"abx table", "layers table", "checkpoints table", "similarity table", "transfer table"}
+MEASURED = {"distances", "retrieval", "alignment", "abx"}
 CHANGED = [
     ({}, set()),
     ({"compute__tokens_per_batch": 77, "compute__threads": 3, "compute__device": "cpu"}, set()),
     ({"results": "elsewhere", "cache": "/tmp/cache", "data_root": "/data"}, set()),
+    ({"study__shown_target": "de"}, {"claims", "layers table", "layers figure"}),
     (
         {"random_control__seeds": [7]},
-        {"table 6", "figure 27", "figure 30", "claims", "centred", "abx table"},
+        {"table 6", "figure 27", "figure 30", "claims", "centred", "abx table", "layers table"},
     ),
     ({"models__other": {"label": "Other", "path": "x", "k": 3}}, set()),
     ({"models__demo__billion_parameters": 7}, set()),
@@ -115,19 +137,32 @@ CHANGED = [
     ({"models__demo__published": "bloom-7b"}, {"claims", "replication"}),
     (
         {"models__demo__seen": ["en"]},
-        {"correlations", "table 4", *FIGURES_OF_LANGUAGES, "figure 2", "claims", "replication"},
+        {"correlations", "table 4", *FIGURES_OF_LANGUAGES, "transfer figure", "figure 2", "claims", "replication"},
     ),
     (
-        {"study__targets": ["en", "es"]},
-        {*TABLES, *SIMILARITY_TABLES, "table 4", "figure 2", "figure 27", "figure 30", "abx figure", "claims"}
+        {"study__targets": ["en", "es"], "compared_targets": ["es"]},
+        {
+            *(*TABLES, *SIMILARITY_TABLES, "table 4", "figure 2", "figure 27", "figure 30"),
+            *("abx figure", "layers figure", "transfer figure", "claims"),
+        }
         - {"table 3"},
     ),
     (
         {"study__alignment__languages": LANGUAGES[::-1]},
         {
-            *("texts of devtest", "base embeddings", "embeddings", "distances", "retrieval", "abx", "correlations"),
+            *(
+                "texts of devtest",
+                "base embeddings",
+                "embeddings",
+                "layer embeddings",
+                "distances",
+                "retrieval",
+                "abx",
+                "correlations",
+            ),
             *("examples", "projection", "alignment", "table 1", "table 4", "centred", "abx table", "claims"),
             *FIGURES_OF_LANGUAGES,
+            *("layers table", "checkpoints table"),
             *("similarity", "subwords", *SIMILARITY_TABLES, "similarity figure"),
         },
     ),
@@ -142,9 +177,26 @@ CHANGED = [
     ({"methods": {"token_mean": {"forced_value": "token_mean"}}}, {"activations", "experts"}),
     ({"intervention__forced_value": "token_mean"}, {"activations", "experts", "condition"}),
     ({"embeddings__max_tokens": 64}, EMBEDDINGS),
-    ({"embeddings__layer": 2}, {*EMBEDDINGS, "abx"}),
-    ({"correlations__resamples": 500}, {"correlations", "abx table", "similarity table"}),
-    ({"correlations__seed": 1}, {"correlations", "abx table", "similarity table"}),
+    (
+        {"embeddings__layer": 2},
+        {*EMBEDDINGS, *WORDS, *MEASURED, *COMPARED} - {"layer embeddings", "checkpoints figure"},
+    ),
+    ({"transfer__test_share": 0.5}, {"topic transfer", "syntax transfer"}),
+    ({"transfer__rank": 3}, {"syntax transfer"}),
+    ({"transfer__seed": 3}, {"topic transfer", "syntax transfer", "random word embeddings"}),
+    ({"transfer__max_tokens": 64}, WORDS),
+    (
+        {"study__treebank__languages": ["en", "es"]},
+        {*WORDS, "syntax transfer", "transfer table", "transfer figure"},
+    ),
+    (
+        {"study__topics__languages": ["en", "es"]},
+        {"topic embeddings", "topic transfer", "transfer table", "transfer figure"},
+    ),
+    ({"models__demo__layers": [1]}, {"layer embeddings", "layers table", "layers figure"}),
+    ({"models__demo__train__checkpoints": [7]}, {"training", "checkpoints table", "checkpoints figure"}),
+    ({"correlations__resamples": 500}, {"correlations", *BOOTSTRAPPED}),
+    ({"correlations__seed": 1}, {"correlations", *BOOTSTRAPPED}),
     ({"similarity__file": "own.csv"}, {"similarity"}),
     (
         {"metrics__shown_similarity": "centred_cosine"},
@@ -160,7 +212,7 @@ CHANGED = [
     ({"projection__neighbours": 5}, {"projection", "figure 3", "figure 27"}),
     ({"projection__seed": 5}, {"projection"}),
     ({"neurons__sites": "linear"}, {"model"}),
-    ({"models__demo__train__steps": 3}, {"model", "training"}),
+    ({"models__demo__train__steps": 300}, {"model", "training", "checkpoints table", "checkpoints figure"}),
 ]
 
 
@@ -302,13 +354,25 @@ def test_paraphrases_are_embedded_in_the_target_alone_under_a_condition():
     assert plan().embedded_languages("base", "cldr-paws-x") == ["en", "de", "fr", "es", "ja"]
     assert plan().embedded_languages("es-expert-max-k100", "cldr-paws-x") == ["es"]
     assert plan().embedded_languages("es-expert-max-k100", "cldr-devtest") == LANGUAGES
-    assert plan().datasets_under("es-expert-max-k100") == ["cldr-devtest", "cldr-paws-x", "cldr-tatoeba"]
-    assert plan().datasets_under("de-expert-max-k100") == ["cldr-devtest", "cldr-paws-x", "cldr-tatoeba", "cldr-bucc18"]
+    common = ["cldr-devtest", "cldr-paws-x", "cldr-tatoeba"]
+    assert plan().datasets_under("es-expert-max-k100") == [*common, "cldr-topics"]
+    assert plan().datasets_under("de-expert-max-k100") == [*common, "cldr-bucc18", "cldr-topics"]
     assert plan().datasets_under("de-random-max-k100-s0") == ["cldr-devtest", "cldr-paws-x"]
 
 
 def numbers(plan: Plan) -> dict[int, str]:
     return {figure.number: figure.path for figure in plan.figures if figure.number is not None}
+
+
+def test_what_probes_tell_follows_from_the_data_sets_that_there_are():
+    assert list(plan().probed) == ["topics", "tags", "attachment"]
+    assert "transfer/demo" in {figure.path for figure in plan().figures}
+    assert plan().embedded_languages("es-expert-max-k100", "cldr-topics") == RAW["study"]["topics"]["languages"]
+    assert list(plan(study__treebank=None).probed) == ["topics"]
+    without = plan(study__treebank=None, study__topics=None)
+    assert without.probed == {}
+    assert "transfer" not in {figure.kind for figure in without.figures}
+    assert not {"cldr-topics", "cldr-treebank"} & {*without.datasets, *without.embedded_datasets}
 
 
 def test_figures_of_the_papers_study_have_the_papers_numbers():
@@ -403,6 +467,47 @@ def test_local_files_are_known_so_that_an_edited_one_is_read_again():
     assert files[:2] == ["/data/flores200_dataset/dev/eng_Latn.dev", "/data/flores200_dataset/dev/deu_Latn.dev"]
     assert len(files) == 6
     assert plan_of_local.local_files("cldr-devtest") == []
+
+
+def test_checkpoints_are_models_with_the_settings_of_theirs():
+    there = plan(models__demo__train__checkpoints=[50, 0])
+    assert there.checkpoints_of("demo") == {"demo-step0": 0, "demo-step50": 50}
+    assert there.steps_of("demo") == {"demo-step0": 0, "demo-step50": 50, "demo": 450}
+    assert there.nameable_models == ["demo", "demo-step0", "demo-step50"]
+    assert there.expert("demo-step50", "es", "max") == "es-expert-max-k100"
+    assert there.every_model["demo-step50"].label == "Demo BLOOM, step 50"
+    described = [json.loads(there.model(name, "weights")) for name in ("demo", "demo-step50")]
+    assert described[1] == {**described[0], "name": "demo-step50"}
+    assert there.layer_embeddings("demo-step50", "base") == there.layer_embeddings("demo", "base")
+    unkept = plan(models__demo__train__checkpoints=[])
+    assert unkept.nameable_models == ["demo"] and unkept.kept_models == []
+    assert there.datasets == unkept.datasets
+
+
+@pytest.mark.parametrize(
+    ("main", "further", "expected"),
+    [
+        ("last", [3, 0], {"0": "/layer-0", "3": "/layer-3", "last": ""}),
+        (2, [3, 2, 0], {"0": "/layer-0", "2": "", "3": "/layer-3"}),
+        ("last", [], {"last": ""}),
+    ],
+)
+def test_layers_come_in_their_order_and_the_main_one_once(main, further, expected):
+    there = plan(embeddings__layer=main, models__demo__layers=further)
+    assert list(there.layers_of("demo").items()) == list(expected.items())
+    assert there.layered_models == (["demo"] if further else [])
+    assert ("layers/demo" in {figure.path for figure in there.figures}) == bool(further)
+    for layer, path in expected.items():
+        assert str(json.loads(there.abx(path))["layer"]) == layer
+        assert re.fullmatch(LAYER_PATTERN, path)
+    assert not re.fullmatch(LAYER_PATTERN, "/layer-x")
+
+
+def test_mexas_pivot_is_english_or_the_first_language():
+    assert plan().pivot == "en"
+    without = [code for code in LANGUAGES if code != "en"]
+    targets = {"study__targets": ["es"], "compared_targets": ["es"], "study__alignment__languages": without}
+    assert plan(**targets).pivot == "th"
 
 
 def test_a_table_of_similarities_is_known_so_that_an_edited_one_is_read_again(tmp_path):

@@ -11,12 +11,13 @@ STAGES = sorted(path.stem for path in (ROOT / "workflow_scripts").glob("[a-z]*.p
 # Or tokenizing as they do.
 RUNNING_MODELS = {
     "activation_probabilities", "activations", "by_layer_condition", "convert_gguf", "embeddings", "evaluate_model",
-    "generation", "layer_means", "model", "perplexity", "subwords", "train_model",
+    "generation", "layer_means", "model", "perplexity", "subwords", "train_model", "word_embeddings",
 }  # fmt: skip
+TRAINING_PROBES = {"syntax_transfer"}
 
 
 def test_stages_that_run_no_model_import_no_torch():
-    modules = [f"workflow_scripts.{name}" for name in STAGES if name not in RUNNING_MODELS]
+    modules = [f"workflow_scripts.{name}" for name in STAGES if name not in RUNNING_MODELS | TRAINING_PROBES]
     assert len(modules) > 20
     code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
     imported = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -33,10 +33,15 @@ def texts(tmp_path):
     return tmp_path / "texts.parquet"
 
 
-def trained(texts, folder, steps):
-    spec = Spec(train=TrainingSource(**SOURCE, steps=steps), part="sentence")
+def trained(texts, folder, steps, checkpoints=()):
+    spec = Spec(train=TrainingSource(**SOURCE, steps=steps, checkpoints=list(checkpoints)), part="sentence")
     outputs = ["--weights", str(folder / "model.safetensors"), "--usage", str(folder.with_suffix(".usage.json"))]
+    outputs += ["--checkpoints", str(folder / "checkpoints")]
     main(["--spec", spec.model_dump_json(), "--texts", str(texts), *outputs])
+    return loaded(folder)
+
+
+def loaded(folder):
     config = ModelConfig(label="", path=str(folder), k=0)
     return load_model(describe(ModelSpec(name="tiny", model=config, directory=str(folder), sites="mlp")), "cpu")
 
@@ -65,6 +70,21 @@ def test_perplexity_is_that_of_one_sentence_after_another(texts, tmp_path):
 def test_the_same_seed_gives_the_same_weights(texts, tmp_path):
     one, other = (trained(texts, tmp_path / name, steps=5).model.state_dict() for name in ("one", "other"))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_checkpoints_are_the_model_on_its_way_and_change_nothing_of_it(texts, tmp_path):
+    final = trained(texts, tmp_path / "plain", steps=5)
+    assert list((tmp_path / "plain/checkpoints").iterdir()) == []
+    token_ids = encode(final.tokenizer, SENTENCES, 100)
+    trained(texts, tmp_path / "kept", steps=5, checkpoints=[3, 0])
+    names = ["model.safetensors", "tokenizer.json", "config.json"]
+    for name in names:
+        assert (tmp_path / "kept" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()
+    checkpoints = tmp_path / "kept/checkpoints"
+    assert sorted(path.name for path in checkpoints.iterdir()) == ["step0", "step3"]
+    losses = [perplexity(model, token_ids) for model in (loaded(checkpoints / "step0"), loaded(checkpoints / "step3"))]
+    assert losses[0] > losses[1] > perplexity(final, token_ids)
+    assert losses[0] == pytest.approx(len(final.tokenizer), rel=0.1)  # an untrained model takes all tokens for alike
 
 
 def test_proportions_repeat_or_leave_out(texts):

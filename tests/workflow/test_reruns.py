@@ -57,6 +57,10 @@ def config_edit(concerned: Chosen) -> Chosen:
 
 # --- The config ---
 
+BOOTSTRAPPED = of(
+    *("correlations", "table_abx", "table_similarity", "table_layers", "table_checkpoints", "table_transfer")
+)
+
 SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     "k of the model": ("k: 5", "k: 6", lambda job: "-k6" in job["condition"] or job.rule == "figure_sweep"),  # marks it
     "two settings of a rule": (
@@ -72,17 +76,16 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
         ),
     ),
     "the seed of the training": ("steps: 20", "steps: 20\n      seed: 1", of("train_model")),
+    "another layer": (
+        "layers: [1]",
+        "layers: [1, 2]",
+        lambda job: job.rule in ("layer_embeddings_tiny", "table_layers", "figure_layers"),
+    ),
+    "another step to keep": ("checkpoints: [5]", "checkpoints: [5, 9]", of("train_model")),
     "the seed of the projection": ("{sentences: 10}", "{sentences: 10, seed: 1}", of("projections")),
-    "the size of the bootstrap": (
-        "resamples: 200",
-        "resamples: 300",
-        of("correlations", "table_abx", "table_similarity"),
-    ),
-    "the seed of the bootstrap": (
-        "resamples: 200",
-        "resamples: 200, seed: 1",
-        of("correlations", "table_abx", "table_similarity"),
-    ),
+    "the size of the bootstrap": ("resamples: 200", "resamples: 300", BOOTSTRAPPED),
+    "the seed of the bootstrap": ("resamples: 200", "resamples: 200, seed: 1", BOOTSTRAPPED),
+    "the rank of the structural probe": ("rank: 4", "rank: 5", of("syntax_transfer")),
     "the stride of windows": ("stride: 32", "stride: 16", of("perplexity")),
     "what names a language": (
         "seeds: [0, 1]}\nperplexity",
@@ -137,22 +140,29 @@ def test_an_added_candidate_passes_through_the_model_alone(study):
     replace(study / "tiny.yaml", "languages: [de, en, es, ru]", "languages: [de, en, es, ru, ja]")
 
     def concerned(job: Job) -> bool:
-        return job.rule == "table4" or (job.rule == "embeddings" and job["dataset"] == "tiny-devtest")
+        further = job.rule == "layer_embeddings_tiny"
+        return job.rule == "table4" or further or (job.rule == "embeddings" and job["dataset"] == "tiny-devtest")
 
     jobs = assert_planned(study, config_edit(concerned))
     embedding = [job for job in jobs if job.rule == "embeddings"]
     assert {job["dataset"] for job in embedding} == {"tiny-devtest"}
+    assert {job["model"] for job in embedding} == {"tiny", "tiny-step5"}
     run_snakemake(study, "--cores", "2", *TINY)
     for job in embedding:
-        log = study / "results/logs/embeddings/tiny" / job["condition"] / "tiny-devtest"
+        log = study / "results/logs/embeddings" / job["model"] / job["condition"] / "tiny-devtest"
         usage = json.loads(log.with_suffix(".usage.json").read_text())
         assert (usage["sequences"], usage["from_cache"]) == (20, 4)
 
 
+def of_other(job: Job) -> bool:
+    """Whether a job is of the added model or of one of its checkpoints."""
+    return job["model"] in ("other", "other-step5")
+
+
 def test_an_added_model_concerns_its_jobs_and_what_shows_all_models(two_models):
     everything, found = two_models.everything, two_models.planned
-    assert_same(found, everything, config_edit(lambda job: job["model"] == "other" or job.rule == "table4"))
-    assert {job for job in everything if job["model"] == "other"} <= found
+    assert_same(found, everything, config_edit(lambda job: of_other(job) or job.rule == "table4"))
+    assert set(filter(of_other, everything)) <= found
     assert planned(two_models.folder) == set()
 
 
@@ -182,7 +192,10 @@ CODE: dict[str, tuple[str, str, str, Chosen]] = {
         "lib/figures.py",
         'POST_COLOUR = "#0072B2"',
         'POST_COLOUR = "#0072B3"',
-        of("figure_overview", "figure_retrieval", "figure_abx"),
+        of(
+            *("figure_overview", "figure_sweep", "figure_retrieval", "figure_abx"),
+            *("figure_layers", "figure_checkpoints"),
+        ),
     ),
     "a template of the report": ("lib/report/page.html", "<h2>Provenance</h2>", "<h2>Origin</h2>", of("results_page")),
 }  # fmt: skip
@@ -221,7 +234,7 @@ def test_what_nothing_needs_any_more_is_made_again_when_asked_for(study):
     distances = (study / DISTANCES).read_bytes()
     (study / DISTANCES).unlink()
     assert planned(study) == set()
-    only = Job.of("distances", model="tiny", condition="base")
+    only = Job.of("distances", model="tiny", condition="base", layer="")
     assert planned(study, DISTANCES) == {only}
     (study / BASE).unlink()
     assert planned(study) == set()

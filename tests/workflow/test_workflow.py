@@ -21,15 +21,20 @@ TABLES = [
     *(f"table{number}" for number in range(1, 8)),
     "centred",
     "abx",
+    "layers",
+    "checkpoints",
     "similarity",
     "similarity_mixed",
+    "transfer",
     "methods",
     "claims",
     "replication",
     "compute",
 ]
 NUMBERS = [1, 2, 3, 4, 5, 6, 7, 21, 24, 27, 30]  # the paper's, for one model and two targets
-UNNUMBERED = ["abx/tiny", "abx_pairs/tiny", "methods/tiny", "similarity/tiny"]  # figures that the paper does not have
+UNNUMBERED = [  # figures that the paper does not have
+    f"{kind}/tiny" for kind in ("abx", "abx_pairs", "methods", "similarity", "layers", "checkpoints", "transfer")
+]
 
 
 def test_every_table_and_figure_is_there(finished):
@@ -56,12 +61,21 @@ def test_every_table_and_figure_is_there(finished):
     abx = pd.read_csv(results / "abx.csv")
     assert set(zip(abx["target"], abx["task"], strict=True)) == set(product(["en", "es"], ["language", "meaning"]))
     assert abx[["pre", "post"]].stack().between(0, 1).all()
+    layers = pd.read_csv(results / "layers.csv")
+    assert set(layers["layer"]) == {"1", "last", "mean", "max"}
+    assert set(layers["units"]) == {"none", "expert", "random"}
+    checkpoints = pd.read_csv(results / "checkpoints.csv")
+    assert checkpoints["checkpoint"].unique().tolist() == ["tiny-step5", "tiny"]
     similarity = pd.read_csv(results / "similarity.csv").set_index(["outcome", "quantity", "coefficient", "measure"])
     assert similarity["value"].dropna().between(-1, 1).all()
     assert set(similarity.index.unique("measure")) == {
         *("syntactic", "phonological", "inventory", "genetic", "geographic", "trigrams", "subwords")
     }
     assert set(pd.read_csv(results / "similarity_mixed.csv")["note"]) == {"too few languages"}
+    transfer = pd.read_csv(results / "transfer.csv")
+    probed = product(["en", "es"], ["topics", "tags", "attachment"], ["same", "others"])
+    assert set(zip(transfer["target"], transfer["task"], transfer["scope"], strict=True)) == set(probed)
+    assert transfer[["pre", "post", "baseline"]].stack().between(0, 1).all()
     methods = pd.read_csv(results / "methods.csv").set_index(["method", "metric"])
     assert list(methods.index.unique("method")) == ["none", "constant", "intervention", "act", "projection"]
     at_strengths = methods[~methods["matched"]].drop("constant")
@@ -87,7 +101,9 @@ def test_sentences_are_kept_with_language_probability_and_perplexity(finished):
 
 def test_computation_is_tabulated(finished):
     compute = pd.read_csv(finished / "results/compute.csv").set_index(["model", "stage"])
-    assert compute.loc[("tiny", "embeddings"), "jobs"] == 4 + 2 * 2 + 2 + 4 * 2 + 3 * 2
+    assert compute.loc[("tiny", "embeddings"), "jobs"] == 5 + 2 * 3 + 2 + 4 * 2 + 3 * 2
+    assert compute.loc[("tiny", "word_embeddings"), "jobs"] == 4
+    assert compute.loc[("tiny", "layer_embeddings"), "jobs"] == 1 + 2 + 1
     assert compute.loc[("tiny", "generation"), "tokens"] > 0
     assert (compute["wall_hours"] > 0).all()
 
@@ -110,7 +126,8 @@ def test_another_k_needs_no_responses_and_no_ranking(study):
     (study / "tiny.yaml").write_text(config.replace("k: 5", "k: 6"))
     jobs = planned(run_snakemake(study, "-n", *TINY).stdout)
     assert (jobs["condition"], jobs["by_layer_condition"]) == (2 + 4, 2)
-    assert jobs["embeddings"] == 2 * 2 + 2 + 4 * 2 + 2 * 2
+    assert jobs["embeddings"] == 2 * 3 + 2 + 4 * 2 + 2 * 2
+    assert jobs["word_embeddings"] == jobs["syntax_transfer"] == jobs["topic_transfer"] == 2
     assert not {"text", "train_model", "model", "activations", "experts"} & set(jobs)
 
 
@@ -129,6 +146,13 @@ def test_any_condition_can_be_asked_for_by_name(study):
     metric = pd.read_csv(study / wanted)
     assert metric[["units", "k", "seed"]].drop_duplicates().to_numpy().tolist() == [["random", 7, 3]]
     assert len(metric) == 3 * 4 * 3
+
+
+def test_any_layer_of_any_checkpoint_can_be_asked_for_by_name(study):
+    wanted = "results/metrics/tiny-step5/es-expert-max-k5/tiny-devtest/layer-1/abx.csv"
+    run_snakemake(study, wanted, "--cores", "2", *TINY)
+    metric = pd.read_csv(study / wanted)
+    assert metric[["model", "target", "layer"]].drop_duplicates().to_numpy().tolist() == [["tiny-step5", "es", 1]]
 
 
 def test_the_report_holds_every_table_and_figure(finished):
@@ -193,7 +217,7 @@ def test_the_papers_study_plans_every_target(tmp_path):
     for number in range(1, 33):
         for suffix in ("pdf", "png", "csv"):
             assert f"results-paper/figure{number}.{suffix}" in listed
-    for name in ("centred", "abx", "similarity", "similarity_mixed", "claims", "replication", "compute"):
+    for name in ("centred", "abx", "similarity", "similarity_mixed", "transfer", "claims", "replication", "compute"):
         assert f"results-paper/{name}.csv" in listed
 
 

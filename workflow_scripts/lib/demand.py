@@ -21,6 +21,7 @@ MINUTES_A_BILLION = {
     "by_layer_condition": 20,
     "layer_means": 10,
     "embeddings": 10,
+    "word_embeddings": 10,
     "generation": 15,
     "perplexity": 120,
 }

@@ -1,7 +1,7 @@
 """Sentence embeddings (paper, section 5): the mean over a sentence's tokens of the model's last hidden state."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,48 +14,53 @@ from workflow_scripts.lib.progress import Progress
 EmbeddingPooling = Literal["mean", "mean_without_bos", "last"]
 
 
-def embed(
+def embed(model: LanguageModel, texts: Sequence[str], layer: int | None = None, **options: Any) -> np.ndarray:
+    """Embeddings of texts by one layer, float32 [texts, d]; arguments and errors are those of `embed_layers`."""
+    return embed_layers(model, texts, [layer], **options)[0]
+
+
+def embed_layers(
     model: LanguageModel,
     texts: Sequence[str],
+    layers: Sequence[int | None],
     pooling: EmbeddingPooling = "mean",
-    layer: int | None = None,
     max_tokens: int = 128,
     tokens_per_batch: int = 8192,
     what: str = "embedding",
-) -> np.ndarray:
-    """Embeddings of texts, float32 [texts, d].
+) -> list[np.ndarray]:
+    """Embeddings of texts by some layers, float32 [texts, d] each, from one pass through the model.
 
     Args:
+        layers: None for the last hidden state, after the final norm; n for the states after n blocks.
         pooling: mean over real tokens, specials included; the same without the beginning-of-sentence token (BERT's
             `[CLS]`; T5 has none); or the last real token. Means are accumulated in float32.
-        layer: None for the last hidden state, after the final norm; n for the states after n blocks.
         max_tokens: tokens after which a text is cut off.
         tokens_per_batch: tokens with padding in one forward pass, at most.
         what: shown with the progress.
 
     Raises:
-        StudyError: a text gives no token, or the model gives NaN or infinite values.
+        StudyError: a text gives no token, the model gives NaN or infinite values, or it has no such layer.
     """
     token_ids = encode(model.tokenizer, texts, min(max_tokens, model.max_tokens or max_tokens))
     bos = _first_token(model) if pooling == "mean_without_bos" else None
-    embeddings = np.empty((len(texts), model.manifest.width), dtype=np.float32)
+    embeddings = np.empty((len(layers), len(texts), model.manifest.width), dtype=np.float32)
     with Progress(what, total=len(texts), unit="sentence") as progress:
 
         def forward(batch: Batch) -> None:
-            hidden = model.forward(batch, layer)
-            pooled = _pool(hidden, batch.to(hidden.device), pooling, bos)
-            embeddings[batch.rows] = pooled.cpu().numpy()
+            for of_layer, hidden in zip(embeddings, model.forward_layers(batch, layers), strict=True):
+                pooled = _pool(hidden, batch.to(hidden.device), pooling, bos)
+                of_layer[batch.rows] = pooled.cpu().numpy()
             progress.advance(len(batch.rows), tokens=batch.tokens)
 
         for batch in batches(token_ids, tokens_at_once(tokens_per_batch, model.device), model.pad_id):
             run_halving(forward, batch)
     if not np.isfinite(embeddings).all():
-        row = int(np.argmin(np.isfinite(embeddings).all(axis=1)))
+        row = int(np.argmin(np.isfinite(embeddings).all(axis=(0, 2))))
         raise StudyError(
             f"{model.manifest.name} gives NaN or infinite hidden states, first for {texts[row][:60]!r}: its weights "
             f"are damaged, or {model.manifest.dtype} is too narrow for it (try float32 or bfloat16)."
         )
-    return embeddings
+    return list(embeddings)
 
 
 def _first_token(model: LanguageModel) -> int | None:

@@ -4,6 +4,7 @@ import math
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle
 
 import matplotlib as mpl
 import numpy as np
@@ -31,9 +32,15 @@ POST_COLOUR = "#0072B2"
 UNSEEN_COLOUR = "#C00000"
 MUTED_COLOUR = "#6E7781"
 
+# Of lines that have to be told apart: those two and others of theirs but yellow, which is faint on white. Seven colours
+# and nine markers make 63 pairs before one repeats.
+COLOURS = [POST_COLOUR, PRE_COLOUR, "#009E73", "#CC79A7", "#000000", "#56B4E9", "#D55E00"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">"]
+LINE = {"linewidth": 1.1, "markersize": 3.6, "markeredgewidth": 0.8}
+
 COLUMN_WIDTH = 3.1  # inches; a figure is no narrower
 LEGEND_HEIGHT = 0.45  # inches
-LEGEND_COLUMN, LEGEND_LINE = 1.8, 0.17  # inches
+LEGEND_ROW_HEIGHT = 0.16  # inches, of each further row
 
 STYLE = {
     "axes.axisbelow": True,
@@ -99,12 +106,30 @@ def panels(
     return figure, axes
 
 
+def looks(names: list[str]) -> dict[str, dict[str, str]]:
+    """Colour and marker of each name's line."""
+    return {
+        name: {"color": colour, "marker": marker}
+        for name, colour, marker in zip(names, cycle(COLOURS), cycle(MARKERS), strict=False)
+    }
+
+
 def add_legend(figure: Figure, handles: list[Artist]) -> None:
-    """A legend below the panels, in as many columns as there is room for; the figure grows by the lines it takes."""
-    columns = min(len(handles), max(1, int(figure.get_figwidth() / LEGEND_COLUMN)))
-    lines = math.ceil(len(handles) / columns)
-    figure.set_figheight(figure.get_figheight() + LEGEND_LINE * (lines - 1))
+    """A legend below the panels, in as few rows as there is room for; the figure grows by those beyond the first."""
+    columns = legend_columns([handle.get_label() for handle in handles], figure.get_figwidth())
+    rows = math.ceil(len(handles) / columns)
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW_HEIGHT * (rows - 1))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def legend_columns(labels: list[str], width: float) -> int:
+    """Columns of a legend of these labels that is about no wider than `width` inches and has the fewest rows."""
+    inches = np.array([0.5 + 0.055 * len(label) for label in labels])  # with the line before the label
+    for rows in range(1, len(labels)):
+        columns = math.ceil(len(labels) / rows)
+        if sum(column.max() for column in np.array_split(inches, columns)) <= width:
+            return columns
+    return 1
 
 
 def label_languages(axis: Axis, positions: np.ndarray, languages: list[str], model: Model, bold: str) -> None:

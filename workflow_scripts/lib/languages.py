@@ -16,6 +16,11 @@ class Language(BaseModel):
     flores: str = Field(pattern=r"^[a-z]{3}_[A-Z][a-z]{3}$", description="FLORES-200 code, like spa_Latn.")
     cldr: str | None = Field(None, description="CLDR locale for the generated corpus; the two-letter code if absent.")
 
+    @property
+    def treebank(self) -> str:
+        """What the treebanks of Universal Dependencies call it, like Chinese."""
+        return self.name.partition(" (")[0].replace(" ", "_")
+
 
 def _language(name: str, iso639_3: str, script: str, flores: str | None = None, cldr: str | None = None) -> Language:
     return Language(name=name, iso639_3=iso639_3, flores=f"{flores or iso639_3}_{script}", cldr=cldr)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.lib.conditions import Condition
+from workflow_scripts.lib.embedding_files import Layer
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import written_whole
 
@@ -20,9 +21,12 @@ TEXT_COLUMNS = (
     "target",
     "pooling",
     "dataset",
+    "layer",
     "query",
     "candidate",
     "language",
+    "train",
+    "test",
     "medoid_id",
     "id",
     "pre_id",
@@ -45,13 +49,15 @@ def measuring(embeddings: Path) -> Iterator[None]:
         ) from error
 
 
-def write_metric(path: Path, condition: Condition, dataset: str, rows: pd.DataFrame) -> None:
+def write_metric(
+    path: Path, condition: Condition, dataset: str, rows: pd.DataFrame, layer: Layer | None = None
+) -> None:
     """Write observations under a condition, in full precision.
 
     The columns of the condition (`model`, `condition`, `method`, `units`, `target`, `pooling`, `k`, `seed`) and
-    `dataset` come first, then those of `rows`.
+    `dataset` come first, then `layer`, where it is given, and those of `rows`.
     """
-    leading = {**condition.columns(), "dataset": dataset}
+    leading = {**condition.columns(), "dataset": dataset, **({} if layer is None else {"layer": layer})}
     whole = pd.concat([pd.DataFrame([leading] * len(rows)), rows.reset_index(drop=True)], axis=1)
     with written_whole(path) as beside:
         whole.to_csv(beside, index=False)

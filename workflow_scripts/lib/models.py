@@ -7,7 +7,7 @@ hidden states, is left out.
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +78,21 @@ class LanguageModel:
         """Longest input the positions allow."""
         return self.manifest.context
 
-    def forward(self, batch: Batch, layer: int | None = None) -> torch.Tensor:
-        """Hidden states [sentences, tokens, d]: the last after the final norm, or those after `layer` blocks.
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """The last hidden states, after the final norm: [sentences, tokens, d].
+
+        Raises:
+            StudyError: a token id is outside the model's vocabulary.
+        """
+        return self.forward_layers(batch, [None])[0]
+
+    def forward_layers(self, batch: Batch, layers: Sequence[int | None]) -> list[torch.Tensor]:
+        """Hidden states of some layers, each [sentences, tokens, d], in one pass.
+
+        Args:
+            batch: What goes through the model.
+            layers: n for the states after n blocks, 0 being the token embeddings; None for the last, after the final
+                norm, which are also those of the largest n.
 
         Raises:
             StudyError: a token id is outside the model's vocabulary, or there is no such layer.
@@ -95,16 +108,16 @@ class LanguageModel:
             output = self.backbone(
                 input_ids=batch.token_ids,
                 attention_mask=None if self._causal else batch.mask.long(),
-                output_hidden_states=layer is not None,
+                output_hidden_states=any(layer is not None for layer in layers),
                 **({"use_cache": False} if self.architecture == "causal" else {}),
             )
-        if layer is None:
-            return output.last_hidden_state
-        if layer >= len(output.hidden_states):
+        states = dict(enumerate(output.hidden_states or [])) | {None: output.last_hidden_state}
+        if absent := [layer for layer in layers if layer not in states]:
             raise StudyError(
-                f"embeddings.layer: {layer}, but {self.manifest.name} has {len(output.hidden_states) - 1} layers."
+                f"there is no layer {absent[0]}: {self.manifest.name} has layers 0 to {len(states) - 2}; correct "
+                f"models.{self.manifest.name}.layers, or embeddings.layer."
             )
-        return output.hidden_states[layer]
+        return [states[layer] for layer in layers]
 
     @property
     def vocabulary(self) -> int:
@@ -197,6 +210,30 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
     refuse_new_weights(loading, manifest.name)
     if not placement:
         model = model.to(device)
+    return _loaded(model, directory, manifest, architecture)
+
+
+def random_model(manifest: ModelManifest, device: str, seed: int) -> LanguageModel:
+    """The same architecture and tokenizer with random weights, as its configuration initialises them before training.
+
+    A model that is spread over several devices is made on the CPU.
+
+    Raises:
+        StudyError: its files are missing or cannot be used.
+    """
+    directory = model_directory(manifest.hub, manifest.revision, manifest.directory)
+    config = load_config(directory, manifest.trust_remote_code)
+    torch.manual_seed(seed)
+    model = auto_class(config).from_config(
+        config, dtype=getattr(torch, manifest.dtype), trust_remote_code=manifest.trust_remote_code
+    )
+    model = model.to("cpu" if manifest.device_map else device)
+    return _loaded(model, directory, manifest, architecture_of(config))
+
+
+def _loaded(
+    model: "PreTrainedModel", directory: Path, manifest: ModelManifest, architecture: Architecture
+) -> LanguageModel:
     tokenizer = load_tokenizer(directory, manifest.trust_remote_code)
     return LanguageModel(model, backbone_of(model, architecture), tokenizer, manifest, architecture)
 

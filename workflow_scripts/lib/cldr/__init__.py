@@ -5,6 +5,14 @@ lists are written. A small grammar composes meanings from those (grammar.py); ea
 result is no prose, but it is real vocabulary and real spelling in each language, and truly parallel.
 """
 
-from workflow_scripts.lib.cldr.corpus import mining, paragraphs, parallel, paraphrases, translation_pairs
+from workflow_scripts.lib.cldr.corpus import (
+    mining,
+    paragraphs,
+    parallel,
+    paraphrases,
+    topics,
+    translation_pairs,
+    treebank,
+)
 
-__all__ = ["mining", "paragraphs", "parallel", "paraphrases", "translation_pairs"]
+__all__ = ["mining", "paragraphs", "parallel", "paraphrases", "topics", "translation_pairs", "treebank"]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pandas as pd
 
 from workflow_scripts.lib.cldr.grammar import Meaning, draw_meaning, say, vary
+from workflow_scripts.lib.cldr.trees import marking_vocabulary, read_marked
 from workflow_scripts.lib.cldr.vocabulary import vocabulary
 from workflow_scripts.lib.errors import StudyError
 
@@ -29,6 +30,24 @@ def parallel(split: str, languages: Mapping[str, str], count: int, seed: int) ->
         for language, locale in languages.items()
         for number, meaning in enumerate(meanings)
     )
+
+
+def topics(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:
+    """The sentences of `parallel` with their topics, the kind of their first clause, as a part `topic`."""
+    sentences = parallel(split, languages, count, seed)
+    return pd.concat([sentences, sentences.assign(part="topic", text=sentences["topic"])], ignore_index=True)
+
+
+def treebank(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:
+    """The sentences of `parallel` with the trees by which they were said, parts `spans`, `tags` and `heads`."""
+    meanings = _meanings(split, count, seed)
+    rows = []
+    for language, locale in languages.items():
+        for number, meaning in enumerate(meanings):
+            tree = read_marked(say(meaning, marking_vocabulary(locale)))
+            parts = {"sentence": tree.text, "spans": tree.spans, "tags": tree.tags, "heads": tree.heads}
+            rows += [(f"{split}-{number:06d}", language, part, text, meaning.topic) for part, text in parts.items()]
+    return _table(rows)
 
 
 def paraphrases(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:

@@ -217,5 +217,5 @@ def vary(meaning: Meaning, draw: random.Random) -> Meaning:
 
 def say(meaning: Meaning, words: Vocabulary, other: bool = False) -> str:
     """A meaning as a sentence; `other` says the same in another way."""
-    clauses = [KINDS[clause.kind].say(words, clause.values, other) for clause in meaning.clauses]
-    return _pair(words.weekday(meaning.weekday), "; ".join(clauses), other) + "."
+    clauses = [words.phrase(KINDS[clause.kind].say(words, clause.values, other)) for clause in meaning.clauses]
+    return _pair(words.weekday(meaning.weekday), words.phrase("; ".join(clauses)), other) + "."

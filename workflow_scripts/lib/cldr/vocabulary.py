@@ -121,6 +121,10 @@ class Vocabulary:
         """A list, like a, b, and c."""
         return lists.format_list(items, style="standard", locale=self.locale)
 
+    def phrase(self, text: str) -> str:
+        """A part of a sentence that belongs together, as it is; where trees are wanted, it is marked."""
+        return text
+
     def _name(self, names, code: str, kind: str) -> str:
         if code not in names:
             raise StudyError(f"CLDR has no name of the {kind} {code} in {self.locale.english_name}; leave it out.")

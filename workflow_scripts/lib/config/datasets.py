@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from workflow_scripts.lib.config.fields import REPOSITORY, PathName, Section, Seed
 from workflow_scripts.lib.languages import Language
 
-Task = Literal["parallel", "paraphrase", "translation", "mining", "paragraphs"]
+Task = Literal["parallel", "paraphrase", "translation", "mining", "paragraphs", "topics", "treebank"]
 TASKS: dict[str, Task] = {
     "flores200": "parallel",
     "lines": "parallel",
@@ -16,6 +16,8 @@ TASKS: dict[str, Task] = {
     "tatoeba": "translation",
     "bucc2018": "mining",
     "wikipedia": "paragraphs",
+    "sib200": "topics",
+    "ud-pud": "treebank",
 }
 # The sets of sentences that a language has in a data set of each task.
 PARTS: dict[Task, list[str]] = {
@@ -24,7 +26,12 @@ PARTS: dict[Task, list[str]] = {
     "translation": ["source", "target"],
     "mining": ["query", "candidates"],
     "paragraphs": ["paragraph"],
+    "topics": ["sentence"],
+    "treebank": ["sentence"],
 }
+# What is said of each sentence, in further parts; of a treebank for each of its words, separated by spaces: the first
+# character and the one after the last, the universal part-of-speech tag, the number of the head (from 1; 0: the root).
+LABELS: dict[Task, list[str]] = {"topics": ["topic"], "treebank": ["spans", "tags", "heads"]}
 FOLDERS = {"flores200": "flores200_dataset", "lines": "."}  # where they are not called like the layout
 
 
@@ -34,12 +41,13 @@ class DatasetConfig(Section):
     source: Literal["cldr", "local", "hub"] = Field(
         description="cldr: generated from Unicode CLDR; local: files under data_root; hub: the Hugging Face hub."
     )
-    layout: Literal["flores200", "lines", "paws-x", "tatoeba", "bucc2018", "wikipedia"] = Field(
+    layout: Literal["flores200", "lines", "paws-x", "tatoeba", "bucc2018", "wikipedia", "sib200", "ud-pud"] = Field(
         description="How its files are laid out, and so its task; of a generated one, whose counterpart it is."
     )
     split: str = Field(
         pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$",
-        description="Split as the files name it: dev, devtest, test, validation, dev_2k.",
+        description="Split as the files name it: dev, devtest, test, validation, dev_2k; sib200: the half of FLORES, dev or "
+        "devtest, of whichever split of its own.",
     )
     sentences: Annotated[int, Field(ge=1)] | None = Field(None, description="Take the first n; all where absent.")
     path: PathName | None = Field(
@@ -81,6 +89,8 @@ class DatasetConfig(Section):
             "tatoeba": [f"{tatoeba}.{language.iso639_3}", f"{tatoeba}.eng"],
             "bucc2018": [f"{code}-en.{split}.{side}" for side in (code, "en", "gold")],
             "wikipedia": [f"{code}.txt"],
+            "sib200": [f"{language.flores}/{part}.tsv" for part in ("train", "dev", "test")],
+            "ud-pud": [f"UD_{language.treebank}-PUD/{code}_pud-ud-{split}.conllu"],
         }[self.layout]
         return [f"{self.folder}/{name}" for name in names]
 
@@ -105,6 +115,8 @@ class DatasetConfig(Section):
             raise ValueError("source: cldr needs sentences: how many to generate")
         if self.source != "hub" and (self.repository or self.revision):
             raise ValueError("repository and revision belong to source: hub")
+        if self.layout == "sib200" and self.split not in ("dev", "devtest"):
+            raise ValueError(f"split {self.split}: of sib200 it is the half of FLORES, dev or devtest")
         if self.source == "hub" and self.layout == "lines":
             raise ValueError("layout lines is for local files; a hub data set is one of the other layouts")
         if self.folder.startswith("/") or ".." in self.folder.split("/"):

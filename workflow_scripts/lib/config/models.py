@@ -1,7 +1,7 @@
 """The `models` section: where a model comes from and how it is run."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
@@ -55,6 +55,11 @@ class TrainingSource(Section):
     warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises.")
     weight_decay: float = Field(0.1, ge=0)
     seed: Seed = 0
+    checkpoints: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field(
+        [],
+        description="Optimiser steps after which the weights are kept, 0 being the untrained model; each is a model of "
+        "its own for every target, named like demo-step50.",
+    )
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "TrainingSource":
@@ -62,7 +67,16 @@ class TrainingSource(Section):
             raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
         if unknown := sorted(set(self.proportions) - set(self.languages)):
             raise ValueError(f"proportions names {', '.join(unknown)}, which languages does not list")
+        if late := [step for step in self.checkpoints if step >= self.steps]:
+            raise ValueError(f"checkpoints: step {late[0]} is not before the last, {self.steps}, which is the model")
         return self
+
+
+class Checkpoint(NamedTuple):
+    """A trained model after some of its optimiser steps."""
+
+    model: str
+    step: int
 
 
 class ModelConfig(Section):
@@ -96,6 +110,11 @@ class ModelConfig(Section):
     )
     seen: Annotated[list[LanguageCode], Distinct] | Literal["all"] = Field(
         "all", description="Candidate languages seen in pre-training; the others are marked red in figures."
+    )
+    layers: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field(
+        [],
+        description="Layers that are embedded and measured beside embeddings.layer: n is the states after n blocks, 0 "
+        "the token embeddings.",
     )
     published: str | None = Field(
         None, description="Name of this model in published/*.csv, if it is one of the paper's."
@@ -135,9 +154,15 @@ class ModelConfig(Section):
             )
         if self.gguf and not self.gguf.wheel and not Path(self.gguf.file).suffix == ".gguf":
             raise ValueError("gguf.file must name a .gguf file")
+        if self.train is not None and (absent := [layer for layer in self.layers if layer > self.train.layers]):
+            raise ValueError(f"layers: there is no layer {absent[0]}; the model has layers 0 to {self.train.layers}")
         if (found := self.known_neurons()) is not None and self.k > found:
             raise ValueError(f"k = {self.k} is larger than the model's {found:,} neurons")
         return self
+
+    def at_step(self, step: int) -> "ModelConfig":
+        """This trained model as it was after so many optimiser steps."""
+        return self.model_copy(update={"label": f"{self.label}, step {step}", "published": None})
 
     @property
     def source(self) -> str:

@@ -1,6 +1,7 @@
 """The whole config: what is studied, with which models, texts and definitions."""
 
 import datetime
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -18,7 +19,7 @@ from workflow_scripts.lib.config.fields import (
     Seed,
     Slug,
 )
-from workflow_scripts.lib.config.models import ModelConfig
+from workflow_scripts.lib.config.models import Checkpoint, ModelConfig
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.interventions import methods
 from workflow_scripts.lib.languages import LANGUAGES, Language
@@ -46,6 +47,8 @@ ROLES = {
     "translation": ["translation"],
     "mining": ["mining"],
     "perplexity": ["paragraphs", "parallel"],
+    "topics": ["topics"],
+    "treebank": ["treebank"],
 }
 
 
@@ -67,6 +70,12 @@ class StudySection(Section):
     perplexity: Corpus | None = Field(
         None,
         description="Text of the targets (Wikipedia, or sentences of a parallel corpus) for Figure 2, of causal models.",
+    )
+    topics: Corpus | None = Field(
+        None, description="Parallel sentences with their topic (SIB-200): a probe is trained in each language."
+    )
+    treebank: Corpus | None = Field(
+        None, description="Parallel dependency trees (UD-PUD): probes of part of speech and of attachment, likewise."
     )
 
 
@@ -226,7 +235,7 @@ class MetricsSection(Section):
 
 
 class CorrelationsSection(Section):
-    """Bootstrap over languages, of Table 2 and of the tables of ABX scores and of similarity of languages."""
+    """Bootstrap over languages, of Table 2 and of the tables of ABX scores, of similarity of languages and of transfer."""
 
     resamples: int = Field(10_000, ge=100, description="Resamples of languages.")
     interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
@@ -241,6 +250,23 @@ class SimilaritySection(Section):
         None,
         description="CSV with the columns measure, first, second (ISO 639-3 codes), similarity; null: that of the built-in languages from URIEL.",
     )
+
+
+class TransferSection(Section):
+    """Light probes on frozen embeddings, trained in one language and tested in all of them."""
+
+    test_share: float = Field(0.3, gt=0, lt=1, description="Share of the sentences that is held out, in all languages.")
+    regularisation: float = Field(
+        0.03,
+        gt=0,
+        description="Of the logistic regressions of topics and parts of speech: half the squared weights count so "
+        "much beside the mean loss.",
+    )
+    rank: int = Field(32, ge=1, description="Rank of the structural probe (Hewitt and Manning 2019).")
+    epochs: int = Field(30, ge=1, description="Passes of its training at most; it stops early.")
+    learning_rate: float = Field(0.1, gt=0, description="Of its training, by Adam.")
+    max_tokens: int = Field(512, ge=1, description="A sentence of the treebank with more tokens is left out.")
+    seed: Seed = Field(0, description="Of the held-out sentences, the structural probe and the random weights.")
 
 
 class ComputeSection(Section):
@@ -281,6 +307,7 @@ class Config(Section):
     metrics: MetricsSection = MetricsSection()
     correlations: CorrelationsSection = CorrelationsSection()
     similarity: SimilaritySection = SimilaritySection()
+    transfer: TransferSection = TransferSection()
     compute: ComputeSection = ComputeSection()
     data_root: PathName | None = Field(None, description="Folder that holds local data sets.")
     results: PathName = Field("results", description="Folder of everything the study makes.")
@@ -290,6 +317,22 @@ class Config(Section):
     def language_table(self) -> dict[str, Language]:
         """Built-in languages and those added by the config."""
         return {**LANGUAGES, **self.languages}
+
+    @cached_property
+    def checkpoints(self) -> dict[str, Checkpoint]:
+        """The checkpoints of the study's models by their names, which are made of model and step: `demo-step50`."""
+        return {
+            f"{name}-step{step}": Checkpoint(name, step)
+            for name in self.study.models
+            if (train := self.models[name].train) is not None
+            for step in sorted(train.checkpoints)
+        }
+
+    @cached_property
+    def every_model(self) -> dict[str, ModelConfig]:
+        """Models by name, the checkpoints of the study's among them, which have the settings of their model."""
+        of_steps = {name: self.models[kept.model].at_step(kept.step) for name, kept in self.checkpoints.items()}
+        return {**self.models, **of_steps}
 
     @property
     def interventions(self) -> dict[str, ChangeSection]:
@@ -304,10 +347,10 @@ class Config(Section):
     def used(self, role: str) -> Corpus | None:
         """A role's data set with the languages used of it, where there are any.
 
-        Of all but the probing and the alignment corpus those are the targets; no encoder uses text for perplexity.
+        Of those that only targets are compared in these are the targets; no encoder uses text for perplexity.
         """
         corpus: Corpus | None = getattr(self.study, role)
-        if corpus is None or role in ("probing", "alignment"):
+        if corpus is None or role in ("probing", "alignment", "topics", "treebank"):
             return corpus
         if role == "perplexity" and not self.generating_models:
             return None
@@ -336,6 +379,11 @@ class Config(Section):
         }.items():
             if len(getattr(study, role).languages) < 2:
                 problems.append(f"study.{role}.languages: give at least two, since {reason}")
+        for role in ("topics", "treebank"):
+            if (corpus := getattr(study, role)) is not None and len(corpus.languages) < 2:
+                problems.append(
+                    f"study.{role}.languages: give at least two, since probes are tested in other languages"
+                )
         if self.perplexity.context is not None and self.perplexity.stride >= self.perplexity.context:
             problems.append("perplexity.stride: must be below perplexity.context, so that every token has a context")
         if study.shown_target not in study.targets:
@@ -347,6 +395,12 @@ class Config(Section):
         for name in study.models:
             if name in self.models:
                 problems += self._model_problems(name, self.models[name])
+        if not problems and (taken := sorted(set(self.checkpoints) & set(self.models))):
+            kept = self.checkpoints[taken[0]]
+            problems.append(
+                f"models.{taken[0]}: is the name of models.{kept.model} at step {kept.step}; take another, or leave that "
+                f"step out of models.{kept.model}.train.checkpoints"
+            )
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -17,7 +17,7 @@ CSLS_NEIGHBOURS = 10  # Conneau et al. 2018
 HUB_NEIGHBOURS = 10  # Radovanović et al. 2010
 
 RANKED = ("accuracy", "reciprocal_rank", "mean_rank")
-HUBNESS = ("hubness", "never_retrieved")
+BY_COSINE = ("hubness", "never_retrieved", "mexa")
 
 
 def searches(embeddings: np.ndarray, rescored: bool = True) -> dict[str, np.ndarray]:
@@ -31,7 +31,8 @@ def searches(embeddings: np.ndarray, rescored: bool = True) -> dict[str, np.ndar
         `cosine_accuracy` (top-1), `cosine_reciprocal_rank` and `cosine_mean_rank` (1 is best); the same by `margin`
         (the ratio of Artetxe & Schwenk 2019, equation 2) and `csls` (Conneau et al. 2018, section 2.3); and by cosine
         `hubness`, the skewness of how often each candidate is among a query's nearest ten (Radovanović et al. 2010),
-        and `never_retrieved`, the share of candidates that are no query's nearest. NaN on the diagonals.
+        `never_retrieved`, the share of candidates that are no query's nearest, and `mexa`, which is the same in both
+        directions. NaN on the diagonals.
 
     Raises:
         StudyError: an embedding is zero.
@@ -39,10 +40,11 @@ def searches(embeddings: np.ndarray, rescored: bool = True) -> dict[str, np.ndar
     count = len(embeddings)
     sides = [Directions.of(side) for side in embeddings]
     similarities = ["cosine", *(["margin", "csls"] if rescored else [])]
-    names = [*(f"{similarity}_{measure}" for similarity in similarities for measure in RANKED), *HUBNESS]
+    names = [*(f"{similarity}_{measure}" for similarity in similarities for measure in RANKED), *BY_COSINE]
     found = {name: np.full((count, count), np.nan) for name in names}
     for one, other in combinations(range(count), 2):
         cosines = sides[one].cosines(sides[other])
+        found["mexa"][one, other] = found["mexa"][other, one] = mexa(cosines)
         scores = {"cosine": cosines, **({"margin": margin(cosines), "csls": csls(cosines)} if rescored else {})}
         for similarity, forth in scores.items():
             back = np.ascontiguousarray(forth.T)  # rows in one piece are worked through several times as fast
@@ -77,8 +79,9 @@ class Directions:
     def cosines(self, others: "Directions") -> np.ndarray:
         """Cosines [n, m] with other directions; equal directions have equal ones."""
         cosines = self.units @ others.units.T
-        if (self.first != np.arange(len(self.first))).any() or (others.first != np.arange(len(others.first))).any():
-            cosines = cosines[self.first][:, others.first]
+        for side, first in ((cosines, self.first), (cosines.T, others.first)):
+            copies = np.flatnonzero(first != np.arange(len(first)))
+            side[copies] = side[first[copies]]
         return cosines
 
 
@@ -96,6 +99,16 @@ def ranked(scores: np.ndarray) -> tuple[float, float, float]:
         float(((harmonic[ahead + ties] - harmonic[ahead]) / ties).mean()),
         float((ahead + (ties + 1) / 2).mean()),
     )
+
+
+def mexa(cosines: np.ndarray) -> float:
+    """Share of translations whose cosine exceeds all others in its row and its column of cosines [n, n].
+
+    MEXA of a language and its pivot (Kargaran et al. 2024, equation 1); as there, a tie does not count.
+    """
+    others = cosines.copy()
+    np.fill_diagonal(others, -np.inf)
+    return float((np.diagonal(cosines) > np.maximum(others.max(axis=0), others.max(axis=1))).mean())
 
 
 def margin(cosines: np.ndarray) -> np.ndarray:
@@ -123,6 +136,9 @@ def k_occurrence(scores: np.ndarray, k: int) -> np.ndarray:
     """
     k = min(k, scores.shape[1])
     last = np.partition(scores, -k, axis=1)[:, -k, None]
+    reached = scores >= last
+    if np.count_nonzero(reached) == k * len(scores):  # no ties
+        return np.count_nonzero(reached, axis=0).astype(np.float64)
     above, at = scores > last, scores == last
     share = (k - np.count_nonzero(above, axis=1)) / np.count_nonzero(at, axis=1)
     return np.count_nonzero(above, axis=0) + share @ at
@@ -131,6 +147,8 @@ def k_occurrence(scores: np.ndarray, k: int) -> np.ndarray:
 def never_retrieved(scores: np.ndarray) -> float:
     """Share of candidates that are the best of no query, from scores [queries, candidates]; a fair draw breaks ties."""
     best = scores == scores.max(axis=1, keepdims=True)
+    if np.count_nonzero(best) == len(scores):  # no ties
+        return float(1 - best.any(axis=0).mean())
     missed = 1 - best / np.count_nonzero(best, axis=1)[:, None]  # by each query
     return float(missed.prod(axis=0).mean())
 

@@ -3,12 +3,12 @@
 The rules ask the plan; it knows nothing of Snakemake.
 """
 
-from workflow_scripts.lib.plan.names import BASE, ConditionName
-from workflow_scripts.lib.plan.shown import ShownSlices
+from workflow_scripts.lib.plan.names import BASE, LAYER_PATTERN, UNTRAINED, ConditionName, layer_path
 from workflow_scripts.lib.plan.stages import StageSlices
+from workflow_scripts.lib.plan.transfer import TransferSlices
 
-__all__ = ["BASE", "ConditionName", "Plan"]
+__all__ = ["BASE", "LAYER_PATTERN", "UNTRAINED", "ConditionName", "Plan", "layer_path"]
 
 
-class Plan(StageSlices, ShownSlices):
+class Plan(StageSlices, TransferSlices):
     """The cells of a study's grid and the slices of config they depend on."""

@@ -1,9 +1,11 @@
 """The grid of a study: the models, conditions, data sets, tables and figures that its config asks for."""
 
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from workflow_scripts.lib.config.models import ModelConfig
 from workflow_scripts.lib.config.study import ROLES, Corpus
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.plan.compared import Compared
@@ -13,11 +15,15 @@ from workflow_scripts.lib.plan.names import (
     ConditionName,
     FigureContents,
     FigureName,
+    layer_path,
     numbered,
 )
 from workflow_scripts.lib.shown import without_text
 
-OTHER_FIGURES = ("abx", "abx_pairs", "methods", "similarity")  # which the paper does not have; one a model
+# Which the paper does not have; one a model, of some kinds where there is something to show.
+OTHER_FIGURES = ("abx", "abx_pairs", "methods", "similarity", "layers", "checkpoints", "transfer")
+# What probes tell, by the role of the data set that it is told of.
+PROBES = {"topics": ["topics"], "treebank": ["tags", "attachment"]}
 
 
 class Grid(Compared):
@@ -46,13 +52,61 @@ class Grid(Compared):
         """Models of the study that come from `hub`, `path`, `gguf` or `train`."""
         return [name for name in self.study.models if self.config.models[name].source == source]
 
+    @property
+    def every_model(self) -> dict[str, ModelConfig]:
+        """Models by name, and the checkpoints of the study's: each is a model wherever one can be named."""
+        return self.config.every_model
+
+    def checkpoints_of(self, model: str) -> dict[str, int]:
+        """Names of a model's checkpoints, and their steps in ascending order."""
+        return {name: kept.step for name, kept in self.config.checkpoints.items() if kept.model == model}
+
+    def steps_of(self, model: str) -> dict[str, int]:
+        """A trained model's checkpoints and itself, as names of models and the steps they were trained for."""
+        return {**self.checkpoints_of(model), model: self.config.models[model].train.steps}
+
+    @property
+    def kept_models(self) -> list[str]:
+        """Models of the study of which checkpoints are kept."""
+        return [model for model in self.study.models if self.checkpoints_of(model)]
+
+    @property
+    def layered_models(self) -> list[str]:
+        """Models of the study that are measured by further layers, too."""
+        return [model for model in self.study.models if self.config.models[model].layers]
+
+    def layers_of(self, model: str) -> dict[str, str]:
+        """Layers that a model is measured by, in their order: names, and the part of paths that each has.
+
+        The main one has none, and is there once, should it also be among the further ones.
+        """
+        main = self.config.embeddings.layer
+        further = {layer: layer_path(layer) for layer in self.config.models[model].layers if layer != main}
+        ordered = sorted({main: "", **further}.items(), key=lambda item: math.inf if item[0] == "last" else item[0])
+        return {str(layer): path for layer, path in ordered}
+
+    @property
+    def pivot(self) -> str:
+        """Language that MEXA takes for the pivot: English, else the first of the parallel corpus."""
+        languages = self.study.alignment.languages
+        return "en" if "en" in languages else languages[0]
+
+    @property
+    def nameable_models(self) -> list[str]:
+        """Models that files can be asked for of: those of the study and their checkpoints."""
+        return [name for model in self.study.models for name in (model, *self.checkpoints_of(model))]
+
+    def layered(self, model: str) -> list[str]:
+        """Slugs of the conditions measured by layer: base, experts, one draw of the shown target's random control."""
+        return [BASE, *self.experts_of(model), *self.randoms_of(model, [self.study.shown_target], first=True)]
+
     def expert(self, model: str, target: str, pooling: str) -> str:
         """Slug of the condition on a target's experts, with the model's k."""
-        return str(ConditionName(target, "expert", pooling, self.config.models[model].k))
+        return str(ConditionName(target, "expert", pooling, self.every_model[model].k))
 
     def random(self, model: str, target: str, pooling: str) -> list[str]:
         """Slugs of the random control of that condition, one a seed."""
-        k, seeds = self.config.models[model].k, self.config.random_control.seeds
+        k, seeds = self.every_model[model].k, self.config.random_control.seeds
         return [str(ConditionName(target, "random", pooling, k, seed)) for seed in seeds]
 
     def experts_of(self, model: str, targets: list[str] | None = None) -> list[str]:
@@ -151,12 +205,14 @@ class Grid(Compared):
             FigureName(f"retrieval/{shown}", "retrieval", 4),
             FigureName(f"retrieval_change/{shown}", "retrieval_change", 5),
             *numbered(several),
-            *(
-                FigureName(f"{kind}/{model}", kind)
-                for kind in OTHER_FIGURES
-                for model in (self.study.models if kind != "methods" else self.models_with_methods)
-            ),
+            *(FigureName(f"{kind}/{model}", kind) for kind in OTHER_FIGURES for model in self._models_shown(kind)),
         ]
+
+    @property
+    def probed(self) -> dict[str, Corpus]:
+        """What probes tell, with the data set and the languages."""
+        corpora = {role: self.config.used(role) for role in PROBES}
+        return {task: corpus for role, corpus in corpora.items() if corpus is not None for task in PROBES[role]}
 
     @property
     def other_targets(self) -> list[str]:
@@ -188,28 +244,29 @@ class Grid(Compared):
         return FigureContents([model] if model else self.study.models, [target])
 
     def embedded_languages(self, condition: str, dataset: str) -> list[str]:
-        """Languages embedded under a condition: of all but the parallel corpus the target alone is compared."""
+        """Languages embedded under a condition: of all but parallel corpora the target alone is compared."""
         changed = None if condition == BASE else ConditionName.parse(condition).target
         codes: list[str] = []
-        for role in ("alignment", "paraphrase", "translation", "mining"):
+        for role in ("alignment", "topics", "paraphrase", "translation", "mining"):
             if (corpus := self.config.used(role)) is not None and corpus.dataset == dataset:
-                only = role != "alignment" and changed in corpus.languages
+                only = role not in ("alignment", "topics") and changed in corpus.languages
                 codes += [changed] if only else corpus.languages
         return list(dict.fromkeys(codes))
 
     @property
     def embedded_datasets(self) -> list[str]:
         """Data sets that the unintervened model embeds."""
-        corpora = self._corpora(("alignment", "paraphrase", "translation", "mining"))
+        corpora = self._corpora(("alignment", "paraphrase", "translation", "mining", "topics"))
         return list(dict.fromkeys(corpus.dataset for corpus in corpora))
 
     def datasets_under(self, condition: str) -> list[str]:
-        """Data sets that are embedded under a condition: Table 7 shows neither controls nor compared methods."""
+        """Data sets that are embedded under a condition: neither controls nor other methods have Table 7 or probes."""
         name = ConditionName.parse(condition)
-        translated = name.units == "expert" and name.method is None
-        roles = ["alignment", "paraphrase", *(["translation", "mining"] if translated else [])]
+        whole = name.units == "expert" and name.method is None
+        roles = ["alignment", "paraphrase", *(["translation", "mining"] if whole else [])]
         there = [corpus.dataset for corpus in self._corpora(roles) if name.target in corpus.languages]
-        return list(dict.fromkeys(there))
+        topics = [corpus.dataset for corpus in self._corpora(["topics"] if whole else [])]
+        return list(dict.fromkeys([*there, *topics]))
 
     def similarity_files(self) -> list[str]:
         """The user's table of similarities of languages, if there is one; where it is missing, the stage says so."""
@@ -241,10 +298,17 @@ class Grid(Compared):
         """Regular expression of the paths of all figures of some kinds that can be asked for."""
         models, targets = ("|".join(map(re.escape, names)) for names in (self.study.models, self.study.targets))
         of_kind = {"projection": rf"(({models})/)?({targets})"}
-        by_model = dict.fromkeys([*NUMBERS, *OTHER_FIGURES], f"({models})")
+        by_model = dict.fromkeys(NUMBERS, f"({models})")
+        by_model |= {kind: f"({'|'.join(map(re.escape, self._models_shown(kind)))})" for kind in OTHER_FIGURES}
         return "|".join(f"{kind}/{({**by_model, **of_kind}).get(kind, f'({targets})')}" for kind in kinds)
 
     # Data sets in their roles
+
+    def _models_shown(self, kind: str) -> list[str]:
+        """Models that have a figure of one of the kinds that the paper does not have."""
+        some = {"methods": self.models_with_methods, "layers": self.layered_models, "checkpoints": self.kept_models}
+        some["transfer"] = self.study.models if self.probed else []
+        return some.get(kind, self.study.models)
 
     def _models_and_targets(self) -> list[tuple[str, str]]:
         return [(model, target) for model in self.study.models for target in self.study.targets]

@@ -8,7 +8,10 @@ from workflow_scripts.lib.config.fields import METHOD_NAME
 from workflow_scripts.lib.errors import StudyError
 
 BASE = "base"  # the condition that changes nothing
+UNTRAINED = "untrained"  # the same of random weights, a baseline of what probes find in words
 STRENGTH = r"\d+(?:\.\d+)?"  # of an intervention, in the name of a condition
+
+LAYER_PATTERN = r"(/layer-\d+)?"  # the part of paths that names a further layer of a model; nothing for the main one
 
 # The paper's numbers of the figures of which there are several: the first number and how many the paper has.
 NUMBERS = {
@@ -61,6 +64,16 @@ class ConditionName:
         seed = None if match[5] is None else int(match[5])
         changed = match["method"], float(match["strength"] or 1)
         return cls(match[1], match[2], match[3], int(match[4]), seed, *changed)
+
+
+def layer_path(layer: int) -> str:
+    """The part of paths that names a further layer of a model, after the data set: `/layer-2`."""
+    return f"/layer-{layer}"
+
+
+def layer_number(path: str) -> int:
+    """The layer that such a part of a path names."""
+    return int(path.removeprefix("/layer-"))
 
 
 @dataclass(frozen=True)

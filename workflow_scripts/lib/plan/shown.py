@@ -108,6 +108,64 @@ class ShownSlices(Grid):
         }
 
     @slice_of_config
+    def layers_table(self):
+        """What the table of measures by layer shows."""
+        return {
+            "models": [
+                {"model": self._shown_model(model, seen=False), "layers": list(self.layers_of(model))}
+                for model in self.layered_models
+            ],
+            "poolings": self.poolings,
+            "targets": self.study.targets,
+            "control": self.study.shown_target if self.config.random_control.seeds else None,
+            "control_seed": next(iter(self.config.random_control.seeds), None),
+            "languages": self.study.alignment.languages,
+            "pivot": self.pivot,
+            **self._pivoted(),
+            **self.config.correlations.model_dump(),
+        }
+
+    @slice_of_config
+    def layers_figure(self, figure: str):
+        """What a figure of measures by layer shows."""
+        (model,) = self.contents(figure).models
+        return {
+            "model": self._shown_model(model, seen=False),
+            "layers": list(self.layers_of(model)),
+            "poolings": self.poolings,
+            "targets": self.study.targets,
+            "control": self.study.shown_target if self.config.random_control.seeds else None,
+            "names": self._names(self.study.targets),
+            **self._pivoted(),
+        }
+
+    @slice_of_config
+    def checkpoints_table(self):
+        """What the table of measures by step of the training shows."""
+        return {
+            "models": [
+                {"model": self._shown_model(model, seen=False), "steps": list(self.steps_of(model).items())}
+                for model in self.kept_models
+            ],
+            "layer": str(self.config.embeddings.layer),
+            "languages": self.study.alignment.languages,
+            "pivot": self.pivot,
+            **self._pivoted(),
+            **self.config.correlations.model_dump(),
+        }
+
+    @slice_of_config
+    def checkpoints_figure(self, figure: str):
+        """What a figure of measures by step of the training shows."""
+        (model,) = self.contents(figure).models
+        return {
+            "model": self._shown_model(model, seen=False),
+            "steps": list(self.steps_of(model).values()),
+            "confidence": self.config.correlations.confidence,
+            **self._pivoted(),
+        }
+
+    @slice_of_config
     def methods_table(self):
         """What the comparison of methods shows."""
         return {
@@ -336,6 +394,9 @@ class ShownSlices(Grid):
     def _shown_retrieval(self, contents: FigureContents) -> dict[str, Any]:
         return {**self._shown_space(contents), "similarity": self.config.metrics.shown_similarity}
 
+    def _pivoted(self) -> dict[str, Any]:
+        return {"dataset": self.study.alignment.dataset, "pivot_name": self._names([self.pivot])[self.pivot]}
+
     def _published_models(self) -> dict[str, Any]:
         models = [
             {**self._shown_model(name), "published": self.config.models[name].published} for name in self.study.models
@@ -347,7 +408,7 @@ class ShownSlices(Grid):
         return {"models": models, "poolings": self.poolings}
 
     def _shown_model(self, name: str, seen: bool = True) -> dict[str, Any]:
-        settings = self.config.models[name]
+        settings = self.every_model[name]
         shown = {"name": name, "label": settings.label}
         if settings.architecture != "causal":  # as most are, whose slices need not say it
             shown["architecture"] = settings.architecture

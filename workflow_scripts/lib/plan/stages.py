@@ -3,7 +3,7 @@
 from typing import Any
 
 from workflow_scripts.lib.plan.grid import Grid
-from workflow_scripts.lib.plan.names import BASE, ConditionName
+from workflow_scripts.lib.plan.names import ConditionName, layer_number
 from workflow_scripts.lib.plan.slices import slice_of_config
 
 
@@ -27,12 +27,15 @@ class StageSlices(Grid):
     @slice_of_config
     def model(self, model: str, directory: str | None):
         """What a model's manifest depends on."""
-        blank = {"k": 0, "label": "", "seen": "all"}
+        blank = {"k": 0, "label": "", "seen": "all", "layers": []}
         blank |= dict.fromkeys(["published", "billion_parameters", "tokens_per_batch", "device", "threads"])
-        settings = self.config.models[model]
+        settings = self.every_model[model]
+        described = settings.model_dump(mode="json")
+        if settings.train is not None:
+            described["train"] |= {"checkpoints": []}
         return {
             "name": model,
-            "model": {**settings.model_dump(mode="json"), **blank},
+            "model": {**described, **blank},
             "directory": settings.path if settings.path is not None else directory,
             "sites": self.config.neurons.sites,
         }
@@ -77,9 +80,9 @@ class StageSlices(Grid):
         }
 
     @slice_of_config
-    def base_condition(self, model: str):
-        """What the condition that changes nothing depends on."""
-        return {"name": BASE, "model": model}
+    def base_condition(self, model: str, slug: str):
+        """What a condition that changes nothing depends on."""
+        return {"name": slug, "model": model}
 
     @slice_of_config
     def condition(self, model: str, slug: str):
@@ -146,39 +149,34 @@ class StageSlices(Grid):
     @slice_of_config
     def embeddings(self, condition: str, dataset: str):
         """What embeddings depend on, beside model, condition and texts."""
-        return {
-            "languages": self.embedded_languages(condition, dataset),
-            "parts": self.config.datasets[dataset].parts,
-            **self.config.embeddings.model_dump(),
-        }
+        return self._embedded(condition, dataset, [self.config.embeddings.layer])
 
     @slice_of_config
-    def distances(self):
+    def layer_embeddings(self, model: str, condition: str):
+        """What embeddings by the model's further layers depend on, likewise."""
+        return self._embedded(condition, self.study.alignment.dataset, self.every_model[model].layers)
+
+    # Of measures of the space, `layer` is the part of paths that names one of the model's further layers: `/layer-2`.
+
+    @slice_of_config
+    def distances(self, layer: str = ""):
         """What distances depend on, beside embeddings."""
-        return {"dataset": self.study.alignment.dataset, "languages": self.study.alignment.languages}
+        return self._space(layer)
 
     @slice_of_config
-    def retrieval(self):
+    def retrieval(self, layer: str = ""):
         """What retrieval accuracies depend on, beside embeddings."""
-        return {
-            "dataset": self.study.alignment.dataset,
-            "languages": self.study.alignment.languages,
-            "similarities": self.config.metrics.similarities,
-        }
+        return {**self._space(layer), "similarities": self.config.metrics.similarities}
 
     @slice_of_config
-    def alignment(self):
+    def alignment(self, layer: str = ""):
         """What measures of alignment depend on, beside embeddings."""
-        return {"dataset": self.study.alignment.dataset, "languages": self.study.alignment.languages}
+        return self._space(layer)
 
     @slice_of_config
-    def abx(self):
+    def abx(self, layer: str = ""):
         """What ABX scores depend on, beside embeddings."""
-        return {
-            "dataset": self.study.alignment.dataset,
-            "languages": self.study.alignment.languages,
-            "layer": self.config.embeddings.layer,
-        }
+        return self._space(layer)
 
     @slice_of_config
     def similarity(self):
@@ -267,6 +265,19 @@ class StageSlices(Grid):
             **self.config.perplexity.model_dump(),
         }
 
+    def _embedded(self, condition: str, dataset: str, layers: list[int | str]) -> dict[str, Any]:
+        return {
+            "languages": self.embedded_languages(condition, dataset),
+            "parts": self.config.datasets[dataset].parts,
+            "layers": layers,
+            **self.config.embeddings.model_dump(exclude={"layer"}),
+        }
+
+    def _space(self, layer: str) -> dict[str, Any]:
+        alignment = self.study.alignment
+        number = self.config.embeddings.layer if layer == "" else layer_number(layer)
+        return {"dataset": alignment.dataset, "languages": alignment.languages, "layer": number}
+
     @property
     def _alignment_part(self) -> str:
         return self.config.datasets[self.study.alignment.dataset].parts[0]
@@ -277,5 +288,5 @@ class StageSlices(Grid):
         return {**change, "strength": self.config.intervention.strength if name.method is None else name.strength}
 
     def _seen(self, model: str) -> list[str]:
-        seen, candidates = self.config.models[model].seen, self.study.alignment.languages
+        seen, candidates = self.every_model[model].seen, self.study.alignment.languages
         return [code for code in candidates if seen == "all" or code in seen]

@@ -56,6 +56,29 @@ SECTIONS = [
         ("abx", "abx_pairs"),
     ),
     Section(
+        "layers",
+        "Layers",
+        "Embeddings are of the last layer. Are languages nearer to each other in the middle of the model, and what "
+        "does the intervention do there? MEXA asks how well a language is aligned with a pivot, over all layers "
+        "(Kargaran et al. 2024; not in the paper).",
+        ("layers",),
+    ),
+    Section(
+        "training",
+        "Steps of the training",
+        "When does a model come to tell languages apart, and when meanings? The same measures at checkpoints of a "
+        "model that is trained within the study (not in the paper).",
+        ("checkpoints",),
+    ),
+    Section(
+        "transfer",
+        "Transfer by light probes",
+        "What a probe has learnt on the embeddings of one language, does it tell in others, and better after the "
+        "intervention? Linear probes of topics, parts of speech and trees, frozen embeddings, held-out sentences that "
+        "are the same in every language (not in the paper).",
+        ("transfer",),
+    ),
+    Section(
         "similarity",
         "Similarity of languages",
         "Which pairs of languages are close, and which gain? Similarity by grammar, sounds, family and place, and what "

@@ -15,6 +15,10 @@ def read_generated(dataset: DatasetConfig, languages: list[str], table: Mapping[
     common = {"split": dataset.split, "languages": locales, "seed": dataset.seed}
     if dataset.task == "parallel":
         return cldr.parallel(count=dataset.sentences, **common)
+    if dataset.task == "topics":
+        return cldr.topics(count=dataset.sentences, **common)
+    if dataset.task == "treebank":
+        return cldr.treebank(count=dataset.sentences, **common)
     if dataset.task == "paraphrase":
         return cldr.paraphrases(count=dataset.sentences, **common)
     if dataset.task == "translation":

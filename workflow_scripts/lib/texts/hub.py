@@ -1,4 +1,4 @@
-"""Texts from the Hugging Face hub: parquet files of a repository at a pinned commit, read through `datasets`.
+"""Texts from the Hugging Face hub: files of a repository at a pinned commit; parquet is read through `datasets`.
 
 A local directory laid out like such a repository can be named instead of one.
 """
@@ -15,7 +15,9 @@ from workflow_scripts.lib.downloads import refuse_damaged
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.languages import Language
 from workflow_scripts.lib.messages import one_line
+from workflow_scripts.lib.texts.conllu import read_treebank
 from workflow_scripts.lib.texts.local import PARAGRAPH_CHARACTERS, Parts, mining, paraphrases
+from workflow_scripts.lib.texts.sib200 import read_topics
 
 log = logging.getLogger(__name__)
 WIKIPEDIA = "20231101"  # snapshot that the paper takes (appendix B)
@@ -33,6 +35,8 @@ def read_hub(dataset: DatasetConfig, languages: list[str], table: Mapping[str, L
         "tatoeba": _tatoeba,
         "bucc2018": _bucc,
         "wikipedia": _wikipedia,
+        "sib200": _sib,
+        "ud-pud": _treebank,
     }
     rows = []
     for language in languages:
@@ -94,6 +98,47 @@ def _wikipedia(dataset: DatasetConfig, code: str, language: Language) -> Parts:
         if dataset.sentences is not None and len(paragraphs) >= dataset.sentences:
             break
     return {"paragraph": paragraphs}
+
+
+def _sib(dataset: DatasetConfig, code: str, language: Language) -> Parts:
+    # Davlan/sib200; only the name of the folder differs from the local layout.
+    names = [f"data/{Path(file).relative_to(dataset.folder)}" for file in dataset.local_files(code, language)]
+    return read_topics([_file(dataset, name) for name in names], dataset.split)
+
+
+def _treebank(dataset: DatasetConfig, code: str, language: Language) -> Parts:
+    (file,) = dataset.local_files(code, language)
+    return read_treebank(_file(dataset, str(Path(file).relative_to(dataset.folder))))
+
+
+def _file(dataset: DatasetConfig, name: str) -> Path:
+    """A file of the repository that is no parquet; one of a directory on this machine where it lies.
+
+    Raises:
+        StudyError: as `read_hub`.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
+
+    if dataset.repository.startswith((".", "/")):
+        return Path(dataset.repository, name)
+    try:
+        path = Path(hf_hub_download(dataset.repository, name, repo_type="dataset", revision=dataset.revision))
+    except GatedRepoError as error:
+        raise StudyError(
+            f"{dataset.repository} is gated; accept its terms on https://huggingface.co/datasets/{dataset.repository} "
+            "and set HF_TOKEN or run `hf auth login`."
+        ) from error
+    except LocalEntryNotFoundError as error:  # an EntryNotFoundError too
+        raise _out_of_reach(dataset, error.__cause__ or error) from error
+    except EntryNotFoundError as error:
+        raise StudyError(
+            f"{dataset.repository} at {dataset.revision} has no {name}; leave the language out, or pin another one."
+        ) from error
+    except (HfHubHTTPError, OSError) as error:
+        raise _out_of_reach(dataset, error) from error
+    refuse_damaged([path], dataset.repository)
+    return path
 
 
 def _rows(dataset: DatasetConfig, code: str, patterns: list[str], streaming: bool = False) -> Any:

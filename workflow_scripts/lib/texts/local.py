@@ -30,6 +30,8 @@ def read_local(dataset: DatasetConfig, languages: list[str], table: Mapping[str,
         "tatoeba": _tatoeba,
         "bucc2018": _bucc,
         "wikipedia": _wikipedia,
+        "sib200": _sib,
+        "ud-pud": _treebank,
     }
     rows = []
     for language in languages:
@@ -53,6 +55,18 @@ def _tatoeba(source: Path, target: Path, split: str) -> Parts:
 def _wikipedia(path: Path, split: str) -> Parts:
     paragraphs = _numbered(path, split)
     return {"paragraph": [(id, text) for id, text in paragraphs if len(text) >= PARAGRAPH_CHARACTERS]}
+
+
+def _sib(*paths: Path, split: str) -> Parts:
+    from workflow_scripts.lib.texts.sib200 import read_topics
+
+    return read_topics(paths, split)
+
+
+def _treebank(path: Path, split: str) -> Parts:
+    from workflow_scripts.lib.texts.conllu import read_treebank
+
+    return read_treebank(path)
 
 
 def _paws(path: Path, split: str) -> Parts:

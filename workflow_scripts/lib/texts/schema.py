@@ -2,14 +2,17 @@
 
 `part` names one of the sets of sentences that a language has in a data set: `sentence` in a parallel corpus,
 `sentence1` and `sentence2` of paraphrase pairs, `source` and `target` (English) of translations, `query` and
-`candidates` in mining. Texts are kept as given: never normalised, only freed of their line end.
+`candidates` in mining. What is said of each sentence stands under its id in parts of its own: `topic`, or of a treebank
+`spans`, `tags` and `heads` (lib/config/datasets).
+
+Texts are kept as given: never normalised, only freed of their line end.
 """
 
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workflow_scripts.lib.config.datasets import PARTS, Task
+from workflow_scripts.lib.config.datasets import LABELS, PARTS, Task
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import content_hash
 from workflow_scripts.lib.parquet_files import read_parquet, write_parquet
@@ -29,12 +32,12 @@ def validate(texts: "pd.DataFrame", task: Task, languages: list[str], where: str
             not.
     """
     for language in languages:
-        for part in PARTS[task]:
+        for part in [*PARTS[task], *LABELS.get(task, [])]:
             rows = texts[(texts["lang"] == language) & (texts["part"] == part)]
             _validate_part(rows, f"{where}, {language} {part}")
             log.info("%s: %s %s: %d sentences", where, language, part, len(rows))
     ids = {key: list(rows["id"]) for key, rows in texts.groupby(["lang", "part"], sort=False)}
-    if task == "parallel":
+    if task in ("parallel", "topics", "treebank"):
         first = next(iter(ids))
         for key, others in ids.items():
             _require_same(ids[first], others, f"{where}: {first[0]} and {key[0]} must be parallel")
@@ -89,6 +92,28 @@ def read_part(path: Path, language: str, part: str) -> tuple[list[str], list[str
     if table.num_rows == 0:
         raise StudyError(f"{path} holds no {part} of {language}; delete it and run again.")
     return table["id"].to_pylist(), table["text"].to_pylist()
+
+
+def read_labels(path: Path, language: str, part: str, ids: list[str]) -> list[str]:
+    """What a part says of the sentences with these ids, in their order.
+
+    Raises:
+        StudyError: the file is damaged, or the part does not hold them.
+    """
+    there = dict(zip(*read_part(path, language, part), strict=True))
+    if missing := [identifier for identifier in ids if identifier not in there]:
+        raise StudyError(f"{path} has no {part} of {language} {missing[0]}; delete it and run again.")
+    return [there[identifier] for identifier in ids]
+
+
+def read_spans(path: Path, language: str, ids: list[str]) -> list[list[tuple[int, int]]]:
+    """Where the words of these sentences of a treebank begin and end.
+
+    Raises:
+        StudyError: as `read_labels`.
+    """
+    written = read_labels(path, language, "spans", ids)
+    return [[tuple(map(int, span.split(":"))) for span in spans.split()] for spans in written]
 
 
 def texts_hash(path: Path) -> str:

@@ -1,0 +1,1 @@
+"""Light probes on frozen embeddings, trained in one language and tested in others."""

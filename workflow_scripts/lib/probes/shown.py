@@ -1,0 +1,31 @@
+"""What probes tell, as tables and figures show it."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# What is told, as shown, with the measure that is shown and the baseline of it that needs no model.
+LABELS = {"topics": "Topics", "tags": "Parts of speech", "attachment": "Attachment"}
+MEASURES = {"topics": "accuracy", "tags": "accuracy", "attachment": "uuas"}
+BASELINES = {"topics": "majority", "tags": "majority", "attachment": "right_branching"}
+MEANINGS = {
+    "topics": "topics: accuracy of a logistic regression on sentence embeddings",
+    "tags": "parts of speech: accuracy of a logistic regression on word embeddings",
+    "attachment": "attachment: share of the edges of dependency trees, without punctuation, that are in the minimum "
+    "spanning tree by a structural probe's distances (UUAS)",
+}
+
+
+class Task(BaseModel):
+    """What a probe tells, and on what."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="topics, tags or attachment.")
+    dataset: str = Field(description="Name of the data set.")
+    languages: list[str] = Field(min_length=2, description="Languages to train and to test in.")
+
+
+def explained(tasks: list[Task]) -> str:
+    """What is measured, and on which data sets, as a sentence."""
+    told = [f"{MEANINGS[task.name]} ({task.dataset}, {len(task.languages)} languages)" for task in tasks]
+    said = "; ".join(told)
+    return f"{said[0].upper()}{said[1:]}."
