@@ -15,7 +15,12 @@ MODELS = {
     "mt5": {"label": "Tiny mT5", "architecture": "encoder_decoder", "path": "mt5", "k": 5, "neurons": 256},
 }
 OVERLAY = {
-    "study": {"models": ["xlm-r"], "targets": ["es"], "translation": None, "mining": None},
+    "study": {
+        "models": ["xlm-r"],
+        "targets": ["es"],
+        # What is left out for time runs the same stages, or probes of any embeddings.
+        **dict.fromkeys(["translation", "mining", "topics", "treebank"]),
+    },
     "models": MODELS,
     "random_control": {"seeds": []},
     "sweep": {"ks": [0, 1000]},  # more than there are neurons, but nothing is swept
