@@ -36,7 +36,7 @@ OTHER_TABLES = [
     *(["layers"] if PLAN.layered_models else []),
     *(["checkpoints"] if PLAN.kept_models else []),
     *(["transfer"] if PLAN.probed else []),
-    *(["methods"] if CONFIG.methods else []),
+    *(["methods"] if PLAN.methods else []),
     *("claims", "replication"),
 ]
 PERPLEXITY = CONFIG.study.perplexity.dataset if CONFIG.study.perplexity else "none"
@@ -153,6 +153,12 @@ def responses(wildcards):
     """The responses that a condition's parameters are made of, where its method needs them."""
     needed = PLAN.needs_responses(wildcards.condition)
     return [f"<results>/activations/{wildcards.model}.h5"] if needed else []
+
+
+def layer_means(wildcards):
+    """The mean states of the layer that a condition changes."""
+    layer = PLAN.changed_layer(ConditionName.parse(wildcards.condition).method)
+    return f"<results>/layer_means/{wildcards.model}/{layer}.h5"
 
 
 def probabilities(wildcards):
@@ -313,7 +319,7 @@ def measured():
         "activations": [(model,) for model in models],
         "experts": [(model, pooling) for model in models for pooling in PLAN.poolings],
         "activation_probabilities": [(model,) for model in models if PLAN.uses_lape],
-        "layer_means": [(model,) for model in models if PLAN.changed_layers],
+        "layer_means": [(model, layer) for model in models for layer in PLAN.changed_layers],
         "by_layer_condition": [
             (model, slug) for model in models for slug in PLAN.by_methods(model) if PLAN.fitted_by_layer(slug)
         ],

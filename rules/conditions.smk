@@ -98,12 +98,14 @@ rule layer_means:
         model="<results>/models/{model}/model.json",
         texts=f"<results>/texts/{CONFIG.study.probing.dataset}.parquet",
     output:
-        means="<results>/layer_means/{model}.h5",
+        means="<results>/layer_means/{model}/{changed}.h5",
     log:
-        text="<logs>/layer_means/{model}.log",
-        usage="<logs>/layer_means/{model}.usage.json",
+        text="<logs>/layer_means/{model}/{changed}.log",
+        usage="<logs>/layer_means/{model}/{changed}.usage.json",
     benchmark:
-        "<benchmarks>/layer_means/{model}.tsv"
+        "<benchmarks>/layer_means/{model}/{changed}.tsv"
+    wildcard_constraints:
+        changed=r"\d+|last",
     conda:
         ENVIRONMENT
     threads: setting("threads")
@@ -115,7 +117,7 @@ rule layer_means:
         device=setting("device"),
         cache=CONFIG.cache,
     params:
-        spec=PLAN.layer_means(),
+        spec=lambda wildcards: PLAN.layer_means(wildcards.changed),
         code=code("layer_means"),
     shell:
         "python -m workflow_scripts.layer_means --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
@@ -126,7 +128,7 @@ rule layer_means:
 rule layer_condition:
     input:
         model="<results>/models/{model}/model.json",
-        means="<results>/layer_means/{model}.h5",
+        means=layer_means,
     output:
         condition="<results>/conditions/{model}/{condition}.json",
     log:

@@ -30,7 +30,7 @@ def main(command: list[str] | None = None) -> None:
     spec, files = stage.arguments(
         Spec,
         __doc__,
-        inputs={"model": "manifest of the model", "means": "mean states by layer and language (HDF5)"},
+        inputs={"model": "manifest of the model", "means": "mean states of the layer by language (HDF5)"},
         outputs={"condition": "the condition (JSON)"},
         command=command,
     )
@@ -43,7 +43,7 @@ def steer(spec: Spec, manifest: ModelManifest, means: Path) -> Condition:
     Raises:
         StudyError: the model has no such layer, or there are no means of it.
     """
-    parameters = parameters_of(spec.method, spec.strength, read_layer(means, spec.layer, spec.target))
+    parameters = parameters_of(spec.method, spec.strength, read_layer(means, spec.target))
     site = Site(
         module=module_of_layer(manifest.sites, spec.layer),
         width=manifest.width,

@@ -1,4 +1,4 @@
-"""Mean states of some layers over the probing sentences of each language, for methods that act on whole layers."""
+"""Mean states of a layer over the probing sentences of each language, for methods that act on whole layers."""
 
 from typing import Literal
 
@@ -24,9 +24,7 @@ class Spec(stage.Spec):
     """What the means depend on."""
 
     languages: list[str] = Field(min_length=2, description="Probing languages.")
-    layers: list[int | Literal["last"]] = Field(
-        min_length=1, description="Layers, n being the states after n blocks, last those after the final norm."
-    )
+    layer: int | Literal["last"] = Field(description="Layer: the states after n blocks, or those after the final norm.")
     max_tokens: int = Field(description="Tokens after which a sentence is cut off.")
 
 
@@ -36,12 +34,11 @@ def main(command: list[str] | None = None) -> None:
         Spec,
         __doc__,
         inputs={"model": "manifest of the model", "texts": "probing sentences (parquet)"},
-        outputs={"means": "mean states by layer and language (HDF5)"},
+        outputs={"means": "mean states by language (HDF5)"},
         command=command,
     )
     manifest = read_manifest(files.model)
-    for layer in spec.layers:
-        module_of_layer(manifest.sites, layer)  # refused before the model is loaded
+    module_of_layer(manifest.sites, spec.layer)  # refused before the model is loaded
     store = CellStore(files.cache, "layer_means")
     model: LanguageModel | None = None
     with (
@@ -52,32 +49,30 @@ def main(command: list[str] | None = None) -> None:
     ):
         for language in spec.languages:
             _, texts = read_part(files.texts, language, "sentence")
+            key = {
+                "model": manifest.identity,
+                "dtype": manifest.dtype,
+                **spec.model_dump(include={"layer", "max_tokens"}),
+                "texts": content_hash(texts),
+                "code": files.code,
+            }
+
+            def compute(cell: h5py.File, texts: list[str] = texts, language: str = language) -> None:
+                nonlocal model
+                model = model or load_model(manifest, device)
+                states = embed(
+                    model,
+                    texts,
+                    layer=None if spec.layer == "last" else spec.layer,
+                    max_tokens=spec.max_tokens,
+                    tokens_per_batch=files.tokens_per_batch,
+                    what=f"layer {spec.layer} of {language}",
+                )
+                write_mean(cell, "mean", states.mean(axis=0, dtype=np.float64))
+
+            with h5py.File(usage.cell(store, key, compute), "r") as cell:
+                write_mean(out, f"mean/{language}", cell["mean"][:])
             write_mean(out, f"sentences/{language}", np.array(len(texts)))
-            for layer in spec.layers:
-                key = {
-                    "model": manifest.identity,
-                    "dtype": manifest.dtype,
-                    "layer": layer,
-                    "max_tokens": spec.max_tokens,
-                    "texts": content_hash(texts),
-                    "code": files.code,
-                }
-
-                def compute(cell: h5py.File, texts=texts, layer=layer, language=language) -> None:
-                    nonlocal model
-                    model = model or load_model(manifest, device)
-                    settings = {"max_tokens": spec.max_tokens, "tokens_per_batch": files.tokens_per_batch}
-                    states = embed(
-                        model,
-                        texts,
-                        layer=None if layer == "last" else layer,
-                        **settings,
-                        what=f"layer {layer} of {language}",
-                    )
-                    write_mean(cell, "mean", states.mean(axis=0, dtype=np.float64))
-
-                with h5py.File(usage.cell(store, key, compute), "r") as cell:
-                    write_mean(out, f"{layer}/{language}", cell["mean"][:])
 
 
 if __name__ == "__main__":

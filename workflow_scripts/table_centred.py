@@ -120,7 +120,7 @@ def constant_cell(rows: pd.DataFrame) -> tables.Cell:
     if not len(gains) or gains["constant"].isna().any():
         return UNDEFINED
     share = (gains["constant"] - gains["pre"]).sum() / (gains["post"] - gains["pre"]).sum()
-    return tables.Cell(f"{share:.0%}", value=share)
+    return tables.Cell(f"{share:z.0%}", value=share)
 
 
 def caption(spec: Spec) -> str:

@@ -83,7 +83,7 @@ CASES = [
     ("methods", {"own": {"units": "random", "selection": "lape"}}, r"methods\.own\.selection: random units are not"),
     ("methods", {"own": {"strengths": []}}, r"methods\.own\.strengths: .*at least 1 item"),
     ("methods", {"own": {"strengths": [0]}}, r"methods\.own\.strengths\.0: .*greater than 0"),
-    ("compared_targets", ["it"], r"compared_targets: it not among study\.targets"),
+    ("study/comparison/methods", ["own"], r"study\.comparison\.methods: own not defined under methods \(median, "),
     ("methods", {"s3": {}}, r"methods\.s3: .*pattern"),
     ("methods", {"a-b": {}}, r"methods\.a-b: .*pattern"),
     ("methods", {"own": {"strengths": [float("inf")]}}, r"methods\.own\.strengths\.0: .*(finite|less than)"),
@@ -211,6 +211,7 @@ def changed(raw: dict, path: str, value) -> dict:
 @pytest.mark.parametrize("key", ["intervention", "methods/own"])
 def test_a_method_that_is_defined_by_the_auroc_is_refused_without(key):
     raw = {**yaml.safe_load((ROOT / "config.yaml").read_text()), "methods": {}}
+    raw["study"]["comparison"] = None
     raw = changed(raw, key, {"method": "aura"})
     read_config(raw, [])
     with pytest.raises(StudyError, match=rf"{key.replace('/', '.')}\.method: aura is defined by the AUROC; set"):

@@ -254,7 +254,7 @@ def test_an_intervention_is_another_cell_and_another_space(study, monkeypatch):
 def test_the_direction_of_a_layer_is_the_difference_of_its_mean_states(study):
     """Against states of one sentence at a time, averaged over tokens, then over sentences."""
     model, folder = study
-    spec = {"languages": ["en", "de", "ja"], "layers": [1], "max_tokens": 12}
+    spec = {"languages": ["en", "de", "ja"], "layer": 1, "max_tokens": 12}
     run(layer_means, folder, spec, model="model.json", texts="texts.parquet", means="means.h5")
     expected = {}
     for language, texts in TEXTS.items():
@@ -277,16 +277,16 @@ def test_the_direction_of_a_layer_is_the_difference_of_its_mean_states(study):
 
 def test_the_mean_states_of_a_layer_are_found_in_the_cache(study):
     _, folder = study
-    spec = {"languages": ["en", "de"], "layers": [1], "max_tokens": 12}
+    spec = {"languages": ["en", "de"], "layer": 1, "max_tokens": 12}
     paths = {"model": "model.json", "texts": "texts.parquet"}
     run(layer_means, folder, spec, **paths, means="means.h5")
     assert read_usage(folder / "usage.json").from_cache == 0
     run(layer_means, folder, {**spec, "languages": ["en", "de", "ja"]}, **paths, means="more.h5")
     assert read_usage(folder / "usage.json").from_cache == 2
-    with pytest.raises(StudyError, match="no states of layer 1 of ja and other languages"):
-        read_layer(folder / "means.h5", 1, "ja")
+    with pytest.raises(StudyError, match="no states of ja and other languages"):
+        read_layer(folder / "means.h5", "ja")
     with pytest.raises(StudyError, match=r"methods\.\*\.layer: 5"):
-        run(layer_means, folder, {**spec, "layers": [5]}, **paths, means="none.h5")
+        run(layer_means, folder, {**spec, "layer": 5}, **paths, means="none.h5")
 
 
 def test_every_cell_says_what_it_was_made_from(study):

@@ -14,7 +14,8 @@ from workflow_scripts.lib.plan import LAYER_PATTERN, ConditionName, Plan
 
 ROOT = Path(__file__).parents[2]
 RAW = yaml.safe_load((ROOT / "config.yaml").read_text())
-RAW |= {"methods": {}, "compared_targets": None}  # tests name their own
+RAW["study"]["comparison"] = None  # tests name their own methods
+RAW["methods"] = {}
 
 
 def plan(**changes) -> Plan:
@@ -32,6 +33,11 @@ def slices(plan: Plan) -> dict[str, str]:
     """Every kind of job's spec; those of data sets that a changed study leaves out are left out, too."""
     translation = {"translation": plan.translation("es-expert-max-k100", "cldr-tatoeba")}
     return {**(translation if "cldr-tatoeba" in plan.translated else {}), **_slices(plan)}
+
+
+def comparing(methods: dict, **changes) -> Plan:
+    """The plan of a study that compares these methods with its own."""
+    return plan(methods=methods, study__comparison={"methods": list(methods)}, **changes)
 
 
 def _slices(plan: Plan) -> dict[str, str]:
@@ -140,7 +146,7 @@ CHANGED = [
         {"correlations", "table 4", *FIGURES_OF_LANGUAGES, "transfer figure", "figure 2", "claims", "replication"},
     ),
     (
-        {"study__targets": ["en", "es"], "compared_targets": ["es"]},
+        {"study__targets": ["en", "es"]},
         {
             *(*TABLES, *SIMILARITY_TABLES, "table 4", "figure 2", "figure 27", "figure 30"),
             *("abx figure", "layers figure", "transfer figure", "claims"),
@@ -173,7 +179,7 @@ CHANGED = [
     ({"intervention__forced_value": "median"}, {"condition"}),
     ({"intervention__strength": 0.5}, {"condition"}),
     ({"methods": {"median": {"forced_value": "median"}}}, set()),
-    ({"methods": {"lape": {"selection": "lape"}}, "compared_targets": ["es"]}, set()),
+    ({"methods": {"lape": {"selection": "lape"}}, "study__comparison": {"methods": ["lape"]}}, set()),
     ({"methods": {"token_mean": {"forced_value": "token_mean"}}}, {"activations", "experts"}),
     ({"intervention__forced_value": "token_mean"}, {"activations", "experts", "condition"}),
     ({"embeddings__max_tokens": 64}, EMBEDDINGS),
@@ -236,10 +242,10 @@ def test_conditions_are_named_by_what_they_do():
     for slug in ("es-expert-max-k100", "ja-random-mean-k2000-s4"):
         assert str(ConditionName.parse(slug)) == slug
     by_method = {"aura": {"method": "aura"}, "det0": {"method": "damp"}}
-    assert plan(methods=by_method).by_methods("demo", ["es"]) == ["es-expert-max-k100-aura", "es-expert-max-k100-det0"]
+    assert comparing(by_method).by_methods("demo", ["es"]) == ["es-expert-max-k100-aura", "es-expert-max-k100-det0"]
     for slug in ("es-expert-max-k100-det0", "es-random-max-k5-s3-s_3"):
         assert str(ConditionName.parse(slug)) == slug
-    assert plan(methods=BOTH, experts__poolings=["max", "mean"]).by_methods("demo", ["es", "ja"]) == [
+    assert comparing(BOTH, experts__poolings=["max", "mean"]).by_methods("demo", ["es", "ja"]) == [
         *("es-expert-max-k100-aura", "ja-expert-max-k100-aura"),
         *("es-expert-mean-k100-aura", "ja-expert-mean-k100-aura"),
         *("es-layer-caa", "es-layer-caa-x3", "ja-layer-caa", "ja-layer-caa-x3"),
@@ -283,19 +289,19 @@ def test_the_responses_are_read_for_a_method_that_needs_them_alone():
 
 
 def test_a_layer_is_changed_by_methods_on_layers_and_units_by_those_on_units():
-    both = plan(methods=BOTH)
+    both = comparing(BOTH)
     assert re.fullmatch(both.layer_pattern, "es-layer-caa")
     assert re.fullmatch(both.unit_pattern, "es-expert-max-k1-aura")
     for slug in ("es-layer-aura", "it-layer-caa", "es-expert-max-k1-caa"):
         assert not re.fullmatch(both.condition_pattern, slug)
     assert not re.fullmatch(plan().condition_pattern, "es-layer-caa")
-    assert json.loads(both.layer_means())["layers"] == [2]
+    assert both.changed_layers == ["2"] and json.loads(both.layer_means("2"))["layer"] == 2
     spec = json.loads(both.layer_condition("demo", "es-layer-caa-x3"))
     assert (spec["target"], spec["layer"], spec["strength"]) == ("es", 2, 3.0)
 
 
 def test_methods_are_swept_over_strengths_at_the_models_number_of_experts_alone():
-    both = plan(methods=BOTH)
+    both = comparing(BOTH)
     assert [name for name in both.sweeps() if name.startswith("es-")] == ["es-max", "es-max-aura", "es-layer-caa"]
     assert [name for name in both.sweeps(compared=False) if name.startswith("es-")] == ["es-max"]
     assert both.sweep_by("demo", "es", "max", "aura") == ["es-expert-max-k100-aura"]
@@ -303,7 +309,7 @@ def test_methods_are_swept_over_strengths_at_the_models_number_of_experts_alone(
 
 
 def test_the_comparison_has_a_row_for_each_pooling_method_and_strength():
-    both = plan(methods=BOTH, experts__poolings=["max", "mean"])
+    both = comparing(BOTH, experts__poolings=["max", "mean"])
     rows = json.loads(both.methods_table())["compared"]
     assert [(row["pooling"], row["method"], row["strength"]) for row in rows] == [
         (None, "none", 0.0),
@@ -317,7 +323,8 @@ def test_the_comparison_has_a_row_for_each_pooling_method_and_strength():
 
 def test_methods_are_compared_on_some_targets_and_with_random_units_of_every_seed():
     methods = {"drawn": {"units": "random", "draw": "same_layers"}}
-    compared = plan(methods=methods, compared_targets=["ja"], random_control__seeds=[0, 3])
+    comparison = {"methods": ["drawn"], "targets": ["ja"]}
+    compared = plan(methods=methods, study__comparison=comparison, random_control__seeds=[0, 3])
     slugs = ["ja-random-max-k100-s0-drawn", "ja-random-max-k100-s3-drawn"]
     assert compared.by_methods("demo") == slugs == compared.sweep_by("demo", "ja", "max", "drawn")
     assert compared.by_methods("demo", ["es"]) == []
@@ -330,7 +337,7 @@ def test_methods_are_compared_on_some_targets_and_with_random_units_of_every_see
 
 
 def test_what_is_fitted_layer_after_layer_is_made_by_a_rule_of_its_own():
-    by_layer = plan(methods={"act": {"method": "linear_act_by_layer", "selection": "lape"}})
+    by_layer = comparing({"act": {"method": "linear_act_by_layer", "selection": "lape"}})
     assert by_layer.fitted_by_layer("es-expert-max-k100-act-x0.5")
     assert not re.fullmatch(by_layer.unit_pattern, "es-expert-max-k100-act")
     assert by_layer.uses_lape and not plan().uses_lape
@@ -506,7 +513,7 @@ def test_layers_come_in_their_order_and_the_main_one_once(main, further, expecte
 def test_mexas_pivot_is_english_or_the_first_language():
     assert plan().pivot == "en"
     without = [code for code in LANGUAGES if code != "en"]
-    targets = {"study__targets": ["es"], "compared_targets": ["es"], "study__alignment__languages": without}
+    targets = {"study__targets": ["es"], "study__alignment__languages": without}
     assert plan(**targets).pivot == "th"
 
 

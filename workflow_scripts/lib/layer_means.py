@@ -1,7 +1,6 @@
-"""Mean states of a model's layers, a language each, on disk: HDF5, a dataset `{layer}/{language}` [d] of float64.
+"""Mean states of a layer, a language each, on disk: HDF5, a dataset `mean/{language}` [d] of float64.
 
-`sentences/{language}` is the number of sentences that the mean is over. Layer n is the residual stream after n blocks,
-`last` what the final norm makes of the last.
+`sentences/{language}` is the number of sentences that the mean is over.
 """
 
 from pathlib import Path
@@ -20,18 +19,18 @@ def write_mean(file: h5py.File, name: str, mean: np.ndarray) -> None:
     file.create_dataset(name, data=mean, chunks=mean.shape, fletcher32=True)
 
 
-def read_layer(path: Path, layer: int | str, target: str) -> LayerStatistics:
+def read_layer(path: Path, target: str) -> LayerStatistics:
     """Mean state over the sentences of the target, and over all those of the other languages.
 
     Raises:
-        StudyError: the file is damaged, or lacks the layer, the target or another language.
+        StudyError: the file is damaged, or lacks the target or another language.
     """
     with opened(path) as file:
-        means = {language: file[f"{layer}/{language}"][:] for language in file.get(str(layer), {})}
+        means = {language: file[f"mean/{language}"][:] for language in file.get("mean", {})}
         counts = {language: int(file[f"sentences/{language}"][0]) for language in means}
     others = [language for language in means if language != target]
     if target not in means or not others:
-        raise StudyError(f"{path} has no states of layer {layer} of {target} and other languages; run it again.")
+        raise StudyError(f"{path} has no states of {target} and other languages; run it again.")
     weights = [counts[language] for language in others]
     of_others = np.average([means[language] for language in others], axis=0, weights=weights)
     return LayerStatistics(means[target], of_others, np.stack(list(means.values())))

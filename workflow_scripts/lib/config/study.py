@@ -52,6 +52,13 @@ ROLES = {
 }
 
 
+class ComparisonSection(Section):
+    """Other interventions, side by side with the study's own."""
+
+    methods: Annotated[list[MethodName], Field(min_length=1), Distinct] = Field(description="Names in `methods`.")
+    targets: Languages | None = Field(None, description="Where they are compared: the targets of the study among these; all of them where absent.")
+
+
 class StudySection(Section):
     """What is studied (paper, section 3)."""
 
@@ -76,6 +83,9 @@ class StudySection(Section):
     )
     treebank: Corpus | None = Field(
         None, description="Parallel dependency trees (UD-PUD): probes of part of speech and of attachment, likewise."
+    )
+    comparison: ComparisonSection | None = Field(
+        None, description="Methods of intervention to compare with the study's own."
     )
 
 
@@ -293,10 +303,7 @@ class Config(Section):
     intervention: InterventionSection = InterventionSection()
     methods: dict[MethodName, ComparedSection] = Field(
         default_factory=dict,
-        description="Interventions to compare with `intervention`, by the names they are shown by.",
-    )
-    compared_targets: Languages | None = Field(
-        None, description="Targets on which `methods` are compared, of study.targets; all of them where absent."
+        description="Interventions that can be named in study.comparison, by the names they are shown by.",
     )
     random_control: RandomControlSection = RandomControlSection()
     sweep: SweepSection = SweepSection()
@@ -388,8 +395,7 @@ class Config(Section):
             problems.append("perplexity.stride: must be below perplexity.context, so that every token has a context")
         if study.shown_target not in study.targets:
             problems.append(f"study.shown_target: {study.shown_target} is not among study.targets")
-        if missing := [target for target in self.compared_targets or [] if target not in study.targets]:
-            problems.append(f"compared_targets: {', '.join(missing)} not among study.targets")
+        problems += self._comparison_problems()
         for key, intervention in self.interventions.items():
             problems += self._intervention_problems(key, intervention)
         for name in study.models:
@@ -411,14 +417,21 @@ class Config(Section):
         if methods()[intervention.method].needs_auroc and self.experts.expertise != "auroc":
             return [f"{key}.method: {intervention.method} is defined by the AUROC; set experts.expertise: auroc"]
         if isinstance(intervention, ComparedSection):
-            return self._comparison_problems(key, intervention)
+            return self._compared_problems(key, intervention)
         method = methods()[intervention.method]
         if method.on_layer or method.fitted_by_layer:
             what = "acts on a layer, not on experts" if method.on_layer else "is fitted layer after layer"
             return [f"{key}.method: {intervention.method} {what}; give it under methods"]
         return []
 
-    def _comparison_problems(self, key: str, intervention: ComparedSection) -> list[str]:
+    def _comparison_problems(self) -> list[str]:
+        compared = self.study.comparison.methods if self.study.comparison else []
+        if unknown := [name for name in compared if name not in self.methods]:
+            known = ", ".join(self.methods) or "which is empty"
+            return [f"study.comparison.methods: {', '.join(unknown)} not defined under methods ({known})"]
+        return []
+
+    def _compared_problems(self, key: str, intervention: ComparedSection) -> list[str]:
         on_layer = methods()[intervention.method].on_layer
         if intervention.units == "random" and not self.random_control.seeds:
             return [f"{key}.units: random units are drawn by seed; give random_control.seeds"]

@@ -9,10 +9,11 @@ import pandas as pd
 
 from workflow_scripts.lib.linguistics.similarities import matrix
 from workflow_scripts.lib.metric_files import grid, pre_and_post, read_metrics, select
+from workflow_scripts.lib.probes.shown import LABELS, MEASURES
 
 RETRIEVAL, DISTANCE, TRANSFER = "retrieval", "distance", "transfer"
 PRE, CHANGE = "pre", "change"  # quantities: without the intervention, and post − pre
-LABELS = {RETRIEVAL: "Retrieval accuracy", DISTANCE: "Distance"}
+OUTCOMES = {RETRIEVAL: "Retrieval accuracy", DISTANCE: "Distance"}
 DECIMALS = 12  # of a change, so that equal ones tie in spite of rounding
 PAIR = ["first", "second"]  # query and candidate; of transfer, the languages of training and of testing
 
@@ -48,19 +49,20 @@ def read_distances(paths: list[Path], measure: str) -> pd.DataFrame:
 
 
 def read_transfer(paths: list[Path]) -> pd.DataFrame:
-    """Scores of probes trained in one language and tested in another, of all tasks, likewise; none without files."""
+    """Scores of probes trained in one language and tested in another, likewise, by the measure that is shown."""
     if not paths:
         return pd.DataFrame(columns=["model", "units", "target", "pooling", "outcome", *PAIR, "value"])
-    metrics = read_metrics(paths, ["task", "train", "test", "score"])
-    if "measure" in metrics:  # of several of a task, the first is the main one
-        metrics = metrics[metrics["measure"] == metrics.groupby("task")["measure"].transform("first")]
-    named = metrics.rename(columns={"train": "first", "test": "second", "score": "value"})
-    return named.assign(outcome=f"{TRANSFER} " + metrics["task"])
+    metrics = read_metrics(paths, ["task", "train", "test", "measure", "score"])
+    shown = metrics[metrics["measure"] == metrics["task"].map(MEASURES)]
+    named = shown.rename(columns={"train": "first", "test": "second", "score": "value"})
+    return named.assign(outcome=f"{TRANSFER} " + shown["task"])
 
 
 def label(outcome: str) -> str:
     """An outcome as a reader sees it."""
-    return LABELS.get(outcome) or f"Transfer: {outcome.removeprefix(f'{TRANSFER} ')}"
+    if outcome in OUTCOMES:
+        return OUTCOMES[outcome]
+    return f"Transfer: {LABELS[outcome.removeprefix(f'{TRANSFER} ')].lower()}"
 
 
 def outcomes_of(

@@ -23,18 +23,28 @@ class Compared:
     @property
     def compared_targets(self) -> list[str]:
         """Targets on which methods are compared."""
-        chosen = self.config.compared_targets
+        chosen = self.study.comparison.targets if self.study.comparison else []
         return [target for target in self.study.targets if chosen is None or target in chosen]
 
     @property
+    def methods(self) -> list[str]:
+        """Names of the methods that the study's own intervention is compared with."""
+        return self.study.comparison.methods if self.compared_targets else []
+
+    @property
     def layer_methods(self) -> list[str]:
-        """Names of the compared methods that act on layers."""
+        """Names of all methods that act on layers."""
         return [name for name, each in self.config.methods.items() if get_method(each.method).on_layer]
 
     @property
-    def changed_layers(self) -> list[int | str]:
-        """The layers that they act on."""
-        return sorted({self.config.methods[name].layer for name in self.layer_methods}, key=str)
+    def changed_layers(self) -> list[str]:
+        """The layers that compared methods act on, as the names of files have them."""
+        layers = [self.changed_layer(name) for name in self.methods if name in self.layer_methods]
+        return list(dict.fromkeys(layers))
+
+    def changed_layer(self, method: str) -> str:
+        """The layer that a method acts on, likewise: `2`, or `last`."""
+        return str(self.config.methods[method].layer)
 
     def intervention(self, condition: ConditionName) -> ChangeSection:
         """What is done to the units of a condition."""
@@ -52,8 +62,8 @@ class Compared:
 
     @property
     def uses_lape(self) -> bool:
-        """Whether a method selects its units by activation probabilities."""
-        return any(each.selection == "lape" for each in self.config.methods.values())
+        """Whether a compared method selects its units by activation probabilities."""
+        return any(self.config.methods[name].selection == "lape" for name in self.methods)
 
     def fitted_by_layer(self, condition: str) -> bool:
         """Whether a condition is fitted layer after layer."""
@@ -67,7 +77,7 @@ class Compared:
         """Slugs of a model's conditions by compared methods, on those of some targets that these are compared on."""
         return [
             slug
-            for method in self.config.methods
+            for method in self.methods
             for pooling in self.poolings_of(method)
             for target in self.compared_targets
             if targets is None or target in targets
@@ -109,7 +119,7 @@ class Compared:
             f"{target}-{pooling or 'layer'}-{method}"
             for target in self.compared_targets
             if target in targets
-            for method in self.config.methods
+            for method in self.methods
             for pooling in self.poolings_of(method)
         ]
 

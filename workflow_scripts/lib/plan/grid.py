@@ -144,7 +144,7 @@ class Grid(Compared):
     @property
     def models_with_methods(self) -> list[str]:
         """Models of which methods can be drawn against the perplexity that they cost."""
-        drawn = self.config.methods and set(self.sweep_targets) & set(self.compared_targets)
+        drawn = self.methods and set(self.sweep_targets) & set(self.compared_targets)
         return self.config.generating_models if drawn else []
 
     def why_no_sweep(self, models: list[str]) -> str | None:

@@ -184,7 +184,7 @@ class ShownSlices(Grid):
         return {
             "model": self._shown_model(model, seen=False),
             "poolings": self.poolings,
-            "methods": list(self.config.methods),
+            "methods": self.methods,
             "targets": self.compared_targets,
         }
 
@@ -345,8 +345,8 @@ class ShownSlices(Grid):
             experts = {target: [self.expert(model, target, pooling)] for target in targets}
             rows.append({"pooling": pooling, "method": CONSTANT_ROW, "strength": None, "conditions": experts})
             rows.append({"pooling": pooling, "method": OWN_ROW, "strength": own, "conditions": experts})
-            rows += [row for name in self.config.methods for row in self._rows_by_method(model, name, pooling)]
-        rows += [row for name in self.layer_methods for row in self._rows_by_method(model, name, None)]
+            rows += [row for name in self.methods for row in self._rows_by_method(model, name, pooling)]
+        rows += [row for name in self.methods for row in self._rows_by_method(model, name, None)]
         return [{"model": model, **row} for row in rows]
 
     def _rows_by_method(self, model: str, method: str, pooling: str | None) -> list[dict[str, Any]]:

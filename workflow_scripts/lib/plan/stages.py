@@ -129,11 +129,11 @@ class StageSlices(Grid):
         return {"languages": self.study.probing.languages, "max_tokens": self.config.experts.max_tokens}
 
     @slice_of_config
-    def layer_means(self):
-        """What the mean states of layers depend on, beside model and texts."""
+    def layer_means(self, layer: str):
+        """What the mean states of a layer depend on, beside model and texts."""
         return {
             "languages": self.study.probing.languages,
-            "layers": self.changed_layers,
+            "layer": layer if layer == "last" else int(layer),
             "max_tokens": self.config.experts.max_tokens,
         }
 
