@@ -62,7 +62,7 @@ def embed_words(
     with Progress(what, total=len(kept), unit="sentence") as progress:
 
         def forward(batch: Batch) -> None:
-            hidden = model.forward(batch, layer)
+            (hidden,) = model.forward_layers(batch, [layer])
             for states, row in zip(hidden, batch.rows, strict=True):
                 of_words = torch.from_numpy(weights[kept[row]]).to(states.device)
                 vectors[row] = _means(states[: of_words.shape[1]], of_words)

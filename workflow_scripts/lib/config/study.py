@@ -56,7 +56,9 @@ class ComparisonSection(Section):
     """Other interventions, side by side with the study's own."""
 
     methods: Annotated[list[MethodName], Field(min_length=1), Distinct] = Field(description="Names in `methods`.")
-    targets: Languages | None = Field(None, description="Where they are compared: the targets of the study among these; all of them where absent.")
+    targets: Languages | None = Field(
+        None, description="Where they are compared: the targets of the study among these; all of them where absent."
+    )
 
 
 class StudySection(Section):
