@@ -50,7 +50,7 @@ def test_words_are_those_of_one_sentence_at_a_time(load, architecture, layer):
         encoded = model.tokenizer(text, return_offsets_mapping=True)
         (batch,) = batches([encoded["input_ids"]], 1000, model.pad_id)
         with torch.inference_mode():
-            hidden = model.forward(batch, layer)[0].float().numpy()
+            hidden = model.forward_layers(batch, [layer])[0][0].float().numpy()
         for start, end in spans:
             own = [i for i, (a, b) in enumerate(encoded["offset_mapping"]) if a < b and a < end and b > start]
             expected.append(hidden[own].mean(axis=0))
