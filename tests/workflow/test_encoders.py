@@ -19,7 +19,7 @@ OVERLAY = {
         "models": ["xlm-r"],
         "targets": ["es"],
         # What is left out for time runs the same stages, or probes of any embeddings.
-        **dict.fromkeys(["translation", "mining", "topics", "treebank"]),
+        **dict.fromkeys(["translation", "mining", "topics", "treebank", "comparison"]),
     },
     "models": MODELS,
     "random_control": {"seeds": []},
@@ -38,10 +38,6 @@ def encoders(finished, tmp_path_factory):
     sentences = pd.read_parquet(finished / "results/texts/tiny-dev.parquet")["text"].tolist()
     save_xlmr(folder / "xlm-r", sentences)
     save_mt5(folder / "mt5", sentences)
-    for name in ("config.yaml", "tiny.yaml"):
-        config = yaml.safe_load((folder / name).read_text())
-        kept = {key: value for key, value in config.items() if key not in ("methods", "compared_targets")}
-        (folder / name).write_text(yaml.safe_dump(kept, sort_keys=False))
     (folder / "encoders.yaml").write_text(yaml.safe_dump(OVERLAY))
     (folder / "both.yaml").write_text(yaml.safe_dump({"study": {"models": [*MODELS]}}))
     run_snakemake(folder, "--cores", "2", *CONFIGS)
