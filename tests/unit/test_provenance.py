@@ -253,7 +253,7 @@ def test_a_data_set_that_the_study_has_no_use_for_is_not_in_it(tmp_path):
     raw["study"]["mining"]["languages"] = ["ru"]
     raw["models"]["demo"] = {"label": "XLM-R", "path": "x", "k": 3, "architecture": "encoder"}
     found = json.loads(run(tmp_path, raw, manifest("demo")))["datasets"]
-    roles = ["probing", "alignment", "paraphrase", "translation"]
+    roles = ["probing", "alignment", "paraphrase", "translation", "topics", "treebank"]
     assert [role for dataset in found for role in dataset["roles"]] == roles
 
 

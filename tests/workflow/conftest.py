@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from filelock import FileLock
-from planning import TINY, planned
+from planning import BEYOND, TINY, planned
 from running import copy_repository, run_snakemake
 
 
@@ -44,6 +44,15 @@ def two_models(finished, tmp_path_factory) -> SimpleNamespace:
     plans = {"everything": planned(folder, "--forceall"), "planned": planned(folder)}
     run_snakemake(folder, "--cores", "2", *TINY)
     return SimpleNamespace(folder=folder, **plans)
+
+
+@pytest.fixture(scope="session")
+def beyond(finished, tmp_path_factory) -> Path:
+    """The same with all that is in beyond.yaml. Tests must not change it."""
+    folder = shutil.copytree(finished, tmp_path_factory.mktemp("beyond") / "study", symlinks=True)
+    shutil.copy2(Path(__file__).parent / "beyond.yaml", folder)
+    run_snakemake(folder, "--cores", "2", *BEYOND)
+    return folder
 
 
 @pytest.fixture

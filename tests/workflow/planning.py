@@ -8,6 +8,7 @@ from pathlib import Path
 from running import run_snakemake
 
 TINY = ("--configfile", "tiny.yaml")
+BEYOND = (*TINY, "beyond.yaml")
 MADE = ("output", "log", "benchmark")  # what a later job may read: compute tabulates logs and benchmarks
 
 
@@ -33,9 +34,12 @@ class Job:
         return frozenset().union(*(self.files.get(kind, ()) for kind in MADE))
 
 
-def planned(folder: Path, *arguments: str) -> set[Job]:
+Chosen = Callable[[Job], bool]
+
+
+def planned(folder: Path, *arguments: str, config: tuple[str, ...] = TINY) -> set[Job]:
     """Jobs that Snakemake would run now."""
-    return read_dry_run(run_snakemake(folder, "-n", *arguments, *TINY).stdout)
+    return read_dry_run(run_snakemake(folder, "-n", *arguments, *config).stdout)
 
 
 def read_dry_run(output: str) -> set[Job]:
@@ -49,7 +53,7 @@ def read_dry_run(output: str) -> set[Job]:
     return jobs
 
 
-def downstream(everything: Iterable[Job], chosen: Callable[[Job], bool]) -> set[Job]:
+def downstream(everything: Iterable[Job], chosen: Chosen) -> set[Job]:
     """The chosen ones of all jobs of a study, and every job that needs what one of these makes."""
     reached: set[Job] = set()
     pending = {job for job in everything if chosen(job)}
@@ -58,3 +62,35 @@ def downstream(everything: Iterable[Job], chosen: Callable[[Job], bool]) -> set[
         made = frozenset().union(*(job.made for job in pending))
         pending = {job for job in everything if job.files.get("input", frozenset()) & made} - reached
     return reached
+
+
+def of(*rules: str) -> Chosen:
+    """Jobs of these rules."""
+    return lambda job: job.rule in rules
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    """Edit a text file; the old text must be in it, once."""
+    text = path.read_text()
+    assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {path}"
+    path.write_text(text.replace(old, new))
+
+
+def assert_planned(folder: Path, concerned: Chosen, config: tuple[str, ...] = TINY) -> set[Job]:
+    """The plan is the concerned jobs and what needs them: no job less, no job more; returns it."""
+    found = planned(folder, config=config)
+    assert_same(found, planned(folder, "--forceall", config=config), concerned)
+    return found
+
+
+def assert_same(found: set[Job], everything: set[Job], concerned: Chosen) -> None:
+    """The found jobs are those of everything that are concerned, and what needs them."""
+    expected = downstream(everything, concerned)
+    assert any(map(concerned, expected))
+    assert not (expected - found), f"not planned: {sorted(map(str, expected - found))}"
+    assert not (found - expected), f"planned without need: {sorted(map(str, found - expected))}"
+
+
+def config_edit(concerned: Chosen) -> Chosen:
+    """The jobs that an edit of the config concerns: those stated, and the provenance, which holds the whole config."""
+    return lambda job: concerned(job) or job.rule == "provenance"

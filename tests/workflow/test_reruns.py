@@ -7,59 +7,24 @@ What needs them is taken from the inputs and outputs that Snakemake lists when i
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import pytest
-from planning import TINY, Job, downstream, planned
+from planning import TINY, Chosen, Job, assert_planned, assert_same, config_edit, of, planned, replace
 from running import copy_repository, run_snakemake
 
 pytestmark = pytest.mark.slow
 
-Chosen = Callable[[Job], bool]
 BASE = "results/embeddings/tiny/base/tiny-devtest.h5"
 DISTANCES = "results/metrics/tiny/base/tiny-devtest/distances.csv"
 
 
-def of(*rules: str) -> Chosen:
-    """Jobs of these rules."""
-    return lambda job: job.rule in rules
-
-
-def replace(path: Path, old: str, new: str) -> None:
-    """Edit a text file; the old text must be in it, once."""
-    text = path.read_text()
-    assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {path}"
-    path.write_text(text.replace(old, new))
-
-
-def assert_planned(folder: Path, concerned: Chosen) -> set[Job]:
-    """The plan is the concerned jobs and what needs them: no job less, no job more; returns it."""
-    found = planned(folder)
-    assert_same(found, planned(folder, "--forceall"), concerned)
-    return found
-
-
-def assert_same(found: set[Job], everything: set[Job], concerned: Chosen) -> None:
-    """The found jobs are those of everything that are concerned, and what needs them."""
-    expected = downstream(everything, concerned)
-    assert any(map(concerned, expected))
-    assert not (expected - found), f"not planned: {sorted(map(str, expected - found))}"
-    assert not (found - expected), f"planned without need: {sorted(map(str, found - expected))}"
-
-
-def config_edit(concerned: Chosen) -> Chosen:
-    """The jobs that an edit of the config concerns: those stated, and the provenance, which holds the whole config."""
-    return lambda job: concerned(job) or job.rule == "provenance"
-
-
 # --- The config ---
 
-BOOTSTRAPPED = of(
-    *("correlations", "table_abx", "table_similarity", "table_layers", "table_checkpoints", "table_transfer")
-)
+BOOTSTRAPPED = of("correlations", "table_abx", "table_similarity", "table_checkpoints")
 
 SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     "k of the model": ("k: 5", "k: 6", lambda job: "-k6" in job["condition"] or job.rule == "figure_sweep"),  # marks it
@@ -76,16 +41,10 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
         ),
     ),
     "the seed of the training": ("steps: 20", "steps: 20\n      seed: 1", of("train_model")),
-    "another layer": (
-        "layers: [1]",
-        "layers: [1, 2]",
-        lambda job: job.rule in ("layer_embeddings_tiny", "table_layers", "figure_layers"),
-    ),
     "another step to keep": ("checkpoints: [5]", "checkpoints: [5, 9]", of("train_model")),
     "the seed of the projection": ("{sentences: 10}", "{sentences: 10, seed: 1}", of("projections")),
     "the size of the bootstrap": ("resamples: 200", "resamples: 300", BOOTSTRAPPED),
     "the seed of the bootstrap": ("resamples: 200", "resamples: 200, seed: 1", BOOTSTRAPPED),
-    "the rank of the structural probe": ("rank: 4", "rank: 5", of("syntax_transfer")),
     "the stride of windows": ("stride: 32", "stride: 16", of("perplexity")),
     "what names a language": (
         "seeds: [0, 1]}\nperplexity",
@@ -140,8 +99,7 @@ def test_an_added_candidate_passes_through_the_model_alone(study):
     replace(study / "tiny.yaml", "languages: [de, en, es, ru]", "languages: [de, en, es, ru, ja]")
 
     def concerned(job: Job) -> bool:
-        further = job.rule == "layer_embeddings_tiny"
-        return job.rule == "table4" or further or (job.rule == "embeddings" and job["dataset"] == "tiny-devtest")
+        return job.rule == "table4" or (job.rule == "embeddings" and job["dataset"] == "tiny-devtest")
 
     jobs = assert_planned(study, config_edit(concerned))
     embedding = [job for job in jobs if job.rule == "embeddings"]
@@ -152,6 +110,9 @@ def test_an_added_candidate_passes_through_the_model_alone(study):
         log = study / "results/logs/embeddings" / job["model"] / job["condition"] / "tiny-devtest"
         usage = json.loads(log.with_suffix(".usage.json").read_text())
         assert (usage["sequences"], usage["from_cache"]) == (20, 4)
+        said = log.with_suffix(".log").read_text()
+        assert re.findall(r"embedding (\w+) sentence", said) == ["ja"]
+        assert said.count("found in the cache") == 4
 
 
 def of_other(job: Job) -> bool:
@@ -192,10 +153,7 @@ CODE: dict[str, tuple[str, str, str, Chosen]] = {
         "lib/figures.py",
         'POST_COLOUR = "#0072B2"',
         'POST_COLOUR = "#0072B3"',
-        of(
-            *("figure_overview", "figure_sweep", "figure_retrieval", "figure_abx"),
-            *("figure_layers", "figure_checkpoints"),
-        ),
+        of("figure_overview", "figure_sweep", "figure_retrieval", "figure_abx", "figure_checkpoints"),
     ),
     "a template of the report": ("lib/report/page.html", "<h2>Provenance</h2>", "<h2>Origin</h2>", of("results_page")),
 }  # fmt: skip

@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from workflow_scripts.lib.config.study import ROLES, Config
+from workflow_scripts.lib.config.sections import ROLES
+from workflow_scripts.lib.config.study import Config
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.files import write_text
 from workflow_scripts.lib.fingerprint import fingerprint

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from workflow_scripts.lib.config.study import ChangeSection, Config
+from workflow_scripts.lib.config.sections import ChangeSection
+from workflow_scripts.lib.config.study import Config
 from workflow_scripts.lib.interventions import get_method
 from workflow_scripts.lib.plan.names import STRENGTH, ConditionName
 

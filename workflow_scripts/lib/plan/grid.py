@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from workflow_scripts.lib.config.models import ModelConfig
-from workflow_scripts.lib.config.study import ROLES, Corpus
+from workflow_scripts.lib.config.sections import ROLES, Corpus
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.plan.compared import Compared
 from workflow_scripts.lib.plan.names import (
