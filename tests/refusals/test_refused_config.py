@@ -83,6 +83,11 @@ CASES = [
     ("methods", {"own": {"units": "random", "selection": "lape"}}, r"methods\.own\.selection: random units are not"),
     ("methods", {"own": {"strengths": []}}, r"methods\.own\.strengths: .*at least 1 item"),
     ("methods", {"own": {"strengths": [0]}}, r"methods\.own\.strengths\.0: .*greater than 0"),
+    (
+        "random_control",
+        {"seeds": []},
+        r"methods\.random\.units: random units are drawn by seed; give random_control\.see",
+    ),
     ("study/comparison/methods", ["own"], r"study\.comparison\.methods: own not defined under methods \(median, "),
     ("methods", {"s3": {}}, r"methods\.s3: .*pattern"),
     ("methods", {"a-b": {}}, r"methods\.a-b: .*pattern"),

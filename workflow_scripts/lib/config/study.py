@@ -176,12 +176,11 @@ class Config(Section):
         if unknown := [name for name in compared if name not in self.methods]:
             known = ", ".join(self.methods) or "which is empty"
             return [f"study.comparison.methods: {', '.join(unknown)} not defined under methods ({known})"]
-        return []
+        drawn = [] if self.random_control.seeds else [name for name in compared if self.methods[name].units == "random"]
+        return [f"methods.{name}.units: random units are drawn by seed; give random_control.seeds" for name in drawn]
 
     def _compared_problems(self, key: str, intervention: ComparedSection) -> list[str]:
         on_layer = methods()[intervention.method].on_layer
-        if intervention.units == "random" and not self.random_control.seeds:
-            return [f"{key}.units: random units are drawn by seed; give random_control.seeds"]
         if intervention.units == "random" and methods()[intervention.method].fitted_by_layer:
             return [f"{key}.units: {intervention.method} is fitted to experts alone; take another method"]
         if intervention.selection == "lape" and intervention.units == "random":
