@@ -95,7 +95,7 @@ def matched(values: pd.DataFrame, poolings: list[str]) -> pd.DataFrame:
 
     Along a method's strengths, from 0, the unintervened model, metrics are interpolated linearly between the first two
     strengths between which the log perplexity reaches that of the study's own intervention with the same pooling (the
-    first pooling, for methods on layers). NaN where it never does, or was not measured.
+    first pooling, for methods on layers). NaN where it never does; no rows where that was not measured.
 
     Args:
         values: As `by_target` gives them.
@@ -112,8 +112,11 @@ def matched(values: pd.DataFrame, poolings: list[str]) -> pd.DataFrame:
     for (model, pooling, method, target), strengths in compared.groupby(["model", "pooling", "method", "target"]):
         here = wide[(wide["model"] == model) & (wide["target"] == target)]
         own = here[(here["method"] == OWN_ROW) & (here["pooling"] == (pooling or poolings[0]))]
+        wanted = own["log_perplexity"].iloc[0]
+        if math.isnan(wanted):
+            continue
         curve = pd.concat([here[here["method"] == BASE_ROW], strengths.sort_values("strength")])
-        point = at_perplexity(curve[["strength", *METRICS]], own["log_perplexity"].iloc[0])
+        point = at_perplexity(curve[["strength", *METRICS]], wanted)
         leading = {"model": model, "pooling": pooling or None, "method": method, "strength": point["strength"]}
         rows += [
             {**leading, "matched": True, "target": target, "metric": metric, "value": point[metric]}

@@ -249,7 +249,8 @@ class SimilaritySection(Section):
 
     file: PathName | None = Field(
         None,
-        description="CSV with the columns measure, first, second (ISO 639-3 codes), similarity; null: that of the built-in languages from URIEL.",
+        description="CSV with the columns measure, first, second (ISO 639-3 codes), similarity; null: that of the "
+        "built-in languages from URIEL.",
     )
 
 
