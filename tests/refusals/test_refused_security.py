@@ -120,7 +120,11 @@ def dangers(code: str) -> list[str]:
             bad = {(node.module or "").partition(".")[0]} & FORBIDDEN_MODULES and not errors_alone
         elif isinstance(node, ast.Call):
             shell = any(option.arg == "shell" and ast.unparse(option.value) != "False" for option in node.keywords)
-            bad = ast.unparse(node.func) in FORBIDDEN_CALLS or ast.unparse(node.func).endswith(".to_pickle") or shell
+            no_pickles = any(
+                option.arg == "allow_pickle" and ast.unparse(option.value) == "False" for option in node.keywords
+            )
+            called = ast.unparse(node.func) in FORBIDDEN_CALLS and not no_pickles
+            bad = called or ast.unparse(node.func).endswith(".to_pickle") or shell
         else:
             bad = False
         if bad:

@@ -52,7 +52,7 @@ def vectors(measure: str, codes: list[str]) -> np.ndarray:
         StudyError: lang2vec is not installed, or does not know a language.
     """
     file, prefix = MEASURES[measure]
-    with np.load(_data() / file) as database:
+    with np.load(_data() / file, allow_pickle=False) as database:
         rows = {code: row for row, code in enumerate(database["langs"])}
         if unknown := [code for code in codes if code not in rows]:
             raise StudyError(f"URIEL has no language {', '.join(unknown)}; give ISO 639-3 codes, or leave them out.")
