@@ -1,6 +1,6 @@
 """What the paper's whole study asks of a card: sequences, tokens and floating-point operations of every stage.
 
-Counted from `studies/paper.yaml` by the plan that the workflow itself runs by; the sizes of data sets and models are
+What goes beyond the paper (other data sets, layers, methods) is not counted. Counted from `studies/paper.yaml` by the plan that the workflow itself runs by; the sizes of data sets and models are
 theirs, the tokens of a sentence are drawn by `models.flores_like_lengths`.
 """
 
@@ -78,6 +78,7 @@ def _stages(config: Config, model: str) -> Iterator[Work]:
     jobs = [(BASE, dataset) for dataset in plan.embedded_datasets]
     for condition in [*plan.experts_of(model), *plan.randoms_of(model)]:
         jobs += [(condition, dataset) for dataset in plan.datasets_under(condition)]
+    jobs = [(condition, dataset) for condition, dataset in jobs if dataset in SENTENCES]
     embedded = sum(SENTENCES[dataset] * len(plan.embedded_languages(condition, dataset)) for condition, dataset in jobs)
     yield forward("embeddings", embedded)
     sweeps = len(plan.sweep_targets) * len(plan.poolings) * len(config.sweep.ks)

@@ -41,7 +41,11 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
         ),
     ),
     "the seed of the training": ("steps: 20", "steps: 20\n      seed: 1", of("train_model")),
-    "another step to keep": ("checkpoints: [5]", "checkpoints: [5, 9]", of("train_model")),
+    "another step to keep": (
+        "checkpoints: [5]",
+        "checkpoints: [5, 9]",
+        lambda job: job.rule == "train_model" or (job.rule == "base_condition" and job["model"] == "tiny-step9"),
+    ),
     "the seed of the projection": ("{sentences: 10}", "{sentences: 10, seed: 1}", of("projections")),
     "the size of the bootstrap": ("resamples: 200", "resamples: 300", BOOTSTRAPPED),
     "the seed of the bootstrap": ("resamples: 200", "resamples: 200, seed: 1", BOOTSTRAPPED),
@@ -99,7 +103,7 @@ def test_an_added_candidate_passes_through_the_model_alone(study):
     replace(study / "tiny.yaml", "languages: [de, en, es, ru]", "languages: [de, en, es, ru, ja]")
 
     def concerned(job: Job) -> bool:
-        return job.rule == "table4" or (job.rule == "embeddings" and job["dataset"] == "tiny-devtest")
+        return job.rule in ("table4", "similarity", "subwords") or (job.rule == "embeddings" and job["dataset"] == "tiny-devtest")
 
     jobs = assert_planned(study, config_edit(concerned))
     embedding = [job for job in jobs if job.rule == "embeddings"]
