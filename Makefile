@@ -11,7 +11,7 @@ demo: .venv/installed
 	@echo; cat results/table2.md; echo; echo "Every table and figure on one page: $(CURDIR)/results/report.html"
 
 test: .venv/installed-dev .venv/browser lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # What this project does beside other tools, measured here: benchmarks/results and the tables of docs/performance.md are written
 # anew. `make bench ONLY="ranking retrieval"` measures these topics. Memory is handled as in the workflow's jobs.

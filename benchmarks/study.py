@@ -1,7 +1,8 @@
 """What the paper's whole study asks of a card: sequences, tokens and floating-point operations of every stage.
 
-What goes beyond the paper (other data sets, layers, methods) is not counted. Counted from `studies/paper.yaml` by the plan that the workflow itself runs by; the sizes of data sets and models are
-theirs, the tokens of a sentence are drawn by `models.flores_like_lengths`.
+What goes beyond the paper (other data sets, layers, methods) is not counted. Counted from `studies/paper.yaml` by the
+plan that the workflow itself runs by; the sizes of data sets and models are theirs, the tokens of a sentence are drawn
+by `models.flores_like_lengths`.
 """
 
 from collections.abc import Iterator

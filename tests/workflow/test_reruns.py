@@ -103,7 +103,9 @@ def test_an_added_candidate_passes_through_the_model_alone(study):
     replace(study / "tiny.yaml", "languages: [de, en, es, ru]", "languages: [de, en, es, ru, ja]")
 
     def concerned(job: Job) -> bool:
-        return job.rule in ("table4", "similarity", "subwords") or (job.rule == "embeddings" and job["dataset"] == "tiny-devtest")
+        return job.rule in ("table4", "similarity", "subwords") or (
+            job.rule == "embeddings" and job["dataset"] == "tiny-devtest"
+        )
 
     jobs = assert_planned(study, config_edit(concerned))
     embedding = [job for job in jobs if job.rule == "embeddings"]

@@ -35,8 +35,8 @@ def encoders(finished, tmp_path_factory):
     """The folder of the finished study."""
     folder = copy_repository(tmp_path_factory.mktemp("encoders") / "study")
     sentences = pd.read_parquet(finished / "results/texts/tiny-dev.parquet")["text"].tolist()
-    save_xlmr(folder / "xlm-r", sentences)
-    save_mt5(folder / "mt5", sentences)
+    save_xlmr(folder / "xlm-r", sentences, pieces=400)
+    save_mt5(folder / "mt5", sentences, pieces=400)
     (folder / "encoders.yaml").write_text(yaml.safe_dump(OVERLAY))
     (folder / "both.yaml").write_text(yaml.safe_dump({"study": {"models": [*MODELS]}}))
     run_snakemake(folder, "--cores", "2", *CONFIGS)
