@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from workflow_scripts.lib.config.study import read_config
 from workflow_scripts.lib.errors import StudyError
@@ -383,8 +384,11 @@ def test_what_probes_tell_follows_from_the_data_sets_that_there_are():
 
 
 def test_figures_of_the_papers_study_have_the_papers_numbers():
-    paper = yaml.safe_load((ROOT / "studies/paper.yaml").read_text())
-    found = numbers(Plan(read_config({**RAW, **paper}, [])))
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    update_config(
+        config, yaml.safe_load((ROOT / "studies/paper.yaml").read_text())
+    )  # as Snakemake lays one on the other
+    found = numbers(Plan(read_config(config, [])))
     assert sorted(found) == list(range(1, 33))
     assert found[3] == "projection/es"
     # Paper, appendix C: the models one after the other, each with English, Spanish, German, French, Japanese.
