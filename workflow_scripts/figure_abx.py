@@ -5,27 +5,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from pydantic import Field
 
 from workflow_scripts.lib import figures, stage
 from workflow_scripts.lib.abx import TASKS
-from workflow_scripts.lib.metric_files import grid, pre_and_post, read_metrics
+from workflow_scripts.lib.metric_files import read_metrics
 from workflow_scripts.lib.shown import Panel
+from workflow_scripts.lib.shown_abx import Spec, scores_of_pairs
 
 CHANCE = 0.5
 MARKERS = {"language": "o", "meaning": "D"}
 OFFSETS = {"language": -0.2, "meaning": 0.2}  # of the distance between two languages
 INCHES_PER_LANGUAGE = 0.2
-
-
-class Spec(stage.Spec):
-    """What the figure shows."""
-
-    panels: list[Panel] = Field(min_length=1, description="Models and targets of the columns.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled; a row of panels each.")
-    languages: list[str] = Field(min_length=2, description="Languages from top to bottom.")
-    dataset: str = Field(description="Name of the parallel data set.")
-    names: dict[str, str] = Field(description="Names of languages, for the caption.")
 
 
 def scores_of_languages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -36,21 +26,7 @@ def scores_of_languages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     Raises:
         StudyError: an observation is missing.
     """
-    wanted = pd.concat(
-        [
-            grid(
-                model=[panel.model.name],
-                pooling=spec.poolings,
-                target=[panel.target],
-                task=TASKS,
-                first=spec.languages,
-                second=spec.languages,
-            )
-            for panel in spec.panels
-        ],
-        ignore_index=True,
-    )
-    pairs = pre_and_post(scores, wanted[wanted["first"] != wanted["second"]], "score", "ABX scores")
+    pairs = scores_of_pairs(scores, spec)
     sides = [
         pairs.rename(columns={side: "language"}).drop(columns=other)
         for side, other in (("first", "second"), ("second", "first"))

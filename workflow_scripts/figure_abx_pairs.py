@@ -4,25 +4,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from pydantic import Field
 
 from workflow_scripts.lib import figures, stage
 from workflow_scripts.lib.abx import TASKS, symmetrised
 from workflow_scripts.lib.heat_maps import OUTLINE, SAME_LANGUAGE_COLOUR, heat_map
-from workflow_scripts.lib.metric_files import grid, pre_and_post, read_metrics
-from workflow_scripts.lib.shown import Panel
+from workflow_scripts.lib.metric_files import read_metrics
+from workflow_scripts.lib.shown_abx import Spec, scores_of_pairs
 
 INCHES_PER_LANGUAGE = 0.1
-
-
-class Spec(stage.Spec):
-    """What the figure shows."""
-
-    panels: list[Panel] = Field(min_length=1, description="Models and targets of the columns.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled; a row of panels each.")
-    languages: list[str] = Field(min_length=2, description="Languages in the order of the axes.")
-    dataset: str = Field(description="Name of the parallel data set.")
-    names: dict[str, str] = Field(description="Names of languages, for the legend.")
 
 
 def changes(scores: pd.DataFrame, spec: Spec) -> dict[tuple[str, str, str, str], np.ndarray]:
@@ -33,21 +22,7 @@ def changes(scores: pd.DataFrame, spec: Spec) -> dict[tuple[str, str, str, str],
     Raises:
         StudyError: an observation is missing.
     """
-    wanted = pd.concat(
-        [
-            grid(
-                model=[panel.model.name],
-                pooling=spec.poolings,
-                target=[panel.target],
-                task=TASKS,
-                first=spec.languages,
-                second=spec.languages,
-            )
-            for panel in spec.panels
-        ],
-        ignore_index=True,
-    )
-    pairs = pre_and_post(scores, wanted[wanted["first"] != wanted["second"]], "score", "ABX scores")
+    pairs = scores_of_pairs(scores, spec)
     pairs["change"] = pairs["post"] - pairs["pre"]
     found = {}
     for key, of_key in pairs.groupby(["model", "pooling", "target", "task"], sort=False):

@@ -52,10 +52,7 @@ def compare(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFrame:
     strengths = at_perplexity.groupby(["model", "pooling", "method"], dropna=False)["strength"].transform("mean")
     both = pd.concat([at_strengths, _mean_over_targets(at_perplexity.assign(strength=strengths))], ignore_index=True)
     place = {key: row for row, key in enumerate(_keys(at_strengths))}
-    order = pd.Series([place[key] for key in _keys(both)])
-    # Behind the last strength of its method, whose metrics come first of all that have its name.
-    last = order.groupby(both[["model", "pooling", "method"]].astype(str).agg(tuple, axis=1)).transform("max")
-    order = order.where(~both["matched"], last + 0.5)
+    order = pd.Series([place[key] for key in _keys(both)])  # one place a method; a stable sort leaves matched rows last
     return both.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
 
 

@@ -1,6 +1,5 @@
 """The conditions and sweeps by the methods that the study's own intervention is compared with."""
 
-import re
 from collections.abc import Iterable
 
 from workflow_scripts.lib.config.sections import ChangeSection
@@ -68,7 +67,7 @@ class Compared:
 
     def fitted_by_layer(self, condition: str) -> bool:
         """Whether a condition is fitted layer after layer."""
-        return re.fullmatch(self.by_layer_pattern, condition) is not None
+        return get_method(self.intervention(ConditionName.parse(condition)).method).fitted_by_layer
 
     def needs_responses(self, condition: str) -> bool:
         """Whether the parameters of a condition on units are made of responses to single sentences."""
@@ -82,8 +81,7 @@ class Compared:
             for pooling in self.poolings_of(method)
             for target in self.compared_targets
             if targets is None or target in targets
-            for slugs in self.by_method(model, target, pooling, method).values()
-            for slug in slugs
+            for slug in self.sweep_by(model, target, pooling, method)
         ]
 
     def poolings_of(self, method: str) -> list[str] | list[None]:

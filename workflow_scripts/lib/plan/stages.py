@@ -87,39 +87,23 @@ class StageSlices(Grid):
     @slice_of_config
     def condition(self, model: str, slug: str):
         """What a condition depends on, beside the ranking."""
-        name, selection = ConditionName.parse(slug), self.selection(ConditionName.parse(slug))
+        name, chosen = ConditionName.parse(slug), self._chosen(model, slug)
+        read = chosen["selection"] == "lape" or self.needs_responses(slug)
         control = {"draw": self.draw(name), "values": self.config.random_control.values}
         return {
-            "name": slug,
-            "model": model,
-            "units": name.units,
-            "target": name.target,
-            "pooling": name.pooling,
-            "k": name.k,
+            **chosen,
             "seed": name.seed,
-            "selection": selection,
-            **self._change(name),
-            **(
-                {"languages": self.study.probing.languages} if selection == "lape" or self.needs_responses(slug) else {}
-            ),
+            **({"languages": self.study.probing.languages} if read else {}),
             **(control if name.units == "random" else {}),
         }
 
     @slice_of_config
     def by_layer_condition(self, model: str, slug: str):
         """What a condition that is fitted layer after layer depends on, beside the model, its responses and texts."""
-        name = ConditionName.parse(slug)
         return {
-            "name": slug,
-            "model": model,
-            "units": name.units,
-            "target": name.target,
-            "pooling": name.pooling,
-            "k": name.k,
-            "selection": self.selection(name),
-            **self._change(name),
+            **self._chosen(model, slug),
             "languages": self.study.probing.languages,
-            "sentences": self.config.methods[name.method].sentences,
+            "sentences": self.config.methods[ConditionName.parse(slug).method].sentences,
             "max_tokens": self.config.experts.max_tokens,
         }
 
@@ -281,6 +265,20 @@ class StageSlices(Grid):
     @property
     def _alignment_part(self) -> str:
         return self.config.datasets[self.study.alignment.dataset].parts[0]
+
+    def _chosen(self, model: str, slug: str) -> dict[str, Any]:
+        """Which units a condition changes, and what it does to them."""
+        name = ConditionName.parse(slug)
+        return {
+            "name": slug,
+            "model": model,
+            "units": name.units,
+            "target": name.target,
+            "pooling": name.pooling,
+            "k": name.k,
+            "selection": self.selection(name),
+            **self._change(name),
+        }
 
     def _change(self, name: ConditionName) -> dict[str, Any]:
         """What a condition does to its units, and how strongly."""
