@@ -385,9 +385,7 @@ def test_what_probes_tell_follows_from_the_data_sets_that_there_are():
 
 def test_figures_of_the_papers_study_have_the_papers_numbers():
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    update_config(
-        config, yaml.safe_load((ROOT / "studies/paper.yaml").read_text())
-    )  # as Snakemake does
+    update_config(config, yaml.safe_load((ROOT / "studies/paper.yaml").read_text()))  # as Snakemake does
     found = numbers(Plan(read_config(config, [])))
     assert sorted(found) == list(range(1, 33))
     assert found[3] == "projection/es"
