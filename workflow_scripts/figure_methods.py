@@ -10,11 +10,10 @@ from matplotlib.lines import Line2D
 from pydantic import Field
 
 from workflow_scripts.lib import figures, stage
-from workflow_scripts.lib.comparison import METRICS
+from workflow_scripts.lib.comparison import COST, METRICS
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.shown import BASE_ROW, CONSTANT_ROW, OWN_ROW, Model
 
-COST = "log_perplexity"
 # Okabe and Ito (2008), but for the yellow, which is too light for lines, and the black of the study's own.
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#6E7781"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">"]

@@ -15,6 +15,7 @@ from workflow_scripts.lib.metric_files import grid, pre_and_post, pre_and_random
 from workflow_scripts.lib.shown import Model
 
 LABELS = {"language": "Language discrimination", "meaning": "Meaning discrimination"}
+DECIMALS = 3  # since scores are often close to 1
 CONDITION = ["model", "pooling", "target", "task"]
 
 
@@ -117,27 +118,9 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:
 
 def value_cells(row: tuple, spec: Spec) -> list[tables.Cell]:
     """The cells of one task: before, after, their difference, and after under random neurons where there are any."""
-    random = [score_cell(row.random)] if spec.seeds else []
-    return [score_cell(row.pre), score_cell(row.post), change_cell(row), *random]
-
-
-def score_cell(score: float) -> tables.Cell:
-    """A cell with three decimals, since scores are often close to 1."""
-    text = tables.number(score, decimals=3)
-    return tables.Cell(text, latex=text if math.isnan(score) else f"${text}$", value=score)
-
-
-def change_cell(row: tuple) -> tables.Cell:
-    """A change and its interval, gray where that holds zero; the change alone where there is no interval."""
-    if math.isnan(row.ci_low):
-        return score_cell(row.change)
-    shown, low, high = (tables.number(value, decimals=3) for value in (row.change, row.ci_low, row.ci_high))
-    return tables.Cell(
-        f"{shown} [{low} {high}]",
-        latex=f"${shown}$ [${low}$ ${high}$]",
-        value=row.change,
-        gray=row.ci_low <= 0 <= row.ci_high,
-    )
+    pre, post, random = (tables.number_cell(score, DECIMALS) for score in (row.pre, row.post, row.random))
+    change = tables.interval_cell(row.change, row.ci_low, row.ci_high, DECIMALS)
+    return [pre, post, change, *([random] if spec.seeds else [])]
 
 
 def caption(spec: Spec, resamples: int) -> str:

@@ -1,7 +1,6 @@
 """Distance, retrieval, MEXA and ABX scores of trained models at the steps of their training that are kept."""
 
-import math
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
@@ -65,7 +64,10 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:
         [
             tables.Cell(trained.model.label),
             tables.Cell(f"{step:,}", value=step),
-            *(value_cell(by_key[name, measure]) for measure in COMPARED),
+            *(
+                tables.interval_cell(row.value, row.ci_low, row.ci_high, decimals=3, gray=False)
+                for row in (by_key[name, measure] for measure in COMPARED)
+            ),
         ]
         for trained in spec.models
         for name, step in trained.steps
@@ -84,14 +86,6 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:
         rows=rows,
         labels=2,
     )
-
-
-def value_cell(row: Any) -> tables.Cell:
-    """A value with its interval, if it has one."""
-    shown, low, high = (tables.number(value, decimals=3) for value in (row.value, row.ci_low, row.ci_high))
-    if math.isnan(row.ci_low):
-        return tables.Cell(shown, value=row.value)
-    return tables.Cell(f"{shown} [{low} {high}]", f"${shown}$ [${low}$ ${high}$]", row.value)
 
 
 def main(command: list[str] | None = None) -> None:

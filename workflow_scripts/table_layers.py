@@ -1,5 +1,6 @@
 """Distance, retrieval, MEXA and ABX scores by layer: before and after the intervention, and under random control."""
 
+import dataclasses
 import math
 from typing import Any, Literal
 
@@ -167,9 +168,8 @@ def value_cell(row: Any | None) -> tables.Cell:
     """A value, gray where the intervention does not change it beyond chance; a dash where there is none."""
     if row is None:
         return tables.Cell(NOTHING, value=math.nan)
-    text = tables.number(row.value, decimals=3)
     unchanged = row.ci_low is not None and row.ci_low <= 0 <= row.ci_high
-    return tables.Cell(text, latex=text if math.isnan(row.value) else f"${text}$", value=row.value, gray=unchanged)
+    return dataclasses.replace(tables.number_cell(row.value, decimals=3), gray=unchanged)
 
 
 def caption(spec: Spec) -> str:

@@ -1,21 +1,16 @@
 """Compare methods of intervention: distances, retrieval, paraphrases, generated language and perplexity under each."""
 
+import dataclasses
 import math
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.lib import stage, tables
-from workflow_scripts.lib.comparison import (
-    KINDS,
-    METRICS,
-    ROW,
-    Compared,
-    Space,
-    by_target,
-    matched,
-)
+from workflow_scripts.lib.comparison import KINDS, METRICS, ROW, Compared, Space, by_target, matched
+from workflow_scripts.lib.contrasts import Resampling, contrasts
 from workflow_scripts.lib.metric_files import read_metrics
 from workflow_scripts.lib.shown import BASE_ROW, CONSTANT_ROW, OWN_ROW, Model, without_text
 
@@ -30,6 +25,10 @@ class Spec(stage.Spec):
     languages: list[str] = Field(min_length=2, description="Languages between which distances are measured.")
     paraphrased: list[str] = Field(description="Targets that there are paraphrases of.")
     similarity: str = Field(description="Similarity of retrieval.")
+    resamples: int = Field(10_000, description="Bootstrap resamples of languages.")
+    confidence: float = Field(0.95, description="Of the bootstrap interval.")
+    interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
+    seed: int = Field(0, description="Seed of the resampling.")
 
     @property
     def space(self) -> Space:
@@ -40,29 +39,32 @@ class Spec(stage.Spec):
 def compare(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFrame:
     """Mean and standard error of the mean, SD / √n with n − 1 in the SD, over targets, of each row and metric.
 
-    Rows at matched perplexity follow their method's others; targets whose perplexity a method does not reach are not in
+    And, as `contrasts` has them, differences from the unintervened model and from the study's own intervention. Rows at
+    matched perplexity follow their method's others; targets whose perplexity a method does not reach are not in
     their means.
     """
     values = by_target(metrics, spec.compared, spec.space)
-    at_strengths = _mean_over_targets(values)
     at_perplexity = matched(values, spec.poolings)
-    if at_perplexity.empty:
-        return at_strengths
     # The strength of a matched row is a mean as the other numbers are.
     strengths = at_perplexity.groupby(["model", "pooling", "method"], dropna=False)["strength"].transform("mean")
-    both = pd.concat([at_strengths, _mean_over_targets(at_perplexity.assign(strength=strengths))], ignore_index=True)
-    place = {key: row for row, key in enumerate(_keys(at_strengths))}
+    tables_of = [_over_targets(values), _over_targets(at_perplexity.assign(strength=strengths))]
+    both = pd.concat([each for each in tables_of if len(each)], ignore_index=True)
+    place = {key: row for row, key in enumerate(dict.fromkeys(_keys(both)))}
     order = pd.Series([place[key] for key in _keys(both)])  # one place a method; a stable sort leaves matched rows last
-    return both.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+    both = both.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+    resampling = Resampling(**spec.model_dump(include={"resamples", "confidence", "interval", "seed"}))
+    return both.drop(columns="values").join(contrasts(both, spec.poolings, resampling))
 
 
 def _keys(frame: pd.DataFrame) -> list[tuple]:
     return list(frame[["model", "pooling", "method"]].astype(str).itertuples(index=False, name=None))
 
 
-def _mean_over_targets(values: pd.DataFrame) -> pd.DataFrame:
-    groups = values.groupby([*ROW, "metric"], sort=False, dropna=False)["value"]
-    return groups.agg(mean="mean", sem="sem", targets="count").reset_index()
+def _over_targets(values: pd.DataFrame) -> pd.DataFrame:
+    """Means over targets, and in the column `values` what was measured by target."""
+    groups = values.groupby([*ROW, "metric"], sort=False, dropna=False)
+    summary = groups["value"].agg(mean="mean", sem="sem", targets="count").reset_index()
+    return summary.assign(values=[dict(zip(rows["target"], rows["values"], strict=True)) for _, rows in groups])
 
 
 def as_table(summary: pd.DataFrame, spec: Spec) -> tables.Table:
@@ -78,7 +80,7 @@ def as_table(summary: pd.DataFrame, spec: Spec) -> tables.Table:
                 *tables.pooling_cells(pooling if isinstance(pooling, str) else "", spec.poolings),
                 tables.Cell(method.replace("_", " ")),
                 _strength_cell(method, strength, is_matched),
-                *(_cell(of_metric.loc[metric]) for metric in shown),
+                *(value_cell(of_metric.loc[metric]) for metric in shown),
             ]
         )
     leading = [tables.Column("Model"), *tables.pooling_columns(spec.poolings), tables.Column("Method")]
@@ -88,6 +90,7 @@ def as_table(summary: pd.DataFrame, spec: Spec) -> tables.Table:
         columns=[*leading, tables.Column("Strength"), *(tables.Column(METRICS[metric]) for metric in shown)],
         rows=rows,
         labels=len(leading) + 1,
+        gray_means=f"the {100 * spec.confidence:g}% interval of the difference from {BASE_ROW} holds 0",
     )
 
 
@@ -97,10 +100,12 @@ def _strength_cell(method: str, strength: float, is_matched: bool) -> tables.Cel
     return tables.Cell("" if method in (BASE_ROW, CONSTANT_ROW) else f"{strength:g}", value=strength)
 
 
-def _cell(observed: pd.Series) -> tables.Cell:
+def value_cell(observed: pd.Series) -> tables.Cell:
+    """A mean with its standard error, gray where it does not differ from the unintervened model's beyond chance."""
     if not observed["targets"]:
         return tables.Cell("–", value=math.nan)
-    return tables.mean_cell(observed["mean"], observed["sem"])
+    unchanged = observed["from_none_low"] <= 0 <= observed["from_none_high"]  # False where there is no interval
+    return dataclasses.replace(tables.mean_cell(observed["mean"], observed["sem"]), gray=bool(unchanged))
 
 
 def caption(spec: Spec) -> str:
@@ -117,7 +122,8 @@ def caption(spec: Spec) -> str:
         "perplexity: of text in the target, in nats a token. Matched: at the strength, interpolated between those "
         "measured and none at all, at which text of the target is as perplexing as under the study's own intervention; "
         "– where a method never reaches that. Language ID and perplexity of the study's own are there if its number of "
-        f"experts is among sweep.ks. {without_text(spec.models)}"
+        "experts is among sweep.ks. The CSV has the differences from the unintervened model and from the study's own "
+        f"intervention, means over languages with bootstrap intervals over languages. {without_text(spec.models)}"
     ).rstrip()
 
 

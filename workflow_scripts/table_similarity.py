@@ -91,13 +91,15 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:
     rows = []
     for key, of_row in tidy.groupby(ROW, sort=False, dropna=False):
         model, outcome, quantity, pooling, target, coefficient = key
-        by_measure = {row.measure: interval_cell(row.value, row.ci_low, row.ci_high) for row in of_row.itertuples()}
+        by_measure = {
+            row.measure: tables.interval_cell(row.value, row.ci_low, row.ci_high) for row in of_row.itertuples()
+        }
         rows.append(
             [
                 tables.Cell(labels[model]),
                 *outcome_cells(outcome, quantity, pooling, target, spec.poolings),
                 SHOWN[coefficient],
-                *(by_measure.get(measure, interval_cell(math.nan, math.nan, math.nan)) for measure in measures),
+                *(by_measure.get(measure, tables.number_cell(math.nan)) for measure in measures),
             ]
         )
     heads = [tables.Column("Model"), *outcome_columns(spec.poolings), tables.Column("")]
@@ -124,18 +126,6 @@ def outcome_cells(outcome: str, quantity: str, pooling: str, target: str, poolin
     else:
         intervention = [without] * (len(tables.pooling_columns(poolings)) + 1)
     return [tables.Cell(f"{label(outcome)}, {quantity}"), *intervention]
-
-
-def interval_cell(value: float, low: float, high: float, decimals: int = 2) -> tables.Cell:
-    """A number and its interval, gray where that holds zero; NA where it is undefined."""
-    if math.isnan(value):
-        return tables.Cell("NA", value=value)
-    shown = tables.number(value, decimals)
-    if math.isnan(low):
-        return tables.Cell(shown, latex=f"${shown}$", value=value)
-    ends = [tables.number(end, decimals) for end in (low, high)]
-    latex = f"${shown}$ [${ends[0]}$ ${ends[1]}$]"
-    return tables.Cell(f"{shown} [{ends[0]} {ends[1]}]", latex=latex, value=value, gray=low <= 0 <= high)
 
 
 def caption(spec: Spec, resamples: int) -> str:

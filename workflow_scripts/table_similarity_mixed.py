@@ -10,7 +10,7 @@ from workflow_scripts.lib import stage, tables
 from workflow_scripts.lib.linguistics.mixed import DEVIATIONS, fit_mixed_model
 from workflow_scripts.lib.linguistics.outcomes import outcomes_of, read_measured, read_retrieval, similarities_of
 from workflow_scripts.lib.shown import Model
-from workflow_scripts.table_similarity import MEASURES, interval_cell, outcome_cells, outcome_columns
+from workflow_scripts.table_similarity import MEASURES, outcome_cells, outcome_columns
 
 ROW = ["model", "outcome", "quantity", "pooling", "target"]
 POINTS = 100  # of accuracy, in which cells are shown
@@ -61,7 +61,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:
     for key, of_row in tidy.groupby(ROW, sort=False, dropna=False):
         model, outcome, quantity, pooling, target = key
         shown = {
-            row.measure: interval_cell(*(POINTS * value for value in (row.coefficient, row.ci_low, row.ci_high)))
+            row.measure: tables.interval_cell(*(POINTS * value for value in (row.coefficient, row.ci_low, row.ci_high)))
             for row in of_row.itertuples()
         }
         first = of_row.iloc[0]

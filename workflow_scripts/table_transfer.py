@@ -1,6 +1,5 @@
 """Probes trained in one language and tested in the same and in others, without and with the intervention."""
 
-import math
 from typing import Literal
 
 import numpy as np
@@ -15,6 +14,8 @@ from workflow_scripts.lib.probes.shown import BASELINES, LABELS, MEASURES, Task,
 from workflow_scripts.lib.shown import Model
 
 SCOPES = {"same": "Same language", "others": "Other languages"}
+DECIMALS = 3
+NOTHING = "–"
 UNTRAINED = "untrained"  # the condition of random weights
 
 
@@ -107,6 +108,11 @@ def _change(changes: np.ndarray, scope: str, spec: Spec) -> MacroAverage:
     return MacroAverage(float(of_language.mean()), found.low, found.high, found.resamples)
 
 
+def score_cell(score: float) -> tables.Cell:
+    """A score, a dash where there is none."""
+    return tables.number_cell(score, DECIMALS, NOTHING)
+
+
 def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:
     """A row for each model, target and task; scores before and after, and their difference, in each scope."""
     by_key = {(row.model, row.pooling, row.target, row.task, row.scope): row for row in tidy.itertuples()}
@@ -118,9 +124,10 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:
                     found = [by_key[model.name, pooling, target, task.name, scope] for scope in SCOPES]
                     labels = [tables.Cell(model.label), *tables.pooling_cells(pooling, spec.poolings)]
                     labels += [tables.Cell(target), tables.Cell(LABELS[task.name])]
-                    values = [_score(found[0].baseline)]
+                    values = [score_cell(found[0].baseline)]
                     for row in found:
-                        values += [_score(row.random_weights), _score(row.pre), _score(row.post), _change_cell(row)]
+                        values += [score_cell(score) for score in (row.random_weights, row.pre, row.post)]
+                        values.append(tables.interval_cell(row.change, row.ci_low, row.ci_high, DECIMALS, NOTHING))
                     rows.append([*labels, *values])
     labels = [tables.Column("Model"), *tables.pooling_columns(spec.poolings)]
     labels += [tables.Column("Target"), tables.Column("Task")]
@@ -137,26 +144,6 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:
         rows=rows,
         labels=len(labels),
         gray_means=f"the {100 * spec.confidence:g}% interval of the change holds 0",
-    )
-
-
-def _score(score: float) -> tables.Cell:
-    if math.isnan(score):
-        return tables.Cell("–", value=score)
-    text = tables.number(score, decimals=3)
-    return tables.Cell(text, latex=f"${text}$", value=score)
-
-
-def _change_cell(row: tuple) -> tables.Cell:
-    """A change and its interval, gray where that holds zero; the change alone where there is no interval."""
-    if math.isnan(row.ci_low):
-        return _score(row.change)
-    shown, low, high = (tables.number(value, decimals=3) for value in (row.change, row.ci_low, row.ci_high))
-    return tables.Cell(
-        f"{shown} [{low} {high}]",
-        latex=f"${shown}$ [${low}$ ${high}$]",
-        value=row.change,
-        gray=row.ci_low <= 0 <= row.ci_high,
     )
 
 

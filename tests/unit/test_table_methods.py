@@ -6,6 +6,7 @@ import math
 from itertools import pairwise, permutations, product
 from statistics import mean, stdev
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -43,6 +44,7 @@ SPEC = {
     "languages": LANGUAGES,
     "paraphrased": ["es"],
     "similarity": "cosine",
+    "resamples": 50,
 }
 
 
@@ -213,9 +215,82 @@ def test_methods_are_matched_at_the_perplexity_of_the_studys_own(files, tmp_path
     ],
 )
 def test_a_curve_reaches_a_perplexity_where_it_first_crosses_it(perplexities, wanted, place):
-    curve = pd.DataFrame({"strength": [0.0, 1.0, 2.0], "log_perplexity": perplexities})
+    curve = [{"strength": float(strength), "log_perplexity": each} for strength, each in enumerate(perplexities)]
     found = at_perplexity(curve, wanted)["strength"]
     assert math.isnan(found) if place is None else found == pytest.approx(place)
+
+
+def by_language(method, strength, metric, target):
+    """Of the metrics that are means over languages, what they are means of; of a matched row where `strength` is
+    None."""
+    if strength is None:
+        share = matched(method, "strength", target)
+        if share is None:
+            return None
+        strengths = [0.0, *(strength for name, strength in CONDITIONS if name == method)]
+        low, high = next(pair for pair in pairwise(strengths) if pair[0] <= share <= pair[1])
+        ends = [by_language("none" if not each else method, each, metric, target) for each in (low, high)]
+        return {key: ends[0][key] + (share - low) / (high - low) * (ends[1][key] - ends[0][key]) for key in ends[0]}
+    slugs = CONDITIONS[method, strength][target]
+    if metric == "retrieval":
+        others = [other for other in LANGUAGES if other != target]
+        return {other: mean(value(slug, "cosine", target, other) for slug in slugs) for other in others}
+    measure = {"distance": "pairs", "centred_distance": "pairs_centred"}[metric]
+    return {pair: mean(value(slug, measure, *pair) for slug in slugs) for pair in permutations(LANGUAGES, 2)}
+
+
+def resampled(differences, languages):
+    """Percentiles of what means over languages are in resamples, drawn as scipy draws them; a dict for each target."""
+    means = []
+    for drawn in np.random.default_rng(0).integers(0, len(languages), (SPEC["resamples"], len(languages))):
+        names = [languages[each] for each in drawn]
+        of_targets = []
+        for of_target in differences:
+            pairs = list(product(names, repeat=2)) if isinstance(next(iter(of_target)), tuple) else names
+            if counted := [of_target[each] for each in pairs if each in of_target]:
+                of_targets.append(mean(counted))
+        if len(of_targets) == len(differences):
+            means.append(mean(of_targets))
+    return *np.quantile(means, [0.025, 0.975]), len(means)
+
+
+@pytest.mark.parametrize("reference", ["none", "own"])
+def test_differences_have_intervals_over_languages(files, tmp_path, reference):
+    rows = run(files, tmp_path)
+    of_reference = {"none": ("none", 0.0), "own": ("intervention", 1.0)}[reference]
+    checked = 0
+    for row in rows:
+        columns = [row[f"from_{reference}{end}"] for end in ("", "_low", "_high", "_resamples")]
+        if row["method"] == of_reference[0]:
+            assert columns == ["", "", "", "0"]
+            continue
+        if not int(row["targets"]) or row["method"] == "constant":
+            continue
+        strength = None if row["matched"] == "True" else float(row["strength"])
+        if row["metric"] in ("paraphrase", "language_id", "log_perplexity"):
+            at = matched if row["matched"] == "True" else measured
+            what = (row["method"], *([] if at is matched else [strength]), row["metric"])
+            pairs = [(at(*what, target), measured(*of_reference, row["metric"], target)) for target in TARGETS]
+            assert float(columns[0]) == pytest.approx(mean(a - b for a, b in pairs if None not in (a, b)), abs=1e-12)
+            assert columns[1:] == ["", "", "0"]
+            continue
+        differences = []
+        for target in TARGETS:
+            here = by_language(row["method"], strength, row["metric"], target)
+            there = by_language(*of_reference, row["metric"], target)
+            differences.append({key: here[key] - there[key] for key in here})
+        expected = mean(mean(each.values()) for each in differences)
+        assert float(columns[0]) == pytest.approx(expected, abs=1e-12)
+        assert [float(each) for each in columns[1:]] == pytest.approx(resampled(differences, LANGUAGES), abs=1e-12)
+        checked += 1
+    assert checked == 3 * 5
+
+
+def test_a_single_target_is_nobodys_candidate(files, tmp_path):
+    compared = [{**row, "conditions": {"es": row["conditions"]["es"]}} for row in SPEC["compared"]]
+    rows = run(files, tmp_path, {**SPEC, "compared": compared})
+    (row,) = [row for row in rows if (row["method"], row["metric"]) == ("intervention", "retrieval")]
+    assert row["from_none_low"] == "" and row["from_none_resamples"] == "0"  # two candidates have no interval
 
 
 def test_the_table_shows_a_row_for_each_strength_and_one_at_matched_perplexity(files, tmp_path):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ METRICS = {
     "language_id": "Language ID",
     "log_perplexity": "Log Perplexity",
 }
+COST = "log_perplexity"  # of an intervention, at which methods compare
 ROW = ["model", "pooling", "method", "strength", "matched"]  # what says which row of the comparison a number is in
 
 Observations = dict[str, pd.DataFrame]  # the metrics of one condition by kind; of a kind that is not there, no rows
@@ -58,10 +60,12 @@ class Space:
 
 
 def by_target(metrics: Observations, compared: list[Compared], space: Space) -> pd.DataFrame:
-    """One row for each row of the comparison, target and metric, in that order, with the column `value`.
+    """One row for each row of the comparison, target and metric, in that order, with the columns `values` and `value`.
 
-    Distances are means over all ordered pairs of different languages; retrieval is the mean over the candidates of the
-    target as query; language ID the mean over seeds. What no sweep has measured under a condition is NaN.
+    `values` are distances of all ordered pairs of languages [languages, languages], NaN on the diagonal; retrieval with
+    the target as query by candidate [languages], NaN where the target itself would be; otherwise a single number,
+    language ID the mean over seeds. `value` is the mean of what is not NaN. What no sweep has measured under a
+    condition is NaN.
 
     Raises:
         StudyError: distances, retrieval or paraphrases of a condition are missing.
@@ -86,8 +90,14 @@ def by_target(metrics: Observations, compared: list[Compared], space: Space) -> 
                 ]
                 leading = row.model_dump(include={"model", "pooling", "method", "strength"})
                 named = {**leading, "matched": False, "target": target, "metric": metric}
-                rows.append({**named, "value": float(np.mean(values))})
-    return pd.DataFrame(rows)
+                rows.append({**named, "values": np.mean(values, axis=0)})
+    return _with_value(pd.DataFrame(rows))
+
+
+def _with_value(rows: pd.DataFrame) -> pd.DataFrame:
+    """With the mean of `values` in the column `value`, NaN where nothing was measured."""
+    means = [math.nan if np.isnan(values).all() else float(np.nanmean(values)) for values in rows["values"]]
+    return rows.assign(value=means)
 
 
 def matched(values: pd.DataFrame, poolings: list[str]) -> pd.DataFrame:
@@ -104,97 +114,102 @@ def matched(values: pd.DataFrame, poolings: list[str]) -> pd.DataFrame:
     Returns:
         Rows like those of `values`, `matched`, with the interpolated strength.
     """
-    key = ["model", "pooling", "method", "strength", "target"]
     measured = values.dropna(subset="strength").fillna({"pooling": ""})
-    wide = measured.set_index([*key, "metric"])["value"].unstack("metric").reset_index()
-    compared = wide[~wide["method"].isin([BASE_ROW, OWN_ROW])]
+    by_row = measured.set_index(["model", "target", "pooling", "method", "strength", "metric"])
+    wide = by_row["values"].unstack("metric")
     rows = []
-    for (model, pooling, method, target), strengths in compared.groupby(["model", "pooling", "method", "target"]):
-        here = wide[(wide["model"] == model) & (wide["target"] == target)]
-        own = here[(here["method"] == OWN_ROW) & (here["pooling"] == (pooling or poolings[0]))]
-        wanted = own["log_perplexity"].iloc[0]
-        if math.isnan(wanted):
-            continue
-        curve = pd.concat([here[here["method"] == BASE_ROW], strengths.sort_values("strength")])
-        point = at_perplexity(curve[["strength", *METRICS]], wanted)
-        leading = {"model": model, "pooling": pooling or None, "method": method, "strength": point["strength"]}
-        rows += [
-            {**leading, "matched": True, "target": target, "metric": metric, "value": point[metric]}
-            for metric in METRICS
-        ]
-    return pd.DataFrame(rows, columns=values.columns)
+    for (model, target), here in wide.groupby(["model", "target"]):
+        here = here.droplevel(["model", "target"])
+        (base,) = here.xs(BASE_ROW, level="method").to_dict("records")
+        for (pooling, method), strengths in here.groupby(["pooling", "method"]):
+            if method in (BASE_ROW, OWN_ROW):
+                continue
+            (own,) = here.loc[(pooling or poolings[0], OWN_ROW), COST]
+            if np.isnan(own):
+                continue
+            points = strengths.droplevel(["pooling", "method"]).reset_index().to_dict("records")
+            point = at_perplexity([{"strength": 0.0, **base}, *points], float(own))
+            leading = {"model": model, "pooling": pooling or None, "method": method, "strength": point["strength"]}
+            rows += [
+                {**leading, "matched": True, "target": target, "metric": metric, "values": point[metric]}
+                for metric in METRICS
+            ]
+    if not rows:
+        return values.iloc[:0]
+    return _with_value(pd.DataFrame(rows))
 
 
-def at_perplexity(curve: pd.DataFrame, wanted: float) -> pd.Series:
-    """The point at which a curve [strengths, columns] first reaches a log perplexity, interpolated in all columns.
+Point = dict[str, np.ndarray | float]  # strength and what was measured there, by metric
 
-    NaN in all columns where it never does.
+
+def at_perplexity(curve: list[Point], wanted: float) -> Point:
+    """The point at which a curve first reaches a log perplexity, interpolated linearly in all that was measured.
+
+    All NaN where it never does.
     """
-    reached = curve["log_perplexity"].to_numpy()
-    for place in range(1, len(curve)):
-        before, after = reached[place - 1], reached[place]
-        if min(before, after) <= wanted <= max(before, after):
-            share = 1.0 if before == after else (wanted - before) / (after - before)
-            return curve.iloc[place - 1] + share * (curve.iloc[place] - curve.iloc[place - 1])
-    return pd.Series(math.nan, index=curve.columns)
+    for before, after in pairwise(curve):
+        low, high = sorted((before[COST], after[COST]))  # False for NaN below
+        if low <= wanted <= high:
+            share = 1.0 if low == high else (wanted - before[COST]) / (after[COST] - before[COST])
+            return {name: before[name] + share * (after[name] - before[name]) for name in before}
+    return dict.fromkeys(curve[0], np.asarray(math.nan))
 
 
-Measure = Callable[[Observations, str, str, Space], float]
+UNMEASURED = np.asarray(math.nan)
+Measure = Callable[[Observations, str, str, Space], np.ndarray]
 
 
 def _distance(measure: str) -> Measure:
-    def distance(observed: Observations, target: str, condition: str, space: Space) -> float:
+    def distance(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
         rows = observed["distances"]
-        return _mean_of_pairs(rows[rows["measure"] == measure], f"{measure} distances under {condition}", space)
+        return _of_pairs(rows[rows["measure"] == measure], f"{measure} distances under {condition}", space)
 
     return distance
 
 
-def _retrieval(observed: Observations, target: str, condition: str, space: Space) -> float:
+def _retrieval(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
     rows = observed["retrieval"]
     rows = rows[(rows["similarity"] == space.similarity) & (rows["query"] == target)]
-    rows = rows[rows["candidate"].isin(space.languages)]
-    return _mean(rows["accuracy"], len(space.languages) - 1, f"accuracies of {target} as query under {condition}")
+    return _of_candidates(rows, "accuracy", f"accuracies of {target} as query under {condition}", space)
 
 
 def _paraphrase(wanted: str) -> Measure:
-    def paraphrase(observed: Observations, target: str, condition: str, space: Space) -> float:
+    def paraphrase(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
         if target not in space.paraphrased:
-            return math.nan
+            return UNMEASURED
         rows = observed["paraphrase"]
         kind = "pre" if condition == space.base else wanted
         rows = rows[(rows["similarity"] == space.similarity) & (rows["space"] == kind) & (rows["language"] == target)]
-        return _mean(rows["accuracy"], 1, f"accuracies of paraphrases in {target} under {condition}")
+        return _complete(rows["accuracy"], 1, f"accuracies of paraphrases in {target} under {condition}")[0]
 
     return paraphrase
 
 
-def _language_id(observed: Observations, target: str, condition: str, space: Space) -> float:
+def _language_id(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
     rows = observed["language_id"]
-    return float(rows.loc[rows["target"] == target].drop_duplicates("sample_seed")["accuracy"].mean())
+    return np.asarray(rows.loc[rows["target"] == target].drop_duplicates("sample_seed")["accuracy"].mean())
 
 
-def _log_perplexity(observed: Observations, target: str, condition: str, space: Space) -> float:
+def _log_perplexity(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
     # The unintervened model is in the sweep of every pooling, with the same text.
     rows = observed["perplexity"]
-    return float(rows.loc[rows["target"] == target].drop_duplicates("target")["log_perplexity"].mean())
+    return np.asarray(rows.loc[rows["target"] == target].drop_duplicates("target")["log_perplexity"].mean())
 
 
-def _unmeasured(observed: Observations, target: str, condition: str, space: Space) -> float:
-    return math.nan
+def _unmeasured(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
+    return UNMEASURED
 
 
 def _of_constant(measure: str) -> Measure:
-    def of_constant(observed: Observations, target: str, condition: str, space: Space) -> float:
+    def of_constant(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
         rows = observed["alignment"]
         rows = rows[(rows["space"] == "constant") & (rows["measure"] == measure)]
         what = f"{measure} of the constant of {condition}"
         if measure == "pairs":
-            return _mean_of_pairs(rows, what, space)
+            return _of_pairs(rows, what, space)
         if space.similarity != "cosine":
-            return math.nan  # the control is measured by cosines, to which alone a constant matters
-        rows = rows[(rows["query"] == target) & rows["candidate"].isin(space.languages)]
-        return _mean(rows["value"], len(space.languages) - 1, what)
+            return UNMEASURED  # the control is measured by cosines, to which alone a constant matters
+        return _of_candidates(rows[rows["query"] == target], "value", what, space)
 
     return of_constant
 
@@ -216,16 +231,27 @@ CONSTANT_MEASURES: dict[str, Measure] = {
 }
 
 
-def _mean_of_pairs(rows: pd.DataFrame, what: str, space: Space) -> float:
+def _of_pairs(rows: pd.DataFrame, what: str, space: Space) -> np.ndarray:
+    """The value of every ordered pair of different languages, NaN on the diagonal."""
     rows = rows[rows[["query", "candidate"]].isin(space.languages).all(axis=1)]
-    return _mean(rows["value"], len(space.languages) * (len(space.languages) - 1), what)
+    _complete(rows["value"], len(space.languages) * (len(space.languages) - 1), what)
+    return (
+        rows.pivot(index="query", columns="candidate", values="value").loc[space.languages, space.languages].to_numpy()
+    )
 
 
-def _mean(values: pd.Series, count: int, what: str) -> float:
-    """The mean of exactly so many values."""
+def _of_candidates(rows: pd.DataFrame, column: str, what: str, space: Space) -> np.ndarray:
+    """The values of a query by candidate, NaN where it would be its own."""
+    rows = rows[rows["candidate"].isin(space.languages)]
+    _complete(rows[column], len(space.languages) - 1, what)
+    return rows.set_index("candidate")[column].reindex(space.languages).to_numpy()
+
+
+def _complete(values: pd.Series, count: int, what: str) -> np.ndarray:
+    """Exactly so many values."""
     if len(values) != count:
         raise StudyError(
             f"the table of methods needs {count} {what} and was given {len(values)}; delete that metric CSV and run "
             "again."
         )
-    return float(values.mean())
+    return values.to_numpy()

@@ -68,10 +68,24 @@ def number(value: float, decimals: int = 2) -> str:
     return "NA" if math.isnan(value) else f"{value:z.{decimals}f}"
 
 
-def number_cell(value: float) -> Cell:
-    """A cell with a number of two decimals."""
-    text = number(value)
-    return Cell(text, latex=text if math.isnan(value) else f"${text}$", value=value)
+def number_cell(value: float, decimals: int = 2, undefined: str = "NA") -> Cell:
+    """A cell with a number."""
+    if math.isnan(value):
+        return Cell(undefined, value=value)
+    text = number(value, decimals)
+    return Cell(text, latex=f"${text}$", value=value)
+
+
+def interval_cell(
+    value: float, low: float, high: float, decimals: int = 2, undefined: str = "NA", gray: bool | None = None
+) -> Cell:
+    """A number and its interval, or the number alone where that is undefined; gray, unless said, where it holds 0."""
+    if math.isnan(value) or math.isnan(low):
+        return number_cell(value, decimals, undefined)
+    shown, *ends = (number(each, decimals) for each in (value, low, high))
+    latex = f"${shown}$ [${ends[0]}$ ${ends[1]}$]"
+    holds_zero = bool(low <= 0 <= high)
+    return Cell(f"{shown} [{ends[0]} {ends[1]}]", latex, value, gray=holds_zero if gray is None else gray)
 
 
 def mean_cell(mean: float, error: float) -> Cell:

@@ -175,6 +175,7 @@ class ShownSlices(Grid):
             "languages": self.study.alignment.languages,
             "paraphrased": [target for target in self.paraphrase_targets() if target in self.compared_targets],
             "similarity": self.config.metrics.shown_similarity,
+            **self.config.correlations.model_dump(),
         }
 
     @slice_of_config

@@ -1,0 +1,98 @@
+"""Differences between rows of the comparison of methods, with bootstrap intervals over languages."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.lib.abx import MINIMUM_LANGUAGES, MacroAverage, macro_average
+from workflow_scripts.lib.bootstrap import bootstrap
+from workflow_scripts.lib.shown import BASE_ROW, OWN_ROW
+
+REFERENCES = {"none": BASE_ROW, "own": OWN_ROW}  # rows from which others differ, by what the columns are called
+COLUMNS = {
+    name: [f"from_{name}", f"from_{name}_low", f"from_{name}_high", f"from_{name}_resamples"] for name in REFERENCES
+}
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals are drawn."""
+
+    resamples: int
+    confidence: float
+    interval: Literal["percentile", "BCa"]
+    seed: int
+
+
+def contrasts(observed: pd.DataFrame, poolings: list[str], resampling: Resampling) -> pd.DataFrame:
+    """How far each row and metric is from the unintervened model and from the study's own intervention, and the
+    intervals of that: `COLUMNS`, with the index of `observed`.
+
+    Means over the targets in which both are measured. A method on layers, which knows of no pooling, is set beside the
+    study's own with the first. The references themselves do not differ from themselves and have NaN.
+
+    Args:
+        observed: One row for each row of the comparison and metric: the columns model, pooling (NaN: none), method,
+            metric, and `values`, what was measured by target, as `comparison.by_target` gives it.
+        poolings: Of the study.
+        resampling: How intervals are drawn.
+    """
+    pooled = observed["pooling"].astype(object).where(observed["pooling"].notna(), poolings[0])
+    methods = observed["method"]
+    found = {}
+    for name, reference in REFERENCES.items():
+        is_reference = methods == reference
+        # The unintervened model is the same whatever the pooling.
+        keys = [observed["model"], observed["metric"], *([pooled] if reference == OWN_ROW else [])]
+        keyed = list(zip(*keys, strict=True))
+        references = {key: row for key, row, its in zip(keyed, observed["values"], is_reference, strict=True) if its}
+        found[name] = [
+            MacroAverage(math.nan) if its else average_difference(row, references.get(key, {}), resampling)
+            for key, row, its in zip(keyed, observed["values"], is_reference, strict=True)
+        ]
+    columns = {
+        column: [getattr(each, field) for each in found[name]]
+        for name, names in COLUMNS.items()
+        for column, field in zip(names, ("mean", "ci_low", "ci_high", "resamples"), strict=True)
+    }
+    return pd.DataFrame(columns, index=observed.index)
+
+
+def average_difference(
+    values: dict[str, np.ndarray], references: dict[str, np.ndarray], resampling: Resampling
+) -> MacroAverage:
+    """Mean over targets of the differences of two rows, and its interval; NaN where no target has both.
+
+    What is a mean over languages has an interval over languages: of pairs [languages, languages], and of candidates
+    [languages], NaN where the target itself would be. Single numbers have none.
+    """
+    differences = [values[target] - references[target] for target in values if target in references]
+    differences = [each for each in differences if not np.isnan(each).all()]
+    if not differences:
+        return MacroAverage(math.nan)
+    dimensions = differences[0].ndim
+    if dimensions == 2:
+        # Every target's mean weighs pairs alike, so the mean of these is that of the mean matrix.
+        settings = (resampling.resamples, resampling.confidence, resampling.interval, resampling.seed)
+        return macro_average(np.mean(differences, axis=0), *settings)
+    mean = float(np.mean([np.nanmean(each) for each in differences]))
+    return _of_candidates(np.stack(differences), mean, resampling) if dimensions else MacroAverage(mean)
+
+
+def _of_candidates(values: np.ndarray, mean: float, resampling: Resampling) -> MacroAverage:
+    """The interval of a mean over targets of means over candidates: values [targets, languages]."""
+    values = values[:, ~np.isnan(values).all(axis=0)]  # a single target is nobody's candidate
+    if values.shape[1] < MINIMUM_LANGUAGES:
+        return MacroAverage(mean)
+
+    def mean_over_targets(drawn: np.ndarray, axis: int = -1) -> np.ndarray:
+        of_targets = np.nanmean(values[:, np.moveaxis(drawn, axis, -1)], axis=-1)
+        return of_targets.mean(axis=0)  # NaN where a target alone was drawn
+
+    languages = np.arange(values.shape[1])
+    settings = (resampling.resamples, resampling.confidence, resampling.interval, resampling.seed)
+    found = bootstrap((languages,), mean_over_targets, *settings)
+    return MacroAverage(mean, found.low, found.high, found.resamples)
