@@ -14,6 +14,8 @@ from workflow_scripts.lib.contrasts import Resampling, contrasts
 from workflow_scripts.lib.metric_files import read_metrics
 from workflow_scripts.lib.shown import BASE_ROW, CONSTANT_ROW, OWN_ROW, Model, without_text
 
+DECIMALS = {"distance": 3, "centred_distance": 3, "retrieval": 3}  # in which methods differ by less than two show
+
 
 class Spec(stage.Spec):
     """What the table shows."""
@@ -80,7 +82,7 @@ def as_table(summary: pd.DataFrame, spec: Spec) -> tables.Table:
                 *tables.pooling_cells(pooling if isinstance(pooling, str) else "", spec.poolings),
                 tables.Cell(method.replace("_", " ")),
                 _strength_cell(method, strength, is_matched),
-                *(value_cell(of_metric.loc[metric]) for metric in shown),
+                *(value_cell(of_metric.loc[metric], DECIMALS.get(metric, 2)) for metric in shown),
             ]
         )
     leading = [tables.Column("Model"), *tables.pooling_columns(spec.poolings), tables.Column("Method")]
@@ -100,12 +102,12 @@ def _strength_cell(method: str, strength: float, is_matched: bool) -> tables.Cel
     return tables.Cell("" if method in (BASE_ROW, CONSTANT_ROW) else f"{strength:g}", value=strength)
 
 
-def value_cell(observed: pd.Series) -> tables.Cell:
+def value_cell(observed: pd.Series, decimals: int) -> tables.Cell:
     """A mean with its standard error, gray where it does not differ from the unintervened model's beyond chance."""
     if not observed["targets"]:
         return tables.Cell("–", value=math.nan)
     unchanged = observed["from_none_low"] <= 0 <= observed["from_none_high"]  # False where there is no interval
-    return dataclasses.replace(tables.mean_cell(observed["mean"], observed["sem"]), gray=bool(unchanged))
+    return dataclasses.replace(tables.mean_cell(observed["mean"], observed["sem"], decimals), gray=bool(unchanged))
 
 
 def caption(spec: Spec) -> str:

@@ -88,11 +88,11 @@ def interval_cell(
     return Cell(f"{shown} [{ends[0]} {ends[1]}]", latex, value, gray=holds_zero if gray is None else gray)
 
 
-def mean_cell(mean: float, error: float) -> Cell:
+def mean_cell(mean: float, error: float, decimals: int = 2) -> Cell:
     """A mean ± its error or deviation, or the mean alone where that is undefined."""
     if math.isnan(error):
-        return number_cell(mean)
-    shown, shown_error = number(mean), number(error)
+        return number_cell(mean, decimals)
+    shown, shown_error = number(mean, decimals), number(error, decimals)
     return Cell(f"{shown} ± {shown_error}", latex=rf"${shown}_{{\pm {shown_error}}}$", value=mean)
 
 
