@@ -1,20 +1,20 @@
 """Correlate retrieval accuracy with distance over candidate languages, query = target (paper, Table 2)."""
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.lib import stage
+from workflow_scripts.lib.averages import ResampledSpec
 from workflow_scripts.lib.conditions import read_condition
 from workflow_scripts.lib.correlations import correlate
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.metric_files import read_metrics, write_metric
 
 
-class Spec(stage.Spec):
+class Spec(ResampledSpec):
     """What the correlations depend on."""
 
     dataset: str = Field(description="Name of the parallel data set.")
@@ -23,10 +23,6 @@ class Spec(stage.Spec):
     seen: list[str] = Field(description="Those seen in pre-training.")
     similarities: list[str] = Field(description="Similarities of retrieval.")
     measures: list[str] = Field(description="Measures of distance.")
-    resamples: int = Field(10_000, description="Bootstrap resamples of languages.")
-    confidence: float = Field(0.95, description="Of the bootstrap interval.")
-    interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
-    seed: int = Field(0, description="Seed of the resampling.")
 
 
 def main(command: list[str] | None = None) -> None:

@@ -4,13 +4,13 @@ And under the random control: as many random neurons in place of the experts.
 """
 
 import math
-from typing import Literal
 
 import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.lib import stage, tables
-from workflow_scripts.lib.abx import TASKS, MacroAverage, macro_average
+from workflow_scripts.lib.abx import TASKS
+from workflow_scripts.lib.averages import Average, ResampledSpec, average_over_pairs
 from workflow_scripts.lib.metric_files import grid, pre_and_post, pre_and_random, read_metrics
 from workflow_scripts.lib.shown import Model
 
@@ -19,7 +19,7 @@ DECIMALS = 3  # since scores are often close to 1
 CONDITION = ["model", "pooling", "target", "task"]
 
 
-class Spec(stage.Spec):
+class Spec(ResampledSpec):
     """What the table shows."""
 
     models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
@@ -27,10 +27,6 @@ class Spec(stage.Spec):
     targets: list[str] = Field(min_length=1, description="Intervention targets; a row each.")
     languages: list[str] = Field(min_length=2, description="Languages over whose pairs scores are averaged.")
     dataset: str = Field(description="Name of the parallel data set.")
-    resamples: int = Field(10_000, description="Bootstrap resamples of languages.")
-    confidence: float = Field(0.95, description="Of the bootstrap interval.")
-    interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
-    seed: int = Field(0, description="Seed of the resampling.")
     seeds: list[int] = Field(default_factory=list, description="Seeds of the random control; none: there is none.")
 
 
@@ -77,11 +73,11 @@ def averages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def average_change(pairs: pd.DataFrame, spec: Spec) -> MacroAverage:
+def average_change(pairs: pd.DataFrame, spec: Spec) -> Average:
     """The change averaged over pairs, with its interval over languages."""
     changes = pairs.pivot(index="first", columns="second", values="change")
     changes = changes.reindex(index=spec.languages, columns=spec.languages).to_numpy()
-    return macro_average(changes, spec.resamples, spec.confidence, spec.interval, spec.seed)
+    return average_over_pairs(changes, spec.resampling)
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> tables.Table:

@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.lib import stage, tables
+from workflow_scripts.lib.averages import ResampledSpec
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.measures.effects import EFFECTS, SURVIVES, VALUES, Effect, measured_effect
 from workflow_scripts.lib.metric_files import read_metrics
@@ -39,7 +40,7 @@ HEADERS = [
 UNDEFINED = tables.Cell("–", value=float("nan"))
 
 
-class Spec(stage.Spec):
+class Spec(ResampledSpec):
     """What the table shows."""
 
     models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
@@ -61,7 +62,7 @@ def effects_by_target(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFr
         targets = spec.paraphrase_targets if effect.over == "paraphrase" else spec.targets
         conditions = {"model": [model.name for model in spec.models], "pooling": spec.poolings, "target": targets}
         if targets:
-            found.append(measured_effect(effect, metrics, conditions, spec.languages, spec.seeds))
+            found.append(measured_effect(effect, metrics, conditions, spec.languages, spec.seeds, spec.resampling))
     return pd.concat(found, ignore_index=True)
 
 
@@ -139,9 +140,10 @@ def caption(spec: Spec) -> str:
         "less the mean of all embeddings of the space; each language centred: less that of its language. A target "
         "gains if the measure moves that way from pre to post. Among these the gain survives centring if the "
         "measure still moves that way in the centred spaces, and a control if post is beyond it: yes, if in most of "
-        "them. Share of the constant: what part of their gains constant has. –: not "
-        "defined, or no target gains. CKA, effective ranks and shares of variance do not "
-        "change with a constant."
+        f"them. By more than chance: of means over languages, the {100 * spec.confidence:g}% bootstrap interval of the "
+        "difference, by resampling languages, does not hold 0. Share of the constant: what part of their gains "
+        "constant has. –: not defined, or no target gains. CKA, effective ranks and shares of variance do not change "
+        "with a constant."
     )
 
 

@@ -1,11 +1,10 @@
 """Distance, retrieval, MEXA and ABX scores of trained models at the steps of their training that are kept."""
 
-from typing import Literal
-
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from workflow_scripts.lib import stage, tables
+from workflow_scripts.lib.averages import ResampledSpec
 from workflow_scripts.lib.measures.compared import COMPARED, Averaging, compared_matrices, definitions, read_compared
 from workflow_scripts.lib.shown import Model
 
@@ -21,7 +20,7 @@ class TrainedModel(BaseModel):
     )
 
 
-class Spec(stage.Spec):
+class Spec(ResampledSpec):
     """What the table shows."""
 
     models: list[TrainedModel] = Field(min_length=1, description="Models in the order of the rows.")
@@ -30,10 +29,6 @@ class Spec(stage.Spec):
     pivot: str = Field(description="Language whose pairs MEXA is of.")
     pivot_name: str = Field(description="Its name, for the caption.")
     dataset: str = Field(description="Name of the parallel data set.")
-    resamples: int = Field(10_000, description="Bootstrap resamples of languages.")
-    confidence: float = Field(0.95, description="Of the bootstrap interval.")
-    interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
-    seed: int = Field(0, description="Seed of the resampling.")
 
 
 def by_step(observations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -42,8 +37,7 @@ def by_step(observations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     Raises:
         StudyError: an observation is missing.
     """
-    settings = spec.model_dump(include={"resamples", "confidence", "interval", "seed"})
-    averaging = Averaging(spec.languages.index(spec.pivot), **settings)
+    averaging = Averaging(spec.languages.index(spec.pivot), spec.resampling)
     rows = []
     for trained in spec.models:
         wanted = pd.DataFrame({"model": [name for name, _ in trained.steps]}).assign(units="none", layer=spec.layer)

@@ -2,14 +2,14 @@
 
 import dataclasses
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from workflow_scripts.lib import stage, tables
-from workflow_scripts.lib.abx import MacroAverage
+from workflow_scripts.lib.averages import Average, ResampledSpec
 from workflow_scripts.lib.measures.compared import (
     COMPARED,
     MEXA,
@@ -35,7 +35,7 @@ class LayeredModel(BaseModel):
     layers: list[str] = Field(min_length=1, description="Layers in their order, the main one among them.")
 
 
-class Spec(stage.Spec):
+class Spec(ResampledSpec):
     """What the table shows."""
 
     models: list[LayeredModel] = Field(min_length=1, description="Models in the order of the rows.")
@@ -47,10 +47,6 @@ class Spec(stage.Spec):
     pivot: str = Field(description="Language whose pairs MEXA is of.")
     pivot_name: str = Field(description="Its name, for the caption.")
     dataset: str = Field(description="Name of the parallel data set.")
-    resamples: int = Field(10_000, description="Bootstrap resamples of languages.")
-    confidence: float = Field(0.95, description="Of the bootstrap interval.")
-    interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
-    seed: int = Field(0, description="Seed of the resampling.")
 
     @property
     def changed(self) -> list[tuple[str, str, str]]:
@@ -64,8 +60,7 @@ class Spec(stage.Spec):
     @property
     def averaging(self) -> Averaging:
         """How values of pairs are averaged."""
-        settings = self.model_dump(include={"resamples", "confidence", "interval", "seed"})
-        return Averaging(self.languages.index(self.pivot), **settings)
+        return Averaging(self.languages.index(self.pivot), self.resampling)
 
 
 def by_layer(observations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -126,7 +121,7 @@ def mexa_over_layers(space: np.ndarray, name: str, spec: Spec) -> np.ndarray:
     return POOLED[name](spec.averaging.with_pivot(space[:, list(COMPARED).index(MEXA)]), axis=0)
 
 
-def as_columns(change: MacroAverage) -> dict[str, float]:
+def as_columns(change: Average) -> dict[str, float]:
     """A change with its interval."""
     return dict(zip(CHANGE, (change.mean, change.ci_low, change.ci_high, change.resamples), strict=True))
 

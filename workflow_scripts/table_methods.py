@@ -3,21 +3,21 @@
 import dataclasses
 import math
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.lib import stage, tables
+from workflow_scripts.lib.averages import ResampledSpec
 from workflow_scripts.lib.comparison import KINDS, METRICS, ROW, Compared, Space, by_target, matched
-from workflow_scripts.lib.contrasts import Resampling, contrasts
+from workflow_scripts.lib.contrasts import contrasts
 from workflow_scripts.lib.metric_files import read_metrics
 from workflow_scripts.lib.shown import BASE_ROW, CONSTANT_ROW, OWN_ROW, Model, without_text
 
 DECIMALS = {"distance": 3, "centred_distance": 3, "retrieval": 3}  # in which methods differ by less than two show
 
 
-class Spec(stage.Spec):
+class Spec(ResampledSpec):
     """What the table shows."""
 
     models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
@@ -27,10 +27,6 @@ class Spec(stage.Spec):
     languages: list[str] = Field(min_length=2, description="Languages between which distances are measured.")
     paraphrased: list[str] = Field(description="Targets that there are paraphrases of.")
     similarity: str = Field(description="Similarity of retrieval.")
-    resamples: int = Field(10_000, description="Bootstrap resamples of languages.")
-    confidence: float = Field(0.95, description="Of the bootstrap interval.")
-    interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
-    seed: int = Field(0, description="Seed of the resampling.")
 
     @property
     def space(self) -> Space:
@@ -54,8 +50,7 @@ def compare(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFrame:
     place = {key: row for row, key in enumerate(dict.fromkeys(_keys(both)))}
     order = pd.Series([place[key] for key in _keys(both)])  # one place a method; a stable sort leaves matched rows last
     both = both.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
-    resampling = Resampling(**spec.model_dump(include={"resamples", "confidence", "interval", "seed"}))
-    return both.drop(columns="values").join(contrasts(both, spec.poolings, resampling))
+    return both.drop(columns="values").join(contrasts(both, spec.poolings, spec.resampling))
 
 
 def _keys(frame: pd.DataFrame) -> list[tuple]:

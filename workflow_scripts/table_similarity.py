@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.lib import stage, tables
+from workflow_scripts.lib.averages import ResampledSpec
 from workflow_scripts.lib.linguistics.outcomes import (
     CHANGE,
     Outcome,
@@ -27,7 +27,7 @@ SHOWN = {"pearson": tables.Cell("r", latex="$r$"), "spearman": tables.Cell("ρ")
 ROW = ["model", "outcome", "quantity", "pooling", "target", "coefficient"]
 
 
-class Spec(stage.Spec):
+class Spec(ResampledSpec):
     """What the table shows."""
 
     models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
@@ -37,10 +37,6 @@ class Spec(stage.Spec):
     dataset: str = Field(description="Name of the parallel data set.")
     similarity: str = Field(description="Similarity of retrieval.")
     measure: str = Field(description="Measure of distance, like pairs.")
-    resamples: int = Field(10_000, description="Bootstrap resamples of languages.")
-    confidence: float = Field(0.95, description="Of the bootstrap intervals.")
-    interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
-    seed: int = Field(0, description="Seed of the resampling.")
 
 
 def correlations(measured: pd.DataFrame, observed: list[pd.DataFrame], spec: Spec) -> pd.DataFrame:

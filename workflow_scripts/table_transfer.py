@@ -1,14 +1,11 @@
 """Probes trained in one language and tested in the same and in others, without and with the intervention."""
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.lib import stage, tables
-from workflow_scripts.lib.abx import MINIMUM_LANGUAGES, MacroAverage, macro_average
-from workflow_scripts.lib.bootstrap import bootstrap
+from workflow_scripts.lib.averages import Average, ResampledSpec, average_over_languages, average_over_pairs
 from workflow_scripts.lib.metric_files import grid, pre_and_post, read_metrics, select
 from workflow_scripts.lib.probes.shown import BASELINES, LABELS, MEASURES, Task, explained
 from workflow_scripts.lib.shown import Model
@@ -19,17 +16,13 @@ NOTHING = "–"
 UNTRAINED = "untrained"  # the condition of random weights
 
 
-class Spec(stage.Spec):
+class Spec(ResampledSpec):
     """What the table shows."""
 
     models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
     poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
     targets: list[str] = Field(min_length=1, description="Intervention targets; rows each.")
     tasks: list[Task] = Field(min_length=1, description="What probes tell; a row each.")
-    resamples: int = Field(10_000, description="Bootstrap resamples of languages.")
-    confidence: float = Field(0.95, description="Of the bootstrap interval.")
-    interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
-    seed: int = Field(0, description="Seed of the resampling.")
 
 
 def averages(transfer: pd.DataFrame, baselines: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -97,15 +90,11 @@ def _mean(scores: np.ndarray, scope: str) -> float:
     return float(scores[same if scope == "same" else ~same].mean())
 
 
-def _change(changes: np.ndarray, scope: str, spec: Spec) -> MacroAverage:
+def _change(changes: np.ndarray, scope: str, spec: Spec) -> Average:
     """The mean of changes [languages, languages], with its interval over languages."""
     if scope == "others":
-        return macro_average(changes, spec.resamples, spec.confidence, spec.interval, spec.seed)
-    of_language = np.diag(changes)
-    if len(of_language) < MINIMUM_LANGUAGES:
-        return MacroAverage(float(of_language.mean()))
-    found = bootstrap((of_language,), np.mean, spec.resamples, spec.confidence, spec.interval, spec.seed)
-    return MacroAverage(float(of_language.mean()), found.low, found.high, found.resamples)
+        return average_over_pairs(changes, spec.resampling)
+    return average_over_languages(np.diag(changes), spec.resampling)
 
 
 def score_cell(score: float) -> tables.Cell:

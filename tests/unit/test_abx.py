@@ -1,4 +1,4 @@
-"""ABX scores against triple loops and ranks, with ties; macro-averages against loops over resampled languages."""
+"""ABX scores against triple loops and ranks, with ties."""
 
 from itertools import permutations
 
@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from workflow_scripts.lib import abx
-from workflow_scripts.lib.abx import abx_scores, macro_average, symmetrised
+from workflow_scripts.lib.abx import abx_scores, symmetrised
 from workflow_scripts.lib.errors import StudyError
 
 
@@ -140,65 +140,3 @@ def test_a_zero_embedding_is_refused():
 def test_symmetrised_scores_are_the_means_of_both_orders():
     scores = abx_scores(aligned())["language"]
     assert symmetrised(scores)[0, 2] == symmetrised(scores)[2, 0] == (scores[0, 2] + scores[2, 0]) / 2
-
-
-def pair_values(seed, languages=6):
-    """Values of pairs that depend on their languages."""
-    draw = np.random.default_rng(seed)
-    of_language = draw.normal(size=languages)
-    values = of_language[:, None] + of_language + draw.normal(0, 0.2, (languages, languages))
-    np.fill_diagonal(values, np.nan)
-    return values
-
-
-def mean_over_pairs(values, drawn):
-    """Over pairs of different languages, each as often as drawn; NaN where all are one language."""
-    found = [values[one, other] for one in drawn for other in drawn if one != other]
-    return np.mean(found) if found else np.nan
-
-
-def test_the_macro_average_and_its_interval_are_those_of_loops_over_resampled_languages():
-    values = pair_values(0)
-    found = macro_average(values, resamples=20_000, seed=1)
-    assert found.mean == pytest.approx(np.nanmean(values))
-    draw = np.random.default_rng(7)
-    drawn = [mean_over_pairs(values, draw.integers(0, 6, 6)) for _ in range(4_000)]
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
-    assert (found.ci_low, found.ci_high) == pytest.approx((low, high), abs=0.05 * (high - low))
-    # Pairs are no independent observations: resampling them would find far too narrow an interval.
-    pairs = values[~np.eye(6, dtype=bool)]
-    of_pairs = np.quantile([draw.choice(pairs, len(pairs)).mean() for _ in range(4_000)], [0.025, 0.975])
-    assert found.ci_high - found.ci_low > 1.5 * np.ptp(of_pairs)
-
-
-def test_each_resample_weights_pairs_by_how_often_their_languages_were_drawn():
-    """With the very draws that scipy makes, exactly."""
-    values = pair_values(3, languages=3)
-    drawn = np.random.default_rng(4).integers(0, 3, (500, 3))
-    expected = np.array([mean_over_pairs(values, rows) for rows in drawn])
-    defined = expected[~np.isnan(expected)]
-    assert 0 < len(defined) < 500
-    found = macro_average(values, resamples=500, seed=4)
-    assert found.resamples == len(defined)
-    assert (found.ci_low, found.ci_high) == pytest.approx(np.quantile(defined, [0.025, 0.975]), abs=1e-12)
-
-
-def test_the_bca_interval_is_scipys():
-    values = pair_values(2, languages=9)
-    found = macro_average(values, resamples=2_000, interval="BCa", confidence=0.9, seed=3)
-    expected = stats.bootstrap(
-        (np.arange(9),),
-        lambda drawn: mean_over_pairs(values, drawn),
-        vectorized=False,
-        n_resamples=2_000,
-        confidence_level=0.9,
-        method="BCa",
-        rng=np.random.default_rng(3),
-    ).confidence_interval
-    # Resamples of each language once are the observed mean but for rounding, which decides on which side they count.
-    assert (found.ci_low, found.ci_high) == pytest.approx((expected.low, expected.high), abs=0.005)
-
-
-def test_two_languages_have_a_mean_and_no_interval():
-    found = macro_average(np.array([[np.nan, 1.0], [0.5, np.nan]]))
-    assert found.mean == 0.75 and np.isnan(found.ci_low) and np.isnan(found.ci_high) and found.resamples == 0

@@ -1,7 +1,7 @@
 """Measures of alignment and the table of what survives centring, from their command lines on small real files."""
 
 import json
-from itertools import product
+from itertools import permutations, product
 
 import h5py
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 
 from workflow_scripts import alignment, paraphrase, table_centred
 from workflow_scripts.lib import tables
+from workflow_scripts.lib.averages import Resampling, average_over_pairs
 from workflow_scripts.lib.conditions import Condition, Site, write_condition
 from workflow_scripts.lib.distances import centred_pair_distances, pair_distances
 from workflow_scripts.lib.embedding_files import write_part
@@ -194,7 +195,7 @@ def test_what_a_constant_does_survives_neither_centring_nor_the_control(moved):
 def test_an_alignment_survives_both(better):
     found, shown, _ = tabulate(better)
     rows = found.set_index(["effect", "target"])
-    for effect in ("distance_all", "aligned", "retrieval_from_target", "mean_rank", "variance_by_language"):
+    for effect in ("aligned", "retrieval_from_target", "mean_rank", "variance_by_language"):
         assert (rows.loc[effect, ["gain", "survives_centring", "survives_constant"]] == 1).all(axis=None)
     assert (rows.loc[["aligned", "retrieval_all"], "survives_language_centring"] == 1).all()
     base = values(better / "base/alignment.csv")
@@ -203,13 +204,39 @@ def test_an_alignment_survives_both(better):
     others = base.loc["pre", "none", "medoid", ["de", "en", "fr"]]
     assert rows.loc[("others_to_medoid", "es"), "pre"] == pytest.approx(others.mean())
     cells = {row[1].text: row for row in shown.rows}
-    distance = cells["Distance (all languages) ↓"]
-    assert [cell.text for cell in distance[-5:-1]] == ["2 of 2", "yes (2 of 2)", "–", "yes (2 of 2)"]
-    of_distance = rows.loc["distance_all"]
+    distance = cells["Distance of translations ↓"]
+    assert [cell.text for cell in distance[-5:-1]] == ["2 of 2", *["yes (2 of 2)"] * 3]
+    of_distance = rows.loc["aligned"]
     share = (of_distance["pre"] - of_distance["constant"]).sum() / (of_distance["pre"] - of_distance["post"]).sum()
     assert 0 < share < 0.995
     assert distance[-1].text == f"{share:.0%}"
     assert not any(cell.gray for cell in distance)
+
+
+def test_a_gain_is_one_and_survives_only_beyond_chance(better):
+    found, _, _ = tabulate(better)
+    rows = found[found["target"] == "es"].set_index("effect")
+    base, post = (values(better / f"{name}/alignment.csv") for name in ("base", "es"))
+    others = [language for language in LANGUAGES if language != "es"]
+    for centring, verdict in {"none": "gain", "all": "survives_centring"}.items():
+        pairs = np.full((4, 4), np.nan)
+        for one, other in permutations(range(4), 2):
+            pair = (centring, "pairs", LANGUAGES[one], LANGUAGES[other])
+            pairs[one, other] = post["post", *pair] - base["pre", *pair]
+        expected = average_over_pairs(pairs, Resampling())
+        ends = [f"{verdict}_low", f"{verdict}_high"]
+        assert rows.loc["distance_all", ends].tolist() == pytest.approx([expected.ci_low, expected.ci_high], abs=1e-9)
+        assert rows.loc["distance_all", verdict] == (expected.ci_high < 0)
+        to_target = [pairs[LANGUAGES.index("es"), LANGUAGES.index(other)] for other in others]
+        drawn = np.random.default_rng(0).integers(0, 3, (10_000, 3))
+        low, high = np.quantile(np.mean(np.array(to_target)[drawn], axis=1), [0.025, 0.975])
+        assert rows.loc["distance_to_target", ends].tolist() == pytest.approx([low, high], abs=1e-9)
+        assert rows.loc["distance_to_target", verdict] == (high < 0)
+    # The centred distance falls, but not beyond chance over so few languages; single numbers have no interval.
+    assert rows.loc["distance_all", "centred_post"] < rows.loc["distance_all", "centred_pre"]
+    assert rows.loc["distance_all", "survives_centring"] == 0
+    single = rows.loc[["target_to_medoid", "variance_by_language", "paraphrase_mixed"]]
+    assert single[["gain_low", "gain_high"]].isna().all(axis=None) and (single["gain"] == 1).any()
 
 
 def test_what_does_not_survive_is_gray_and_what_does_not_gain_has_no_verdict(moved):

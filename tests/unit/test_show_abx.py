@@ -12,7 +12,7 @@ from matplotlib.markers import MarkerStyle
 
 from workflow_scripts import figure_abx, figure_abx_pairs, table_abx
 from workflow_scripts.lib import figures, tables
-from workflow_scripts.lib.abx import macro_average
+from workflow_scripts.lib.averages import Resampling, average_over_pairs
 from workflow_scripts.lib.errors import StudyError
 
 LANGUAGES = ["de", "en", "es", "ja"]
@@ -85,7 +85,7 @@ def test_the_table_has_macro_averages_and_the_interval_of_their_difference(tmp_p
         pre = scores[row.model, None, None, row.task]
         post = scores[row.model, row.target, row.pooling, row.task]
         assert (row.pre, row.post) == pytest.approx((mean_over_pairs(pre), mean_over_pairs(post)))
-        expected = macro_average(post - pre, resamples=400, confidence=0.9, seed=3)
+        expected = average_over_pairs(post - pre, Resampling(400, 0.9, seed=3))
         assert row.change == pytest.approx(row.post - row.pre) == pytest.approx(expected.mean)
         assert (row.ci_low, row.ci_high) == pytest.approx((expected.ci_low, expected.ci_high))
         assert (row.languages, row.resamples) == (4, expected.resamples)

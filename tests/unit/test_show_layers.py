@@ -9,7 +9,7 @@ import pytest
 
 from workflow_scripts import figure_checkpoints, figure_layers, table_checkpoints, table_layers
 from workflow_scripts.lib import figures, tables
-from workflow_scripts.lib.abx import macro_average
+from workflow_scripts.lib.averages import Resampling, average_over_pairs
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.measures.compared import COMPARED, read_compared
 
@@ -105,7 +105,7 @@ def test_the_table_has_every_condition_layer_and_measure(tmp_path, layered):
             assert row["change"] == pytest.approx(mean_of_pairs(post - pre, measure))
             assert row["ci_low"] < row["change"] < row["ci_high"]
             if measure != "mexa":
-                expected = macro_average(post - pre, resamples=400, confidence=0.9, seed=3)
+                expected = average_over_pairs(post - pre, Resampling(400, 0.9, seed=3))
                 assert (row["ci_low"], row["ci_high"]) == pytest.approx((expected.ci_low, expected.ci_high))
     assert [cell.text for cell in shown.rows[1][:3]] == ["Demo", "0", "es"]
     last = rows.loc[("expert", "es", "0", "distance")]

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score
 
 from workflow_scripts import figure_transfer, syntax_transfer, table_transfer, topic_transfer
 from workflow_scripts.lib import cldr, tables
-from workflow_scripts.lib.abx import macro_average
+from workflow_scripts.lib.averages import Resampling, average_over_pairs
 from workflow_scripts.lib.conditions import Condition, write_condition
 from workflow_scripts.lib.embedding_files import write_part
 from workflow_scripts.lib.errors import StudyError
@@ -198,7 +198,7 @@ def test_the_table_has_means_over_the_same_and_over_other_languages(tmp_path, me
     others = [pre[i, j] for i, j in product(range(3), range(3)) if i != j]
     assert found.loc[("topics", "same"), "pre"] == pytest.approx(np.mean(same))
     assert found.loc[("topics", "others"), "pre"] == pytest.approx(np.mean(others))
-    expected = macro_average(post - pre, 300, 0.95, "percentile", 3)
+    expected = average_over_pairs(post - pre, Resampling(300, seed=3))
     row = found.loc[("topics", "others")]
     assert (row["change"], row["ci_low"], row["ci_high"]) == pytest.approx(
         (expected.mean, expected.ci_low, expected.ci_high)

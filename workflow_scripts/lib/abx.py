@@ -13,12 +13,8 @@ drawn. For meaning, that is where translations rank among the sentences of l: (N
 Cosines are products in float64, since an intervention pulls sentences so close together that float32 would tie them.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 
-from workflow_scripts.lib.bootstrap import bootstrap
 from workflow_scripts.lib.distances import unit_vectors
 
 # Of what the score of a task is the share.
@@ -26,7 +22,6 @@ TASKS = {
     "language": "triples in which a sentence is nearer to another sentence of its language than its translation is",
     "meaning": "triples in which a sentence is nearer to its translation than another sentence is",
 }
-MINIMUM_LANGUAGES = 3  # for an interval over languages
 BLOCK_BYTES = 2**28  # of the cosines within languages that are held at a time
 
 
@@ -78,44 +73,3 @@ def _won(advantages: np.ndarray, start: int, tie: float) -> float:
 def symmetrised(scores: np.ndarray) -> np.ndarray:
     """Scores [languages, languages] of pairs in either order: the mean of both orders."""
     return (scores + scores.T) / 2
-
-
-@dataclass(frozen=True)
-class MacroAverage:
-    """The mean over pairs of languages and its bootstrap interval over languages; NaN where it is not defined."""
-
-    mean: float
-    ci_low: float = np.nan
-    ci_high: float = np.nan
-    resamples: int = 0  # of which the interval is made
-
-
-def macro_average(
-    values: np.ndarray,
-    resamples: int = 10_000,
-    confidence: float = 0.95,
-    interval: Literal["percentile", "BCa"] = "percentile",
-    seed: int = 0,
-) -> MacroAverage:
-    """Mean of values [languages, languages] over ordered pairs of different languages; the diagonal is not looked at.
-
-    Values that share a language depend on each other, so languages are resampled, not pairs: the bootstrap of the
-    vertices of a graph (Snijders and Borgatti 1999, Connections 22). A pair counts as often as its languages were
-    drawn; a language has no pair with itself, so resamples of one language alone are left out. Fewer than three
-    languages have no interval.
-    """
-    values = np.asarray(values, dtype=np.float64).copy()
-    np.fill_diagonal(values, 0)
-    languages = np.arange(len(values))
-
-    def mean(drawn: np.ndarray, axis: int = -1) -> np.ndarray:
-        counts = (np.moveaxis(drawn, axis, -1)[..., None] == languages).sum(axis=-2, dtype=np.float64)
-        pairs = counts.sum(axis=-1) ** 2 - (counts**2).sum(axis=-1)
-        with np.errstate(invalid="ignore"):
-            return ((counts @ values) * counts).sum(axis=-1) / pairs
-
-    observed = float(mean(languages))
-    if len(languages) < MINIMUM_LANGUAGES:
-        return MacroAverage(observed)
-    found = bootstrap((languages,), mean, resamples, confidence, interval, seed)
-    return MacroAverage(observed, found.low, found.high, found.resamples)

@@ -1,13 +1,11 @@
 """Differences between rows of the comparison of methods, with bootstrap intervals over languages."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.lib.abx import MINIMUM_LANGUAGES, MacroAverage, macro_average
+from workflow_scripts.lib.averages import MINIMUM_LANGUAGES, Average, Resampling, average_over_pairs
 from workflow_scripts.lib.bootstrap import bootstrap
 from workflow_scripts.lib.shown import BASE_ROW, OWN_ROW
 
@@ -15,16 +13,6 @@ REFERENCES = {"none": BASE_ROW, "own": OWN_ROW}  # rows from which others differ
 COLUMNS = {
     name: [f"from_{name}", f"from_{name}_low", f"from_{name}_high", f"from_{name}_resamples"] for name in REFERENCES
 }
-
-
-@dataclass(frozen=True)
-class Resampling:
-    """How intervals are drawn."""
-
-    resamples: int
-    confidence: float
-    interval: Literal["percentile", "BCa"]
-    seed: int
 
 
 def contrasts(observed: pd.DataFrame, poolings: list[str], resampling: Resampling) -> pd.DataFrame:
@@ -50,7 +38,7 @@ def contrasts(observed: pd.DataFrame, poolings: list[str], resampling: Resamplin
         keyed = list(zip(*keys, strict=True))
         references = {key: row for key, row, its in zip(keyed, observed["values"], is_reference, strict=True) if its}
         found[name] = [
-            MacroAverage(math.nan) if its else average_difference(row, references.get(key, {}), resampling)
+            Average(math.nan) if its else average_difference(row, references.get(key, {}), resampling)
             for key, row, its in zip(keyed, observed["values"], is_reference, strict=True)
         ]
     columns = {
@@ -63,7 +51,7 @@ def contrasts(observed: pd.DataFrame, poolings: list[str], resampling: Resamplin
 
 def average_difference(
     values: dict[str, np.ndarray], references: dict[str, np.ndarray], resampling: Resampling
-) -> MacroAverage:
+) -> Average:
     """Mean over targets of the differences of two rows, and its interval; NaN where no target has both.
 
     What is a mean over languages has an interval over languages: of pairs [languages, languages], and of candidates
@@ -72,21 +60,20 @@ def average_difference(
     differences = [values[target] - references[target] for target in values if target in references]
     differences = [each for each in differences if not np.isnan(each).all()]
     if not differences:
-        return MacroAverage(math.nan)
+        return Average(math.nan)
     dimensions = differences[0].ndim
     if dimensions == 2:
         # Every target's mean weighs pairs alike, so the mean of these is that of the mean matrix.
-        settings = (resampling.resamples, resampling.confidence, resampling.interval, resampling.seed)
-        return macro_average(np.mean(differences, axis=0), *settings)
+        return average_over_pairs(np.mean(differences, axis=0), resampling)
     mean = float(np.mean([np.nanmean(each) for each in differences]))
-    return _of_candidates(np.stack(differences), mean, resampling) if dimensions else MacroAverage(mean)
+    return _of_candidates(np.stack(differences), mean, resampling) if dimensions else Average(mean)
 
 
-def _of_candidates(values: np.ndarray, mean: float, resampling: Resampling) -> MacroAverage:
+def _of_candidates(values: np.ndarray, mean: float, resampling: Resampling) -> Average:
     """The interval of a mean over targets of means over candidates: values [targets, languages]."""
     values = values[:, ~np.isnan(values).all(axis=0)]  # a single target is nobody's candidate
     if values.shape[1] < MINIMUM_LANGUAGES:
-        return MacroAverage(mean)
+        return Average(mean)
 
     def mean_over_targets(drawn: np.ndarray, axis: int = -1) -> np.ndarray:
         of_targets = np.nanmean(values[:, np.moveaxis(drawn, axis, -1)], axis=-1)
@@ -95,4 +82,4 @@ def _of_candidates(values: np.ndarray, mean: float, resampling: Resampling) -> M
     languages = np.arange(values.shape[1])
     settings = (resampling.resamples, resampling.confidence, resampling.interval, resampling.seed)
     found = bootstrap((languages,), mean_over_targets, *settings)
-    return MacroAverage(mean, found.low, found.high, found.resamples)
+    return Average(mean, found.low, found.high, found.resamples)

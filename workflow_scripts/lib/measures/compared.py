@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.lib.abx import MINIMUM_LANGUAGES, MacroAverage, macro_average
-from workflow_scripts.lib.bootstrap import bootstrap
+from workflow_scripts.lib.averages import Average, Resampling, average_over_languages, average_over_pairs
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.metric_files import grid, read_metrics, select
 
@@ -105,10 +103,7 @@ class Averaging:
     """How a measure's values of pairs become one number with an interval."""
 
     pivot: int  # place of MEXA's pivot among the languages
-    resamples: int
-    confidence: float
-    interval: Literal["percentile", "BCa"]
-    seed: int
+    resampling: Resampling
 
     def mean(self, measure: str, values: np.ndarray) -> float:
         """Mean of a measure's values [languages, languages] over ordered pairs of different languages, of MEXA over
@@ -116,23 +111,19 @@ class Averaging:
         of_pairs = self.with_pivot(values) if measure == MEXA else values[~np.eye(len(values), dtype=bool)]
         return float(of_pairs.mean())
 
-    def __call__(self, measure: str, values: np.ndarray) -> MacroAverage:
+    def __call__(self, measure: str, values: np.ndarray) -> Average:
         """Mean of a measure's values [languages, languages], and its bootstrap interval over languages.
 
         Over ordered pairs of different languages; of MEXA over those with the pivot, whose interval is over the others.
         """
         if measure == MEXA:
             return self.of_languages(self.with_pivot(values))
-        return macro_average(values, self.resamples, self.confidence, self.interval, self.seed)
+        return average_over_pairs(values, self.resampling)
 
     def with_pivot(self, values: np.ndarray) -> np.ndarray:
         """Of values [..., languages, languages], those of each other language with the pivot: [..., languages - 1]."""
         return np.delete(values[..., self.pivot], self.pivot, axis=-1)
 
-    def of_languages(self, values: np.ndarray) -> MacroAverage:
+    def of_languages(self, values: np.ndarray) -> Average:
         """Mean of values [languages], and its bootstrap interval; fewer than three languages have none."""
-        mean = float(values.mean())
-        if len(values) < MINIMUM_LANGUAGES:
-            return MacroAverage(mean)
-        found = bootstrap((values,), np.mean, self.resamples, self.confidence, self.interval, self.seed)
-        return MacroAverage(mean, found.low, found.high, found.resamples)
+        return average_over_languages(values, self.resampling)

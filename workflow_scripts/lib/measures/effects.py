@@ -8,6 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.lib.averages import (
+    MINIMUM_LANGUAGES,
+    Average,
+    Resampling,
+    averages_over_languages,
+    averages_over_pairs,
+)
 from workflow_scripts.lib.metric_files import grid, pre_and_post, pre_and_random, select
 
 CONDITION = ["model", "pooling", "target"]
@@ -20,7 +27,15 @@ VALUES = [
     "random",
     *(f"{CENTRED[name]}{side}" for name in ("all", "language") for side in ("pre", "post")),
 ]
-SURVIVES = ["survives_centring", "survives_language_centring", "survives_constant", "survives_random"]
+# What decides whether there is a gain, and whether it survives: a difference of two of these values.
+VERDICTS = {
+    "gain": ("post", "pre"),
+    "survives_centring": ("centred_post", "centred_pre"),
+    "survives_language_centring": ("language_centred_post", "language_centred_pre"),
+    "survives_constant": ("post", "constant"),
+    "survives_random": ("post", "random"),
+}
+SURVIVES = [name for name in VERDICTS if name != "gain"]
 ROUNDING = 1e-6  # of values that were made of float32
 
 
@@ -75,12 +90,15 @@ def measured_effect(
     conditions: dict[str, list[str]],
     languages: list[str],
     seeds: list[int],
+    resampling: Resampling,
 ) -> pd.DataFrame:
-    """An effect under every condition: the columns model, pooling, target, effect, `VALUES`, `gain` and `SURVIVES`.
+    """An effect under every condition: the columns model, pooling, target, effect, `VALUES`, and of each of `VERDICTS`
+    itself and `_low` and `_high`, the ends of the bootstrap interval over languages of the difference that decides it.
 
     `gain`: whether the value moves the way it should from pre to post. `SURVIVES`, of those that do: whether it still
     does so after centring, and by more than under the constant control and random neurons; empty where that is not
-    measured. NaN of values that are not measured. What a constant cannot change survives it and centring by itself.
+    measured. By more than chance, where there is an interval: where the effect is a mean over three languages or more.
+    NaN of values that are not measured. What a constant cannot change survives it and centring by itself.
 
     Args:
         effect: One of `EFFECTS`.
@@ -88,52 +106,79 @@ def measured_effect(
         conditions: Models, poolings and targets.
         languages: All languages of the space.
         seeds: Of the random control; none: there is none.
+        resampling: How intervals are drawn.
 
     Raises:
         StudyError: an observation is missing.
     """
     if effect.over == "paraphrase":
-        found = _paraphrase_values(effect, metrics["paraphrase"], conditions, seeds)
+        observed = _paraphrase_values(effect, metrics["paraphrase"], conditions, seeds)
     else:
-        found = _alignment_values(effect, metrics["alignment"], conditions, languages, seeds)
+        observed = _alignment_values(effect, metrics["alignment"], conditions, languages, seeds)
     if not effect.moves:
-        found = found.assign(constant=found["pre"], centred_pre=found["pre"], centred_post=found["post"])
-    found = found.assign(effect=effect.name).reindex(columns=[*CONDITION, "effect", *VALUES])
+        kept = {"constant": "pre", "centred_pre": "pre", "centred_post": "post"}
+        observed |= {name: observed[same] for name, same in kept.items()}
+    found = grid(**conditions).assign(effect=effect.name)
+    for name in VALUES:
+        found[name] = observed[name].mean(axis=1) if name in observed else np.nan
     sign = -1 if effect.falls else 1
-    gain = sign * (found["post"] - found["pre"]) > ROUNDING
-    centred = [("centred_post", "centred_pre"), ("language_centred_post", "language_centred_pre")]
-    sides = [*centred, ("post", "constant"), ("post", "random")]
-    for name, (post, pre) in zip(SURVIVES, sides, strict=True):
-        left = sign * (found[post] - found[pre])
-        # 1, 0, or NaN where there is nothing to survive or nothing is known
-        found[name] = (left > ROUNDING).astype(float).where(gain & left.notna())
-    found.insert(len(CONDITION) + 1 + len(VALUES), "gain", gain.astype(int))
+    for name, (after, before) in VERDICTS.items():
+        if after not in observed or before not in observed:
+            found[[name, f"{name}_low", f"{name}_high"]] = np.nan
+            continue
+        differences = _averages(effect.over, observed[after] - observed[before], len(languages), resampling)
+        moved = pd.Series([_moved(difference, sign) for difference in differences])
+        found[name] = moved.eq(1).astype(int) if name == "gain" else moved.where(found["gain"] == 1)
+        found[f"{name}_low"] = [average.ci_low for average in differences]
+        found[f"{name}_high"] = [average.ci_high for average in differences]
     return found
+
+
+def _moved(difference: Average, sign: int) -> float:
+    """Whether a value moved the way it should, 1 or 0, beyond rounding and chance; NaN where it is not known."""
+    if np.isnan(difference.mean):
+        return np.nan
+    if np.isnan(difference.ci_low):
+        return float(sign * difference.mean > ROUNDING)
+    nearest = difference.ci_low if sign > 0 else -difference.ci_high
+    return float(min(nearest, sign * difference.mean - ROUNDING) > 0)
+
+
+def _averages(over: str, differences: np.ndarray, languages: int, resampling: Resampling) -> list[Average]:
+    """Means of differences [conditions, what an effect is a mean over], with intervals where that is languages."""
+    if over == "pairs":
+        matrices = np.zeros((len(differences), languages, languages))
+        matrices[:, ~np.eye(languages, dtype=bool)] = differences
+        return averages_over_pairs(matrices, resampling)
+    if differences.shape[1] < MINIMUM_LANGUAGES:
+        return [Average(float(mean)) for mean in differences.mean(axis=1)]
+    return averages_over_languages(differences, resampling)
+
+
+Observed = dict[str, np.ndarray]  # by the name of a value, [conditions, what an effect is a mean over]
 
 
 def _alignment_values(
     effect: Effect, alignment: pd.DataFrame, conditions: dict[str, list[str]], languages: list[str], seeds: list[int]
-) -> pd.DataFrame:
+) -> Observed:
     own = alignment[alignment["measure"] == effect.measure]
     wanted = _wanted(effect.over, conditions, languages).assign(measure=effect.measure)
-    found = wanted[CONDITION].drop_duplicates().reset_index(drop=True)
+    count = len(grid(**conditions))
+    found: Observed = {}
     two = own[own["space"] != "constant"]
     for centring, prefix in CENTRED.items():
         if centring != "none" and not (own["centring"] == centring).any():
             continue
         values = pre_and_post(two, wanted.assign(centring=centring), "value", f"values of {effect.measure}")
-        means = values.groupby(CONDITION, sort=False)[["pre", "post"]].mean().add_prefix(prefix)
-        found = found.merge(means.reset_index(), on=CONDITION)
+        found |= {f"{prefix}{side}": values[side].to_numpy().reshape(count, -1) for side in ("pre", "post")}
     if effect.moves:
         control = wanted.assign(units="expert", space="constant", centring="none")
         values = select(own, control, f"values of {effect.measure} under the constant control")
-        means = values.groupby(CONDITION, sort=False)["value"].mean().rename("constant")
-        found = found.merge(means.reset_index(), on=CONDITION)
+        found["constant"] = values["value"].to_numpy().reshape(count, -1)
     if seeds:
         what = f"values of {effect.measure} under random neurons"
         values = pre_and_random(two, wanted.assign(centring="none"), "value", seeds, what)
-        means = values.groupby(CONDITION, sort=False)["post"].mean().rename("random")
-        found = found.merge(means.reset_index(), on=CONDITION)
+        found["random"] = values["post"].to_numpy().reshape(count, -1)
     return found
 
 
@@ -153,8 +198,8 @@ def _wanted(over: str, conditions: dict[str, list[str]], languages: list[str]) -
 
 def _paraphrase_values(
     effect: Effect, paraphrase: pd.DataFrame, conditions: dict[str, list[str]], seeds: list[int]
-) -> pd.DataFrame:
-    """Accuracies by cosine; centred, those by centred cosine. Of similarities that were not measured, NaN."""
+) -> Observed:
+    """Accuracies by cosine; centred, those by centred cosine. Nothing of similarities that were not measured."""
     wanted = grid(**conditions)
     of_target = wanted.assign(language=wanted["target"])
     key = of_target.assign(units="expert")
@@ -169,16 +214,16 @@ def _paraphrase_values(
     there = set(paraphrase["similarity"])
     values = {
         column: select(paraphrase, key.assign(similarity=similarity, space=space), "paraphrase accuracies")["accuracy"]
-        if similarity in there
-        else np.nan
         for (similarity, space), column in columns.items()
+        if similarity in there
     }
     draws = [
         select(
             paraphrase,
             of_target.assign(units="random", seed=float(seed), similarity="cosine", space=effect.measure),
             "paraphrase accuracies under random neurons",
-        )["accuracy"]
+        )["accuracy"].to_numpy()
         for seed in seeds
     ]
-    return wanted.assign(**values, random=sum(draws) / len(draws) if draws else np.nan)
+    found = {name: accuracies.to_numpy()[:, None] for name, accuracies in values.items()}
+    return found | ({"random": np.mean(draws, axis=0)[:, None]} if draws else {})

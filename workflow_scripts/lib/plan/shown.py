@@ -93,6 +93,7 @@ class ShownSlices(Grid):
             "languages": self.study.alignment.languages,
             "paraphrase_targets": self.paraphrase_targets(),
             "seeds": self.config.random_control.seeds,
+            **self.config.correlations.model_dump(),
         }
 
     @slice_of_config
