@@ -31,7 +31,8 @@ BIN = Path(sys.executable).parent
 PAPER = ROOT / "studies/paper.yaml"
 STAGES = sorted(path.stem for path in (ROOT / "workflow_scripts").glob("[a-z]*.py"))
 NEEDING_TORCH = {
-    "activations", "convert_gguf", "embeddings", "evaluate_model", "generation", "model", "perplexity", "train_model",
+    "activation_probabilities", "activations", "by_layer_condition", "convert_gguf", "embeddings", "evaluate_model",
+    "generation", "layer_means", "model", "perplexity", "subwords", "syntax_transfer", "train_model", "word_embeddings",
 }  # fmt: skip
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
 LANGUAGES = ["de", "en", "es", "fr"]
