@@ -1,5 +1,6 @@
 """What each method of intervention does, against what it costs in perplexity."""
 
+import math
 from itertools import cycle
 
 import numpy as np
@@ -62,6 +63,10 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
             draw_panel(axis, drawn[drawn["pooling"] == pooling], metric, spec)
             title = f"{METRICS[metric]}\n{pooling} pooling" if len(spec.poolings) > 1 else METRICS[metric]
             axis.set_title(title)
+    for pooling, row in zip(spec.poolings, axes, strict=True):
+        right = shown_cost(drawn[drawn["pooling"] == pooling])
+        if row[0].get_xlim()[1] > right:
+            row[0].set_xlim(right=right)
     for axis in axes[-1]:
         axis.set_xlabel(METRICS[COST])
     handles = [
@@ -77,6 +82,13 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
 def shown_metrics(drawn: pd.DataFrame) -> list[str]:
     """Metrics that were measured at all, but for the perplexity."""
     return [metric for metric in METRICS if metric != COST and metric in drawn and drawn[metric].notna().any()]
+
+
+def shown_cost(rows: pd.DataFrame) -> float:
+    """The perplexity at which a row of panels ends: text that is far beyond that of the study's own is no text, and all
+    that methods are chosen by would be squeezed into a corner."""
+    base, own = (rows.loc[rows["method"] == method, COST].max() for method in (BASE_ROW, OWN_ROW))
+    return base + max(1.5, 3 * (own - base)) if own > base else math.inf
 
 
 def drawn_methods(drawn: pd.DataFrame, spec: Spec) -> list[str]:
@@ -125,7 +137,8 @@ def caption(spec: Spec, drawn: pd.DataFrame) -> str:
         f"What methods of intervention do to {spec.model.label}, against the perplexity of text in the target under "
         f"them; {over}. Each line goes from the unintervened model (+) over a method's strengths; the star is the "
         "study's own intervention, the vertical line its perplexity, at which methods compare. Dotted: the same "
-        f"constant added to every embedding of the unintervened model.{missing} The numbers are those of the table."
+        "constant added to every embedding of the unintervened model. Lines that leave a panel to the right lead to "
+        f"perplexities far beyond.{missing} The numbers are those of the table."
     )
 
 

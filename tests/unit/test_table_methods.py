@@ -348,3 +348,17 @@ def test_the_figure_says_what_it_cannot_draw(files, tmp_path):
     with pytest.raises(StudyError, match="no row of other"):
         other = {**FIGURE, "model": {"name": "other", "label": "Other"}}
         figure_methods.points(pd.read_csv(tmp_path / "methods.csv"), figure_methods.Spec(**other))
+
+
+def test_the_figure_ends_where_text_is_no_text(files, tmp_path):
+    run(files, tmp_path)
+    spec = figure_methods.Spec(**FIGURE)
+    drawn = figure_methods.points(pd.read_csv(tmp_path / "methods.csv"), spec)
+    base, own = (drawn.loc[drawn["method"] == method, "log_perplexity"].item() for method in ("none", "intervention"))
+    assert figure_methods.shown_cost(drawn) == pytest.approx(base + 1.5)
+    worse = drawn.assign(log_perplexity=drawn["log_perplexity"].where(drawn["method"] != "intervention", base + 1))
+    assert figure_methods.shown_cost(worse) == pytest.approx(base + 3) and own < base + 0.5
+    far = drawn.assign(log_perplexity=drawn["log_perplexity"].where(drawn["method"] != "drawn", 99))
+    assert all(axis.get_xlim()[1] == pytest.approx(base + 1.5) for axis in figure_methods.draw(far, spec).axes)
+    unmeasured = drawn.assign(log_perplexity=math.nan)
+    assert figure_methods.shown_cost(unmeasured) == math.inf
