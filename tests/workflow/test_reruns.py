@@ -24,7 +24,7 @@ DISTANCES = "results/metrics/tiny/base/tiny-devtest/distances.csv"
 
 # --- The config ---
 
-BOOTSTRAPPED = of("correlations", "table_abx", "table_similarity", "table_checkpoints")
+BOOTSTRAPPED = of("correlations", "centred", "table_abx", "table_similarity", "table_checkpoints")
 
 SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     "k of the model": ("k: 5", "k: 6", lambda job: "-k6" in job["condition"] or job.rule == "figure_sweep"),  # marks it
