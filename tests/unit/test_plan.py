@@ -126,7 +126,7 @@ SHOWN = {
 }  # all but table 4 name models
 EMBEDDINGS = {"base embeddings", "embeddings", "layer embeddings", "paraphrase embeddings", "topic embeddings"}
 WORDS = {"word embeddings", "random word embeddings"}
-BOOTSTRAPPED = {"abx table", "layers table", "checkpoints table", "similarity table", "transfer table"}
+BOOTSTRAPPED = {"centred", "abx table", "layers table", "checkpoints table", "similarity table", "transfer table"}
 MEASURED = {"distances", "retrieval", "alignment", "abx"}
 CHANGED = [
     ({}, set()),
