@@ -62,6 +62,24 @@ def averages_over_languages(values: np.ndarray, resampling: Resampling) -> list[
     return _averages(means, values.mean(axis=-1), values.shape[-1], resampling)
 
 
+def average_over_candidates(values: np.ndarray, resampling: Resampling) -> Average:
+    """Mean over queries of means over candidates: values [queries, languages], NaN where a query would be its own.
+
+    Languages that are nobody's candidates are not resampled; resamples that leave a query without any are left out.
+    """
+    known = ~np.isnan(values)
+    candidates = known.any(axis=0)
+    known, filled = known[:, candidates].astype(np.float64), np.nan_to_num(values[:, candidates])
+
+    def means(counts: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            of_queries = np.stack([counts @ row for row in filled]) / np.stack([counts @ row for row in known])
+        return of_queries.mean(axis=0)[None]
+
+    count = known.shape[-1]
+    return _averages(means, means(np.ones(count)), count, resampling)[0]
+
+
 def average_over_pairs(values: np.ndarray, resampling: Resampling) -> Average:
     """Mean of values [languages, languages] over ordered pairs of different languages; the diagonal is not looked at.
 

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.lib.averages import MINIMUM_LANGUAGES, Average, Resampling, average_over_pairs
-from workflow_scripts.lib.bootstrap import bootstrap
+from workflow_scripts.lib.averages import Average, Resampling, average_over_candidates, average_over_pairs
 from workflow_scripts.lib.shown import BASE_ROW, OWN_ROW
 
 REFERENCES = {"none": BASE_ROW, "own": OWN_ROW}  # rows from which others differ, by what the columns are called
@@ -62,24 +61,9 @@ def average_difference(
     if not differences:
         return Average(math.nan)
     dimensions = differences[0].ndim
+    if dimensions == 1:
+        return average_over_candidates(np.stack(differences), resampling)
     if dimensions == 2:
         # Every target's mean weighs pairs alike, so the mean of these is that of the mean matrix.
         return average_over_pairs(np.mean(differences, axis=0), resampling)
-    mean = float(np.mean([np.nanmean(each) for each in differences]))
-    return _of_candidates(np.stack(differences), mean, resampling) if dimensions else Average(mean)
-
-
-def _of_candidates(values: np.ndarray, mean: float, resampling: Resampling) -> Average:
-    """The interval of a mean over targets of means over candidates: values [targets, languages]."""
-    values = values[:, ~np.isnan(values).all(axis=0)]  # a single target is nobody's candidate
-    if values.shape[1] < MINIMUM_LANGUAGES:
-        return Average(mean)
-
-    def mean_over_targets(drawn: np.ndarray, axis: int = -1) -> np.ndarray:
-        of_targets = np.nanmean(values[:, np.moveaxis(drawn, axis, -1)], axis=-1)
-        return of_targets.mean(axis=0)  # NaN where a target alone was drawn
-
-    languages = np.arange(values.shape[1])
-    settings = (resampling.resamples, resampling.confidence, resampling.interval, resampling.seed)
-    found = bootstrap((languages,), mean_over_targets, *settings)
-    return Average(mean, found.low, found.high, found.resamples)
+    return Average(float(np.mean(differences)))

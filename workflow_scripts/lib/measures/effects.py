@@ -8,13 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.lib.averages import (
-    MINIMUM_LANGUAGES,
-    Average,
-    Resampling,
-    averages_over_languages,
-    averages_over_pairs,
-)
+from workflow_scripts.lib.averages import Average, Resampling, averages_over_languages, averages_over_pairs
 from workflow_scripts.lib.metric_files import grid, pre_and_post, pre_and_random, select
 
 CONDITION = ["model", "pooling", "target"]
@@ -150,8 +144,6 @@ def _averages(over: str, differences: np.ndarray, languages: int, resampling: Re
         matrices = np.zeros((len(differences), languages, languages))
         matrices[:, ~np.eye(languages, dtype=bool)] = differences
         return averages_over_pairs(matrices, resampling)
-    if differences.shape[1] < MINIMUM_LANGUAGES:
-        return [Average(float(mean)) for mean in differences.mean(axis=1)]
     return averages_over_languages(differences, resampling)
 
 
