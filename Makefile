@@ -68,11 +68,11 @@ format: .venv/installed-dev
 
 # Generated from the config's models: docs/config.md and docs/config.schema.json.
 schema: .venv/installed
-	$(BIN)/python -m workflow_scripts.lib.config.document docs
+	$(BIN)/python -m workflow_scripts.config.document docs
 
 # Write the newest commits of hub repositories into a study where its revisions are still zeros.
 pin: .venv/installed
-	$(BIN)/python -m workflow_scripts.lib.config.pin $(STUDY)
+	$(BIN)/python -m workflow_scripts.config.pin $(STUDY)
 
 # The lock leaves out what torch pins by itself (CUDA libraries), so that it serves CPU and GPU builds alike. The conda
 # environment is the same lock: conda brings Python, pip the packages.

@@ -9,8 +9,8 @@ import torch
 
 from benchmarks.bench_extraction import TOKENS_PER_BATCH, least_flop
 from benchmarks.models import LONGEST, flores_like_lengths, flores_like_texts, load, sweep
-from workflow_scripts.lib.embedding import embed
-from workflow_scripts.lib.interventions import intervene
+from workflow_scripts.embeddings.sentences import embed
+from workflow_scripts.interventions.hooks import intervene
 
 MODEL = "smollm2-fifth"
 UNITS = 2000

@@ -19,8 +19,8 @@ from transformers import DataCollatorWithPadding
 
 from benchmarks.models import LONGEST, flores_like_lengths, flores_like_texts, load
 from benchmarks.study import Architecture
-from workflow_scripts.lib.batching import batches, encode, tokens_at_once
-from workflow_scripts.lib.extraction import record
+from workflow_scripts.models.batching import batches, encode, tokens_at_once
+from workflow_scripts.neurons.extraction import record
 
 MODEL = "smollm2-fifth"
 TOKENS_PER_BATCH = 8192  # the study's

@@ -18,7 +18,7 @@ MODEL = "smollm2-135m"
 @pytest.fixture(scope="module")
 def sampling():
     """The study's."""
-    from workflow_scripts.lib.generation import Sampling
+    from workflow_scripts.sweeps.generation import Sampling
 
     return Sampling(max_tokens=20, temperature=1.0, top_p=0.9, top_k=50)
 
@@ -31,7 +31,7 @@ def model(architecture_directory):
 
 def ours(model, conditions, sampling, sentences=SENTENCES) -> list:
     """Sentences of all conditions, in the order in which the stage draws them."""
-    from workflow_scripts.lib.generation import generate
+    from workflow_scripts.sweeps.generation import generate
 
     draws = [(condition, 0, number) for number in range(sentences) for condition in range(len(conditions))]
     return generate(model, conditions, draws, sampling, len(draws) * sampling.max_tokens, "benchmark")
@@ -42,7 +42,7 @@ def peer(model, conditions, sampling, sentences=SENTENCES) -> list:
     import torch
     from transformers import GenerationConfig
 
-    from workflow_scripts.lib.generation import Sentence
+    from workflow_scripts.sweeps.generation import Sentence
 
     found: dict[int, list] = {}
     prompts = torch.full((sentences, 1), model.tokenizer.bos_token_id)

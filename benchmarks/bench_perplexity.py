@@ -25,7 +25,7 @@ def ours(directory: Path, tokens: int) -> Callable[[], float]:
     import torch
 
     from benchmarks.models import load
-    from workflow_scripts.lib.perplexity import measure_perplexity
+    from workflow_scripts.sweeps.perplexity import measure_perplexity
 
     model, token_ids = load(directory), text(tokens)
     model.model(torch.tensor([text(8)]))  # weights are read from the file when they are first needed

@@ -15,12 +15,12 @@ import pytest
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from workflow_scripts import experts
-from workflow_scripts.lib.activation_files import ResponseWriter, copy_language
-from workflow_scripts.lib.activation_reader import NeuronReader
-from workflow_scripts.lib.files import canonical_json
-from workflow_scripts.lib.manifests import ModelManifest, write_manifest
-from workflow_scripts.lib.sites import NeuronSite
+from workflow_scripts.jobs.files import canonical_json
+from workflow_scripts.models.manifests import ModelManifest, write_manifest
+from workflow_scripts.models.sites import NeuronSite
+from workflow_scripts.neurons import rank_neurons
+from workflow_scripts.neurons.activation_files import ResponseWriter, copy_language
+from workflow_scripts.neurons.activation_reader import NeuronReader
 
 LANGUAGES = ["en", "de", "fr", "es", "ja", "zh"]
 TARGETS = LANGUAGES[1:]
@@ -99,7 +99,7 @@ def stage(cache: Path, neurons: int, threads: int = 1, languages: list[str] = LA
     os.environ["OMP_NUM_THREADS"] = str(threads)
     files = {"model": manifest, "activations": cache, "experts": ranked}
     options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
-    experts.main(["--spec", canonical_json(spec), *options])
+    rank_neurons.main(["--spec", canonical_json(spec), *options])
     return ranked
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from workflow_scripts.lib.embedding_files import open_part, write_part
-from workflow_scripts.lib.retrieval import pairwise_top1_accuracies, top1_accuracies
+from workflow_scripts.embeddings.embedding_files import open_part, write_part
+from workflow_scripts.measures.retrieval import pairwise_top1_accuracies, top1_accuracies
 
 LANGUAGES, SENTENCES, WIDTH = 22, 1012, 1024
 SIMILARITIES = ["inner_product", "cosine"]  # of the paper

@@ -22,17 +22,19 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from workflow_scripts.lib.conditions import Condition, Site, write_condition
-from workflow_scripts.lib.embedding_files import write_part
-from workflow_scripts.lib.files import canonical_json
+from workflow_scripts.embeddings.embedding_files import write_part
+from workflow_scripts.interventions.conditions import Condition, Site, write_condition
+from workflow_scripts.jobs.files import canonical_json
+from workflow_scripts.jobs.stages import find_stages
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 PAPER = ROOT / "studies/paper.yaml"
-STAGES = sorted(path.stem for path in (ROOT / "workflow_scripts").glob("[a-z]*.py"))
+STAGES = find_stages(ROOT / "workflow_scripts")
 NEEDING_TORCH = {
-    "activation_probabilities", "activations", "by_layer_condition", "convert_gguf", "embeddings", "evaluate_model",
-    "generation", "layer_means", "model", "perplexity", "subwords", "syntax_transfer", "train_model", "word_embeddings",
+    "count_active_tokens", "record_responses", "fit_by_layer", "convert_gguf", "embed_sentences",
+    "evaluate_model", "generate_texts", "average_states", "describe_model", "measure_perplexity",
+    "compare_subwords", "probe_words", "train_model", "embed_words",
 }  # fmt: skip
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
 LANGUAGES = ["de", "en", "es", "fr"]
@@ -55,7 +57,7 @@ def snakemake(folder: Path, *arguments: str | Path) -> str:
 
 def stage(name: str, folder: Path, *arguments: str | Path) -> str:
     """Run a stage as a job does."""
-    return run([sys.executable, "-m", f"workflow_scripts.{name}", *arguments], folder)
+    return run([sys.executable, "-m", STAGES[name], *arguments], folder)
 
 
 def seconds(work, rounds: int = 3) -> float:
@@ -164,13 +166,13 @@ from time import perf_counter
 
 settings, stages, package = json.loads(Path("settings.json").read_text()), sys.argv[2:], Path(sys.argv[1])
 started = perf_counter()
-from workflow_scripts.lib.config.study import read_config
-from workflow_scripts.lib.fingerprint import fingerprint
-from workflow_scripts.lib.plan import Plan
+from workflow_scripts.config.study import read_config
+from workflow_scripts.jobs.fingerprint import fingerprint
+from workflow_scripts.plan import Plan
 
 plan = Plan(read_config(settings, []))
 for stage in stages:
-    fingerprint(f"workflow_scripts.{stage}", package)
+    fingerprint(stage, package)
 print(perf_counter() - started)
 """
 
@@ -179,7 +181,7 @@ def test_reading_of_the_config_and_all_code(side_by_side, folder):
     settings = yaml.safe_load((ROOT / "config.yaml").read_text())
     update_config(settings, yaml.safe_load(PAPER.read_text()))
     (folder / "settings.json").write_text(json.dumps(settings))
-    command = [sys.executable, "-c", READING, ROOT / "workflow_scripts", *STAGES]
+    command = [sys.executable, "-c", READING, ROOT / "workflow_scripts", *STAGES.values()]
     side_by_side.stay_below(
         f"Reading the config and the code of all {len(STAGES)} stages, for what depends on them",
         lambda: min(float(run(command, folder)) for _ in range(4)),
@@ -236,7 +238,7 @@ def distances(name: str, space: Path) -> None:
     spec = canonical_json({"dataset": "dev", "languages": LANGUAGES, "layer": "last"})
     inputs = ("--embeddings", f"{name}.h5", "--condition", f"{name}.json")
     outputs = ("--distances", f"{name}.distances.csv", "--medoid", f"{name}.medoid.csv")
-    stage("distances", space, "--spec", spec, *inputs, *outputs)
+    stage("measure_distances", space, "--spec", spec, *inputs, *outputs)
 
 
 def retrieval(space: Path) -> None:

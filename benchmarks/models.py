@@ -9,8 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from workflow_scripts.lib.conditions import Condition
-    from workflow_scripts.lib.sites import NeuronSite
+    from workflow_scripts.interventions.conditions import Condition
+    from workflow_scripts.models.sites import NeuronSite
 
 # Sizes of published models; `small` variants keep what matters for a benchmark, like BLOOM's large vocabulary, and a
 # `fifth` has a fifth of the layers and of the vocabulary.
@@ -94,10 +94,10 @@ def save_model(name: str, directory: Path) -> None:
 
 
 def load(directory: Path):
-    """The model as the stages load it (`workflow_scripts.lib.models.LanguageModel`), on the CPU."""
-    from workflow_scripts.lib.config.models import ModelConfig
-    from workflow_scripts.lib.models import load_model
-    from workflow_scripts.model import Spec, describe
+    """The model as the stages load it (`workflow_scripts.models.loading.LanguageModel`), on the CPU."""
+    from workflow_scripts.config.models import ModelConfig
+    from workflow_scripts.models.describe_model import Spec, describe
+    from workflow_scripts.models.loading import load_model
 
     model = ModelConfig(label="", path=str(directory), k=0)
     return load_model(describe(Spec(name="random", model=model, directory=str(directory), sites="mlp")), "cpu")
@@ -105,7 +105,7 @@ def load(directory: Path):
 
 def sweep(sites: "Sequence[NeuronSite]", ks: Sequence[int]) -> "list[Condition]":
     """A condition each k: the first k of all neurons in a random order, forced to random constants."""
-    from workflow_scripts.lib.conditions import Condition, Site
+    from workflow_scripts.interventions.conditions import Condition, Site
 
     generator = np.random.default_rng(0)
     site_of = np.repeat(np.arange(len(sites)), [site.width for site in sites])

@@ -13,8 +13,8 @@ import yaml
 from snakemake.utils import update_config
 
 from benchmarks.models import flores_like_lengths
-from workflow_scripts.lib.config.study import Config, read_config
-from workflow_scripts.lib.plan import BASE, Plan
+from workflow_scripts.config.study import Config, read_config
+from workflow_scripts.plan import BASE, Plan
 
 ROOT = Path(__file__).parent.parent
 # Sentences of a language: FLORES-200; test rows of PAWS-X with label 1, two sentences each; Tatoeba and the pairs of

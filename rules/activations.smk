@@ -24,8 +24,8 @@ rule activations:
         cache=CONFIG.cache,
     params:
         spec=PLAN.activations(),
-        code=code("activations"),
+        code=code("neurons.record_responses"),
     shell:
-        "python -m workflow_scripts.activations --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
+        "python -m workflow_scripts.neurons.record_responses --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
         " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch} --usage {log.usage:q}"
         " --model {input.model:q} --texts {input.texts:q} --activations {output.activations:q} 2> {log.text:q}"

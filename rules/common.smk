@@ -8,13 +8,13 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 
-from workflow_scripts.lib import demand
-from workflow_scripts.lib.config.files import refuse_repeated_keys
-from workflow_scripts.lib.config.study import read_config
-from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.failures import explain_failures
-from workflow_scripts.lib.fingerprint import fingerprint
-from workflow_scripts.lib.plan import BASE, LAYER_PATTERN, UNTRAINED, ConditionName, Plan, layer_path
+from workflow_scripts.plan import demand
+from workflow_scripts.config.files import refuse_repeated_keys
+from workflow_scripts.config.study import read_config
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.failures import explain_failures
+from workflow_scripts.jobs.fingerprint import fingerprint
+from workflow_scripts.plan import BASE, LAYER_PATTERN, UNTRAINED, ConditionName, Plan, layer_path
 
 CONFIG_FILES = list(map(str, workflow.configfiles))
 

@@ -18,9 +18,9 @@ rule condition:
         runtime=grown(3),
     params:
         spec=lambda wildcards: PLAN.condition(wildcards.model, wildcards.condition),
-        code=code("condition"),
+        code=code("conditions.choose_units"),
     shell:
-        "python -m workflow_scripts.condition --spec {params.spec:q} --experts {input.experts:q}"
+        "python -m workflow_scripts.conditions.choose_units --spec {params.spec:q} --experts {input.experts:q}"
         " --activations {input.activations:q} --probabilities {input.probabilities:q}"
         " --condition {output.condition:q} 2> {log:q}"
 
@@ -48,9 +48,9 @@ rule activation_probabilities:
         cache=CONFIG.cache,
     params:
         spec=PLAN.activation_probabilities(),
-        code=code("activation_probabilities"),
+        code=code("neurons.count_active_tokens"),
     shell:
-        "python -m workflow_scripts.activation_probabilities --spec {params.spec:q} --code {params.code}"
+        "python -m workflow_scripts.neurons.count_active_tokens --spec {params.spec:q} --code {params.code}"
         " --cache {resources.cache:q} --device {resources.device} --tokens-per-batch {resources.tokens_per_batch}"
         " --usage {log.usage:q} --model {input.model:q} --texts {input.texts:q}"
         " --probabilities {output.probabilities:q} 2> {log.text:q}"
@@ -84,9 +84,9 @@ rule by_layer_condition:
         cache=CONFIG.cache,
     params:
         spec=lambda wildcards: PLAN.by_layer_condition(wildcards.model, wildcards.condition),
-        code=code("by_layer_condition"),
+        code=code("conditions.fit_by_layer"),
     shell:
-        "python -m workflow_scripts.by_layer_condition --spec {params.spec:q} --code {params.code}"
+        "python -m workflow_scripts.conditions.fit_by_layer --spec {params.spec:q} --code {params.code}"
         " --cache {resources.cache:q} --device {resources.device} --tokens-per-batch {resources.tokens_per_batch}"
         " --usage {log.usage:q} --model {input.model:q} --texts {input.texts:q} --experts {input.experts:q}"
         " --activations {input.activations:q} --probabilities {input.probabilities:q}"
@@ -118,9 +118,9 @@ rule layer_means:
         cache=CONFIG.cache,
     params:
         spec=lambda wildcards: PLAN.layer_means(wildcards.changed),
-        code=code("layer_means"),
+        code=code("embeddings.average_states"),
     shell:
-        "python -m workflow_scripts.layer_means --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
+        "python -m workflow_scripts.embeddings.average_states --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
         " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch} --usage {log.usage:q}"
         " --model {input.model:q} --texts {input.texts:q} --means {output.means:q} 2> {log.text:q}"
 
@@ -139,9 +139,9 @@ rule layer_condition:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.layer_condition(wildcards.model, wildcards.condition),
-        code=code("layer_condition"),
+        code=code("conditions.steer_layer"),
     shell:
-        "python -m workflow_scripts.layer_condition --spec {params.spec:q} --model {input.model:q}"
+        "python -m workflow_scripts.conditions.steer_layer --spec {params.spec:q} --model {input.model:q}"
         " --means {input.means:q} --condition {output.condition:q} 2> {log:q}"
 
 
@@ -156,6 +156,6 @@ rule base_condition:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.base_condition(wildcards.model, wildcards.condition),
-        code=code("base_condition"),
+        code=code("conditions.change_nothing"),
     shell:
-        "python -m workflow_scripts.base_condition --spec {params.spec:q} --condition {output.condition:q} 2> {log:q}"
+        "python -m workflow_scripts.conditions.change_nothing --spec {params.spec:q} --condition {output.condition:q} 2> {log:q}"

@@ -1,7 +1,7 @@
 # Sentence embeddings, one job a model, condition and data set.
 
 EMBED = (
-    "python -m workflow_scripts.embeddings --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
+    "python -m workflow_scripts.embeddings.embed_sentences --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
     " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch} --usage {log.usage:q}"
     " --model {input.model:q} --condition {input.condition:q} --texts {input.texts:q}"
     " --embeddings {output.embeddings:q} 2> {log.text:q}"
@@ -32,7 +32,7 @@ rule embeddings:
         cache=CONFIG.cache,
     params:
         spec=lambda wildcards: PLAN.embeddings(wildcards.condition, wildcards.dataset),
-        code=code("embeddings"),
+        code=code("embeddings.embed_sentences"),
     shell:
         EMBED
 
@@ -71,6 +71,6 @@ for layered_model in filter(lambda model: CONFIG.models[model].layers, CONFIG.st
             cache=CONFIG.cache,
         params:
             spec=lambda wildcards: PLAN.layer_embeddings(wildcards.model, wildcards.condition),
-            code=code("embeddings"),
+            code=code("embeddings.embed_sentences"),
         shell:
             EMBED

@@ -19,7 +19,7 @@ rule experts:
         runtime=grown(60),
     params:
         spec=lambda wildcards: PLAN.experts(wildcards.pooling),
-        code=code("experts"),
+        code=code("neurons.rank_neurons"),
     shell:
-        "python -m workflow_scripts.experts --spec {params.spec:q} --model {input.model:q}"
+        "python -m workflow_scripts.neurons.rank_neurons --spec {params.spec:q} --model {input.model:q}"
         " --activations {input.activations:q} --experts {output.experts:q} 2> {log:q}"

@@ -16,9 +16,9 @@ rule figure_overview:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.overview_figure(wildcards.figure),
-        code=code("figure_overview"),
+        code=code("figures.figure_overview"),
     shell:
-        "python -m workflow_scripts.figure_overview --spec {params.spec:q} --medoid {input.medoid:q}"
+        "python -m workflow_scripts.figures.figure_overview --spec {params.spec:q} --medoid {input.medoid:q}"
         " --examples {input.examples:q} --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q}"
         " --json {output.json:q} 2> {log:q}"
 
@@ -35,9 +35,9 @@ rule figure_sweep:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.sweep_figure(),
-        code=code("figure_sweep"),
+        code=code("figures.figure_sweep"),
     shell:
-        "python -m workflow_scripts.figure_sweep --spec {params.spec:q} --language-id {input.language_id:q}"
+        "python -m workflow_scripts.figures.figure_sweep --spec {params.spec:q} --language-id {input.language_id:q}"
         " --perplexity {input.perplexity:q} --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q}"
         " --json {output.json:q} 2> {log:q}"
 
@@ -55,9 +55,9 @@ rule figure_methods:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.methods_figure(wildcards.figure),
-        code=code("figure_methods"),
+        code=code("figures.figure_methods"),
     shell:
-        "python -m workflow_scripts.figure_methods --spec {params.spec:q} --table {input.table:q} --pdf {output.pdf:q}"
+        "python -m workflow_scripts.figures.figure_methods --spec {params.spec:q} --table {input.table:q} --pdf {output.pdf:q}"
         " --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
@@ -76,9 +76,9 @@ rule figure_projection:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.projection_figure(wildcards.figure),
-        code=code("figure_projection"),
+        code=code("figures.figure_projection"),
     shell:
-        "python -m workflow_scripts.figure_projection --spec {params.spec:q} --projections {input.projections:q}"
+        "python -m workflow_scripts.figures.figure_projection --spec {params.spec:q} --projections {input.projections:q}"
         " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
@@ -95,9 +95,9 @@ rule figure_retrieval:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.retrieval_figure(wildcards.figure),
-        code=code("figure_retrieval"),
+        code=code("figures.figure_retrieval"),
     shell:
-        "python -m workflow_scripts.figure_retrieval --spec {params.spec:q} --retrieval {input.retrieval:q}"
+        "python -m workflow_scripts.figures.figure_retrieval --spec {params.spec:q} --retrieval {input.retrieval:q}"
         " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
@@ -114,9 +114,9 @@ rule figure_retrieval_change:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.retrieval_change_figure(wildcards.figure),
-        code=code("figure_retrieval_change"),
+        code=code("figures.figure_retrieval_change"),
     shell:
-        "python -m workflow_scripts.figure_retrieval_change --spec {params.spec:q} --retrieval {input.retrieval:q}"
+        "python -m workflow_scripts.figures.figure_retrieval_change --spec {params.spec:q} --retrieval {input.retrieval:q}"
         " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
@@ -133,9 +133,9 @@ rule figure_abx:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.abx_figure(wildcards.figure),
-        code=code("figure_abx"),
+        code=code("figures.figure_abx"),
     shell:
-        "python -m workflow_scripts.figure_abx --spec {params.spec:q} --abx {input.abx:q} --pdf {output.pdf:q}"
+        "python -m workflow_scripts.figures.figure_abx --spec {params.spec:q} --abx {input.abx:q} --pdf {output.pdf:q}"
         " --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
@@ -152,9 +152,9 @@ rule figure_abx_pairs:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.abx_figure(wildcards.figure),
-        code=code("figure_abx_pairs"),
+        code=code("figures.figure_abx_pairs"),
     shell:
-        "python -m workflow_scripts.figure_abx_pairs --spec {params.spec:q} --abx {input.abx:q} --pdf {output.pdf:q}"
+        "python -m workflow_scripts.figures.figure_abx_pairs --spec {params.spec:q} --abx {input.abx:q} --pdf {output.pdf:q}"
         " --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
@@ -171,9 +171,9 @@ rule figure_layers:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.layers_figure(wildcards.figure),
-        code=code("figure_layers"),
+        code=code("figures.figure_layers"),
     shell:
-        "python -m workflow_scripts.figure_layers --spec {params.spec:q} --layers {input.layers:q} --pdf {output.pdf:q}"
+        "python -m workflow_scripts.figures.figure_layers --spec {params.spec:q} --layers {input.layers:q} --pdf {output.pdf:q}"
         " --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
@@ -190,9 +190,9 @@ rule figure_checkpoints:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.checkpoints_figure(wildcards.figure),
-        code=code("figure_checkpoints"),
+        code=code("figures.figure_checkpoints"),
     shell:
-        "python -m workflow_scripts.figure_checkpoints --spec {params.spec:q} --checkpoints {input.checkpoints:q}"
+        "python -m workflow_scripts.figures.figure_checkpoints --spec {params.spec:q} --checkpoints {input.checkpoints:q}"
         " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 
@@ -213,9 +213,9 @@ rule figure_transfer:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.transfer_figure(wildcards.figure),
-        code=code("figure_transfer"),
+        code=code("figures.figure_transfer"),
     shell:
-        "python -m workflow_scripts.figure_transfer --spec {params.spec:q} --transfer {input.transfer:q}"
+        "python -m workflow_scripts.figures.figure_transfer --spec {params.spec:q} --transfer {input.transfer:q}"
         " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"
 
 

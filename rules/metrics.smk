@@ -17,9 +17,9 @@ rule distances:
         runtime=grown(10),
     params:
         spec=lambda wildcards: PLAN.distances(wildcards.layer),
-        code=code("distances"),
+        code=code("measures.measure_distances"),
     shell:
-        "python -m workflow_scripts.distances --spec {params.spec:q} --embeddings {input.embeddings:q}"
+        "python -m workflow_scripts.measures.measure_distances --spec {params.spec:q} --embeddings {input.embeddings:q}"
         " --condition {input.condition:q} --distances {output.distances:q} --medoid {output.medoid:q} 2> {log:q}"
 
 
@@ -39,9 +39,9 @@ rule retrieval:
         runtime=grown(10),
     params:
         spec=lambda wildcards: PLAN.retrieval(wildcards.layer),
-        code=code("retrieval"),
+        code=code("measures.measure_retrieval"),
     shell:
-        "python -m workflow_scripts.retrieval --spec {params.spec:q} --embeddings {input.embeddings:q}"
+        "python -m workflow_scripts.measures.measure_retrieval --spec {params.spec:q} --embeddings {input.embeddings:q}"
         " --condition {input.condition:q} --retrieval {output.retrieval:q} 2> {log:q}"
 
 
@@ -60,9 +60,9 @@ rule alignment:
         runtime=grown(30),
     params:
         spec=lambda wildcards: PLAN.alignment(wildcards.layer),
-        code=code("alignment"),
+        code=code("measures.measure_alignment"),
     shell:
-        "python -m workflow_scripts.alignment --spec {params.spec:q} --base {input.base:q}"
+        "python -m workflow_scripts.measures.measure_alignment --spec {params.spec:q} --base {input.base:q}"
         " --intervened {input.intervened:q} --condition {input.condition:q} --alignment {output.alignment:q} 2> {log:q}"
 
 
@@ -80,9 +80,9 @@ rule abx:
         runtime=grown(10),
     params:
         spec=lambda wildcards: PLAN.abx(wildcards.layer),
-        code=code("abx"),
+        code=code("measures.measure_abx"),
     shell:
-        "python -m workflow_scripts.abx --spec {params.spec:q} --embeddings {input.embeddings:q}"
+        "python -m workflow_scripts.measures.measure_abx --spec {params.spec:q} --embeddings {input.embeddings:q}"
         " --condition {input.condition:q} --abx {output.abx:q} 2> {log:q}"
 
 
@@ -103,9 +103,9 @@ rule paraphrase:
         runtime=grown(10),
     params:
         spec=lambda wildcards: PLAN.paraphrase(wildcards.condition),
-        code=code("paraphrase"),
+        code=code("measures.retrieve_paraphrases"),
     shell:
-        "python -m workflow_scripts.paraphrase --spec {params.spec:q} --base {input.base:q}"
+        "python -m workflow_scripts.measures.retrieve_paraphrases --spec {params.spec:q} --base {input.base:q}"
         " --intervened {input.intervened:q} --condition {input.condition:q}"
         " --paraphrase {output.paraphrase:q} 2> {log:q}"
 
@@ -129,9 +129,9 @@ rule correlations:
         runtime=grown(10),
     params:
         spec=lambda wildcards: PLAN.correlations(wildcards.model, wildcards.condition),
-        code=code("correlations"),
+        code=code("measures.correlate_languages"),
     shell:
-        "python -m workflow_scripts.correlations --spec {params.spec:q}"
+        "python -m workflow_scripts.measures.correlate_languages --spec {params.spec:q}"
         " --base-distances {input.base_distances:q} --base-retrieval {input.base_retrieval:q}"
         " --distances {input.distances:q} --retrieval {input.retrieval:q} --condition {input.condition:q}"
         " --correlations {output.correlations:q} 2> {log:q}"
@@ -154,9 +154,9 @@ rule translation:
         runtime=grown(60),
     params:
         spec=lambda wildcards: PLAN.translation(wildcards.condition, wildcards.dataset),
-        code=code("translation"),
+        code=code("measures.retrieve_translations"),
     shell:
-        "python -m workflow_scripts.translation --spec {params.spec:q} --embeddings {input.embeddings:q}"
+        "python -m workflow_scripts.measures.retrieve_translations --spec {params.spec:q} --embeddings {input.embeddings:q}"
         " --condition {input.condition:q} --translation {output.translation:q} 2> {log:q}"
 
 
@@ -178,9 +178,9 @@ rule examples:
         runtime=grown(10),
     params:
         spec=lambda wildcards: PLAN.examples(wildcards.condition),
-        code=code("examples"),
+        code=code("measures.find_examples"),
     shell:
-        "python -m workflow_scripts.examples --spec {params.spec:q} --base {input.base:q} --intervened {input.intervened:q}"
+        "python -m workflow_scripts.measures.find_examples --spec {params.spec:q} --base {input.base:q} --intervened {input.intervened:q}"
         " --texts {input.texts:q} --condition {input.condition:q} --examples {output.examples:q} 2> {log:q}"
 
 
@@ -207,8 +207,8 @@ rule projections:
         runtime=grown(120),
     params:
         spec=PLAN.projection(),
-        code=code("projection"),
+        code=code("measures.project_space"),
     shell:
-        "python -m workflow_scripts.projection --spec {params.spec:q} --base {input.base:q}"
+        "python -m workflow_scripts.measures.project_space --spec {params.spec:q} --base {input.base:q}"
         " --intervened {input.intervened:q} --conditions {input.conditions:q} --projections {output.projections:q}"
         " 2> {log:q}"

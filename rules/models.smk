@@ -29,9 +29,9 @@ rule train_model:
         runtime=model_minutes("train_model"),
     params:
         spec=lambda wildcards: PLAN.training(wildcards.model),
-        code=code("train_model"),
+        code=code("models.train_model"),
     shell:
-        "python -m workflow_scripts.train_model --spec {params.spec:q} --texts {input.texts:q}"
+        "python -m workflow_scripts.models.train_model --spec {params.spec:q} --texts {input.texts:q}"
         " --weights {output.weights:q} --checkpoints {output.checkpoints:q} --usage {log.usage:q} 2> {log.text:q}"
 
 
@@ -54,9 +54,9 @@ rule evaluate_model:
         runtime=model_minutes("evaluate_model"),
     params:
         spec=lambda wildcards: PLAN.evaluation(wildcards.model),
-        code=code("evaluate_model"),
+        code=code("sweeps.evaluate_model"),
     shell:
-        "python -m workflow_scripts.evaluate_model --spec {params.spec:q} --texts {input.texts:q}"
+        "python -m workflow_scripts.sweeps.evaluate_model --spec {params.spec:q} --texts {input.texts:q}"
         " --training {input.training:q} --model {input.model:q} --evaluation {output.evaluation:q} 2> {log:q}"
 
 
@@ -81,9 +81,9 @@ rule convert_gguf:
         runtime=model_minutes("convert_gguf"),
     params:
         spec=lambda wildcards: PLAN.gguf(wildcards.model),
-        code=code("convert_gguf"),
+        code=code("models.convert_gguf"),
     shell:
-        "python -m workflow_scripts.convert_gguf --spec {params.spec:q} --weights {output.weights:q} 2> {log:q}"
+        "python -m workflow_scripts.models.convert_gguf --spec {params.spec:q} --weights {output.weights:q} 2> {log:q}"
 
 
 rule model:
@@ -100,9 +100,9 @@ rule model:
         runtime=model_minutes("model"),
     params:
         spec=lambda wildcards: PLAN.model(wildcards.model, model_directory(wildcards)),
-        code=code("model"),
+        code=code("models.describe_model"),
     shell:
-        "python -m workflow_scripts.model --spec {params.spec:q} --manifest {output.manifest:q} 2> {log:q}"
+        "python -m workflow_scripts.models.describe_model --spec {params.spec:q} --manifest {output.manifest:q} 2> {log:q}"
 
 
 rule models:

@@ -13,9 +13,9 @@ rule compute:
         ENVIRONMENT
     params:
         spec=PLAN.compute(list(measured())),
-        code=code("compute"),
+        code=code("tables.table_compute"),
     shell:
-        "python -m workflow_scripts.compute --spec {params.spec:q} --benchmarks {input.benchmarks:q}"
+        "python -m workflow_scripts.tables.table_compute --spec {params.spec:q} --benchmarks {input.benchmarks:q}"
         " --usages {input.usages:q} --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
         " --json {output.json:q} 2> {log:q}"
 
@@ -35,9 +35,9 @@ rule provenance:
         ENVIRONMENT
     params:
         spec=PLAN.whole(),
-        code=code("provenance"),
+        code=code("report.write_provenance"),
     shell:
-        "python -m workflow_scripts.provenance --spec {params.spec:q} --models {input.models:q}"
+        "python -m workflow_scripts.report.write_provenance --spec {params.spec:q} --models {input.models:q}"
         " --texts {input.texts:q} --provenance {output.provenance:q} 2> {log:q}"
 
 
@@ -58,7 +58,7 @@ rule results_page:
         ENVIRONMENT
     params:
         spec=PLAN.report(),
-        code=code("report"),
+        code=code("report.write_report"),
     shell:
-        "python -m workflow_scripts.report --spec {params.spec:q} --tables {input.tables:q} --figures {input.figures:q}"
+        "python -m workflow_scripts.report.write_report --spec {params.spec:q} --tables {input.tables:q} --figures {input.figures:q}"
         " --provenance {input.provenance:q} --report {output.report:q} 2> {log:q}"

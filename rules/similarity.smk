@@ -15,9 +15,9 @@ rule similarity:
         runtime=grown(10),
     params:
         spec=PLAN.similarity(),
-        code=code("similarity"),
+        code=code("kinship.compare_languages"),
     shell:
-        "python -m workflow_scripts.similarity --spec {params.spec:q} --texts {input.texts:q}"
+        "python -m workflow_scripts.kinship.compare_languages --spec {params.spec:q} --texts {input.texts:q}"
         " --similarity {output.similarity:q} 2> {log:q}"
 
 
@@ -35,9 +35,9 @@ rule subwords:
         runtime=grown(10),
     params:
         spec=PLAN.subwords(),
-        code=code("subwords"),
+        code=code("kinship.compare_subwords"),
     shell:
-        "python -m workflow_scripts.subwords --spec {params.spec:q} --model {input.model:q} --texts {input.texts:q}"
+        "python -m workflow_scripts.kinship.compare_subwords --spec {params.spec:q} --model {input.model:q} --texts {input.texts:q}"
         " --similarity {output.similarity:q} 2> {log:q}"
 
 
@@ -57,9 +57,9 @@ rule table_similarity:
         runtime=grown(30),
     params:
         spec=PLAN.similarity_table(),
-        code=code("table_similarity"),
+        code=code("tables.table_similarity"),
     shell:
-        "python -m workflow_scripts.table_similarity --spec {params.spec:q} --similarities {input.similarities:q}"
+        "python -m workflow_scripts.tables.table_similarity --spec {params.spec:q} --similarities {input.similarities:q}"
         " --retrieval {input.retrieval:q} --distances {input.distances:q} --transfer {input.transfer:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
@@ -78,9 +78,9 @@ rule table_similarity_mixed:
         runtime=grown(30),
     params:
         spec=PLAN.mixed_table(),
-        code=code("table_similarity_mixed"),
+        code=code("tables.table_similarity_mixed"),
     shell:
-        "python -m workflow_scripts.table_similarity_mixed --spec {params.spec:q} --similarities {input.similarities:q}"
+        "python -m workflow_scripts.tables.table_similarity_mixed --spec {params.spec:q} --similarities {input.similarities:q}"
         " --retrieval {input.retrieval:q} --csv {output.csv:q} --markdown {output.markdown:q}"
         " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
@@ -98,7 +98,7 @@ rule figure_similarity:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.similarity_figure(wildcards.figure),
-        code=code("figure_similarity"),
+        code=code("figures.figure_similarity"),
     shell:
-        "python -m workflow_scripts.figure_similarity --spec {params.spec:q} --correlations {input.correlations:q}"
+        "python -m workflow_scripts.figures.figure_similarity --spec {params.spec:q} --correlations {input.correlations:q}"
         " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} --json {output.json:q} 2> {log:q}"

@@ -27,9 +27,9 @@ rule generation:
         cache=CONFIG.cache,
     params:
         spec=lambda wildcards: PLAN.generation(wildcards.target, sweep_pooling(wildcards)),
-        code=code("generation"),
+        code=code("sweeps.generate_texts"),
     shell:
-        "python -m workflow_scripts.generation --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
+        "python -m workflow_scripts.sweeps.generate_texts --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
         " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch} --usage {log.usage:q}"
         " --model {input.model:q} --conditions {input.conditions:q} --generations {output.generations:q} 2> {log.text:q}"
 
@@ -48,9 +48,9 @@ rule identify:
         ENVIRONMENT
     params:
         spec=lambda wildcards: PLAN.identification(wildcards.target),
-        code=code("identify"),
+        code=code("sweeps.identify_languages"),
     shell:
-        "python -m workflow_scripts.identify --spec {params.spec:q} --generations {input.generations:q}"
+        "python -m workflow_scripts.sweeps.identify_languages --spec {params.spec:q} --generations {input.generations:q}"
         " --identified {output.identified:q} --language-id {output.language_id:q} 2> {log:q}"
 
 
@@ -81,9 +81,9 @@ rule perplexity:
         cache=CONFIG.cache,
     params:
         spec=lambda wildcards: PLAN.perplexity(wildcards.target, sweep_pooling(wildcards)),
-        code=code("perplexity"),
+        code=code("sweeps.measure_perplexity"),
     shell:
-        "python -m workflow_scripts.perplexity --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
+        "python -m workflow_scripts.sweeps.measure_perplexity --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
         " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch} --usage {log.usage:q}"
         " --model {input.model:q} --conditions {input.conditions:q} --texts {input.texts:q}"
         " --perplexity {output.perplexity:q} --selection {output.selection:q} 2> {log.text:q}"

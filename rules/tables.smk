@@ -13,9 +13,9 @@ rule table1:
         ENVIRONMENT
     params:
         spec=PLAN.table1(),
-        code=code("table_distances"),
+        code=code("tables.table_distances"),
     shell:
-        "python -m workflow_scripts.table_distances --spec {params.spec:q} --distances {input.distances:q}"
+        "python -m workflow_scripts.tables.table_distances --spec {params.spec:q} --distances {input.distances:q}"
         " --medoid {input.medoid:q} --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
         " --json {output.json:q} 2> {log:q}"
 
@@ -31,9 +31,9 @@ rule table2:
         ENVIRONMENT
     params:
         spec=PLAN.table2(),
-        code=code("table_correlations"),
+        code=code("tables.table_correlations"),
     shell:
-        "python -m workflow_scripts.table_correlations --spec {params.spec:q} --correlations {input.correlations:q}"
+        "python -m workflow_scripts.tables.table_correlations --spec {params.spec:q} --correlations {input.correlations:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
         " --json {output.json:q} 2> {log:q}"
 
@@ -49,9 +49,9 @@ rule table3:
         ENVIRONMENT
     params:
         spec=PLAN.paraphrase_table(PLAN.paraphrase_targets(shown=True)),
-        code=code("table_paraphrase"),
+        code=code("tables.table_paraphrase"),
     shell:
-        "python -m workflow_scripts.table_paraphrase --spec {params.spec:q} --paraphrase {input.paraphrase:q}"
+        "python -m workflow_scripts.tables.table_paraphrase --spec {params.spec:q} --paraphrase {input.paraphrase:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
         " --json {output.json:q} 2> {log:q}"
 
@@ -65,9 +65,9 @@ rule table4:
         ENVIRONMENT
     params:
         spec=PLAN.table4(),
-        code=code("table_languages"),
+        code=code("tables.table_languages"),
     shell:
-        "python -m workflow_scripts.table_languages --spec {params.spec:q} --csv {output.csv:q}"
+        "python -m workflow_scripts.tables.table_languages --spec {params.spec:q} --csv {output.csv:q}"
         " --markdown {output.markdown:q} --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
 
@@ -82,9 +82,9 @@ rule table5:
         ENVIRONMENT
     params:
         spec=PLAN.paraphrase_table(PLAN.paraphrase_targets(shown=False)),
-        code=code("table_paraphrase"),
+        code=code("tables.table_paraphrase"),
     shell:
-        "python -m workflow_scripts.table_paraphrase --spec {params.spec:q} --paraphrase {input.paraphrase:q}"
+        "python -m workflow_scripts.tables.table_paraphrase --spec {params.spec:q} --paraphrase {input.paraphrase:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
         " --json {output.json:q} 2> {log:q}"
 
@@ -100,9 +100,9 @@ rule table6:
         ENVIRONMENT
     params:
         spec=PLAN.table6(),
-        code=code("table_paraphrase"),
+        code=code("tables.table_paraphrase"),
     shell:
-        "python -m workflow_scripts.table_paraphrase --spec {params.spec:q} --paraphrase {input.paraphrase:q}"
+        "python -m workflow_scripts.tables.table_paraphrase --spec {params.spec:q} --paraphrase {input.paraphrase:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
         " --json {output.json:q} 2> {log:q}"
 
@@ -118,9 +118,9 @@ rule table7:
         ENVIRONMENT
     params:
         spec=PLAN.table7(),
-        code=code("table_translation"),
+        code=code("tables.table_translation"),
     shell:
-        "python -m workflow_scripts.table_translation --spec {params.spec:q} --translation {input.translation:q}"
+        "python -m workflow_scripts.tables.table_translation --spec {params.spec:q} --translation {input.translation:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
         " --json {output.json:q} 2> {log:q}"
 
@@ -137,9 +137,9 @@ rule centred:
         ENVIRONMENT
     params:
         spec=PLAN.centred_table(),
-        code=code("table_centred"),
+        code=code("tables.table_centred"),
     shell:
-        "python -m workflow_scripts.table_centred --spec {params.spec:q} --metrics {input:q}"
+        "python -m workflow_scripts.tables.table_centred --spec {params.spec:q} --metrics {input:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
         " --json {output.json:q} 2> {log:q}"
 
@@ -155,9 +155,9 @@ rule table_abx:
         ENVIRONMENT
     params:
         spec=PLAN.abx_table(),
-        code=code("table_abx"),
+        code=code("tables.table_abx"),
     shell:
-        "python -m workflow_scripts.table_abx --spec {params.spec:q} --abx {input.abx:q} --csv {output.csv:q}"
+        "python -m workflow_scripts.tables.table_abx --spec {params.spec:q} --abx {input.abx:q} --csv {output.csv:q}"
         " --markdown {output.markdown:q} --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
 
@@ -173,9 +173,9 @@ rule table_transfer:
         ENVIRONMENT
     params:
         spec=PLAN.transfer_table(),
-        code=code("table_transfer"),
+        code=code("tables.table_transfer"),
     shell:
-        "python -m workflow_scripts.table_transfer --spec {params.spec:q} --transfer {input.transfer:q}"
+        "python -m workflow_scripts.tables.table_transfer --spec {params.spec:q} --transfer {input.transfer:q}"
         " --baselines {input.baselines:q} --csv {output.csv:q} --markdown {output.markdown:q}"
         " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
@@ -198,9 +198,9 @@ rule table_methods:
         ENVIRONMENT
     params:
         spec=PLAN.methods_table(),
-        code=code("table_methods"),
+        code=code("tables.table_methods"),
     shell:
-        "python -m workflow_scripts.table_methods --spec {params.spec:q} --distances {input.distances:q}"
+        "python -m workflow_scripts.tables.table_methods --spec {params.spec:q} --distances {input.distances:q}"
         " --retrieval {input.retrieval:q} --alignment {input.alignment:q} --paraphrase {input.paraphrase:q} --language-id {input.language_id:q}"
         " --perplexity {input.perplexity:q} --csv {output.csv:q} --markdown {output.markdown:q}"
         " --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
@@ -220,9 +220,9 @@ if PLAN.layered_models:
             ENVIRONMENT
         params:
             spec=PLAN.layers_table(),
-            code=code("table_layers"),
+            code=code("tables.table_layers"),
         shell:
-            "python -m workflow_scripts.table_layers --spec {params.spec:q} --metrics {input.metrics:q}"
+            "python -m workflow_scripts.tables.table_layers --spec {params.spec:q} --metrics {input.metrics:q}"
             " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
             " --json {output.json:q} 2> {log:q}"
 
@@ -240,9 +240,9 @@ if PLAN.kept_models:
             ENVIRONMENT
         params:
             spec=PLAN.checkpoints_table(),
-            code=code("table_checkpoints"),
+            code=code("tables.table_checkpoints"),
         shell:
-            "python -m workflow_scripts.table_checkpoints --spec {params.spec:q} --metrics {input.metrics:q}"
+            "python -m workflow_scripts.tables.table_checkpoints --spec {params.spec:q} --metrics {input.metrics:q}"
             " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
             " --json {output.json:q} 2> {log:q}"
 
@@ -264,9 +264,9 @@ rule claims:
         ENVIRONMENT
     params:
         spec=PLAN.claims(),
-        code=code("claims"),
+        code=code("paper.table_claims"),
     shell:
-        "python -m workflow_scripts.claims --spec {params.spec:q} --distances {input.distances:q}"
+        "python -m workflow_scripts.paper.table_claims --spec {params.spec:q} --distances {input.distances:q}"
         " --medoid {input.medoid:q} --retrieval {input.retrieval:q} --paraphrase {input.paraphrase:q}"
         " --correlations {input.correlations:q} --language-id {input.language_id:q}"
         " --perplexity {input.perplexity:q} --csv {output.csv:q} --markdown {output.markdown:q}"
@@ -284,9 +284,9 @@ rule replication:
         ENVIRONMENT
     params:
         spec=PLAN.replication(),
-        code=code("replication"),
+        code=code("paper.table_replication"),
     shell:
-        "python -m workflow_scripts.replication --spec {params.spec:q} --tables {input.tables:q}"
+        "python -m workflow_scripts.paper.table_replication --spec {params.spec:q} --tables {input.tables:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q} --json {output.json:q} 2> {log:q}"
 
 

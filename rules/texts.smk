@@ -15,9 +15,9 @@ rule text:
         runtime=grown(120),
     params:
         spec=lambda wildcards: PLAN.texts(wildcards.dataset),
-        code=code("texts"),
+        code=code("texts.read_texts"),
     shell:
-        "python -m workflow_scripts.texts --spec {params.spec:q} --texts {output.texts:q} 2> {log:q}"
+        "python -m workflow_scripts.texts.read_texts --spec {params.spec:q} --texts {output.texts:q} 2> {log:q}"
 
 
 rule texts:

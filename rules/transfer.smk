@@ -29,9 +29,9 @@ rule word_embeddings:
         cache=CONFIG.cache,
     params:
         spec=lambda wildcards: PLAN.word_embeddings(wildcards.condition),
-        code=code("word_embeddings"),
+        code=code("embeddings.embed_words"),
     shell:
-        "python -m workflow_scripts.word_embeddings --spec {params.spec:q} --code {params.code}"
+        "python -m workflow_scripts.embeddings.embed_words --spec {params.spec:q} --code {params.code}"
         " --cache {resources.cache:q} --device {resources.device} --tokens-per-batch {resources.tokens_per_batch}"
         " --usage {log.usage:q} --model {input.model:q} --condition {input.condition:q} --texts {input.texts:q}"
         " --words {output.words:q} 2> {log.text:q}"
@@ -54,9 +54,9 @@ rule topic_transfer:
         runtime=grown(30),
     params:
         spec=lambda wildcards: PLAN.topic_transfer(),
-        code=code("topic_transfer"),
+        code=code("probes.probe_topics"),
     shell:
-        "python -m workflow_scripts.topic_transfer --spec {params.spec:q} --embeddings {input.embeddings:q}"
+        "python -m workflow_scripts.probes.probe_topics --spec {params.spec:q} --embeddings {input.embeddings:q}"
         " --texts {input.texts:q} --condition {input.condition:q} --transfer {output.transfer:q}"
         " --baselines {output.baselines:q} 2> {log:q}"
 
@@ -80,8 +80,8 @@ rule syntax_transfer:
         runtime=grown(240),
     params:
         spec=lambda wildcards: PLAN.syntax_transfer(),
-        code=code("syntax_transfer"),
+        code=code("probes.probe_words"),
     shell:
-        "python -m workflow_scripts.syntax_transfer --spec {params.spec:q} --words {input.words:q}"
+        "python -m workflow_scripts.probes.probe_words --spec {params.spec:q} --words {input.words:q}"
         " --texts {input.texts:q} --condition {input.condition:q} --transfer {output.transfer:q}"
         " --baselines {output.baselines:q} 2> {log:q}"

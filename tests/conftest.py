@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import settings
 
-from workflow_scripts.lib.languages import LANGUAGES
+from workflow_scripts.config.languages import LANGUAGES
 
 # No test depends on how fast the machine is.
 settings.register_profile("patient", deadline=None)
@@ -74,7 +74,7 @@ def model_directory(tmp_path_factory) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def load(model_directory):
     """Loads a tiny model as the stages load a real one."""
-    from workflow_scripts.lib.models import load_model
+    from workflow_scripts.models.loading import load_model
 
     def load(architecture: str, sites="mlp", **tokenizer_options):
         return load_model(_manifest(model_directory(architecture, **tokenizer_options), sites), "cpu")
@@ -85,9 +85,9 @@ def load(model_directory):
 def _manifest(directory: Path, sites):
     from transformers import AutoConfig
 
-    from workflow_scripts.lib.architectures import architecture_of
-    from workflow_scripts.lib.config.models import ModelConfig
-    from workflow_scripts.model import Spec, describe
+    from workflow_scripts.config.architectures import architecture_of
+    from workflow_scripts.config.models import ModelConfig
+    from workflow_scripts.models.describe_model import Spec, describe
 
     architecture = architecture_of(AutoConfig.from_pretrained(directory))
     model = ModelConfig(label="", path=str(directory), k=0, architecture=architecture)

@@ -1,1 +1,1 @@
-"""The stages of the workflow, one module a rule: `python -m workflow_scripts.<stage> --help`."""
+"""The workflow, one room after the other; a stage is run as `python -m workflow_scripts.<room>.<stage>`."""

@@ -12,11 +12,11 @@ import torch
 
 from benchmarks import records
 from benchmarks.models import flores_like_lengths, flores_like_texts, random_model, word_tokenizer
-from workflow_scripts.lib.batching import Batch
-from workflow_scripts.lib.embedding import embed
-from workflow_scripts.lib.manifests import ModelManifest
-from workflow_scripts.lib.models import LanguageModel, backbone_of
-from workflow_scripts.lib.sites import find_sites
+from workflow_scripts.embeddings.sentences import embed
+from workflow_scripts.models.batching import Batch
+from workflow_scripts.models.loading import LanguageModel, backbone_of
+from workflow_scripts.models.manifests import ModelManifest
+from workflow_scripts.models.sites import find_sites
 
 Record = dict[str, Any]
 MAX_TOKENS = 128  # of a sentence, as in the study

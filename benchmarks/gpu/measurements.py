@@ -28,12 +28,12 @@ from benchmarks.gpu.ranking import assert_same_ranking, rank_on_device
 from benchmarks.gpu.study import PUBLISHED_HOURS, study_hours
 from benchmarks.growth import exponent
 from benchmarks.models import flores_like_lengths, flores_like_texts, sweep
-from workflow_scripts.lib.activation_files import CHUNK
-from workflow_scripts.lib.batching import batches, encode
-from workflow_scripts.lib.extraction import record
-from workflow_scripts.lib.generation import Sampling, Sentence, generate
-from workflow_scripts.lib.interventions import intervene
-from workflow_scripts.lib.perplexity import measure_perplexity
+from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.models.batching import batches, encode
+from workflow_scripts.neurons.activation_files import CHUNK
+from workflow_scripts.neurons.extraction import record
+from workflow_scripts.sweeps.generation import Sampling, Sentence, generate
+from workflow_scripts.sweeps.perplexity import measure_perplexity
 
 # What a card has free: one of 24 GB, and the paper's, an A100 of 80 GB.
 SMALL_CARD_GIB, PAPERS_CARD_GIB = 22.0, 74.0
@@ -352,7 +352,7 @@ def ranking(bench: Bench) -> Iterator[Record]:
         "Ranking in torch on the card, copies included", min(bench.seconds(on_card)[0]), neurons, "neuron"
     )
     try:
-        from workflow_scripts.lib.expertise import rank_statistics
+        from workflow_scripts.neurons.expertise import rank_statistics
     except ModuleNotFoundError:
         return
     threads = len(os.sched_getaffinity(0))

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from benchmarks.gpu.bench import MAX_TOKENS
-from workflow_scripts.lib.conditions import Condition
-from workflow_scripts.lib.generation import Sampling
-from workflow_scripts.lib.interventions import intervene
-from workflow_scripts.lib.models import LanguageModel
+from workflow_scripts.interventions.conditions import Condition
+from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.models.loading import LanguageModel
+from workflow_scripts.sweeps.generation import Sampling
 
 
 def embed_in_batches_of_32(model: LanguageModel, texts: Sequence[str]) -> np.ndarray:

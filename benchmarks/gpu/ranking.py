@@ -9,7 +9,7 @@ import torch
 def rank_on_device(
     responses: np.ndarray, counts: Sequence[int], device: torch.device, block: int = 4096
 ) -> dict[str, np.ndarray]:
-    """The statistics of `workflow_scripts.lib.expertise.RankStatistics` by name, float64 [languages, neurons].
+    """The statistics of `workflow_scripts.neurons.expertise.RankStatistics` by name, float64 [languages, neurons].
 
     Args:
         responses: float16 or float32 [sentences, neurons], the languages' rows one after the other.

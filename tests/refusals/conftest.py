@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.jobs.errors import StudyError
 
 
 @pytest.fixture

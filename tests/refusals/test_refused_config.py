@@ -8,9 +8,9 @@ import pytest
 import yaml
 from running import copy_repository, run_snakemake
 
-from workflow_scripts.lib.config.files import refuse_repeated_keys
-from workflow_scripts.lib.config.study import read_config
-from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.config.files import refuse_repeated_keys
+from workflow_scripts.config.study import read_config
+from workflow_scripts.jobs.errors import StudyError
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "93efa2f097d58c2a74874c7e644dbc9b0cee75a2"

@@ -8,8 +8,8 @@ import huggingface_hub.constants
 import pandas as pd
 import pytest
 
-from workflow_scripts import texts
-from workflow_scripts.lib.languages import LANGUAGES
+from workflow_scripts.config.languages import LANGUAGES
+from workflow_scripts.texts import read_texts
 
 UNEQUAL = {"en.txt": b"1\n2\n", "de.txt": b"1\n2\n3\n"}
 SHORTER = {"tatoeba/tatoeba.deu-eng.deu": b"1\n2\n", "tatoeba/tatoeba.deu-eng.eng": b"1\n"}
@@ -139,19 +139,21 @@ CASES = [
 )
 def test_refused_with_the_file_and_the_remedy(refused, command, write, tmp_path, layout, files, languages, message):
     write(files)
-    refused(texts.main, command(layout, languages.split()), message)
+    refused(read_texts.main, command(layout, languages.split()), message)
     assert not (tmp_path / "own.parquet").exists()
 
 
 def test_without_a_data_root_it_is_asked_for(refused, command):
-    refused(texts.main, command("lines", ["en"], data_root=None), r"datasets\.own is local, but data_root is not set")
+    refused(
+        read_texts.main, command("lines", ["en"], data_root=None), r"datasets\.own is local, but data_root is not set"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_a_file_that_may_not_be_read_is_named(refused, command, write, tmp_path):
     write({"en.txt": b"one\n"})
     (tmp_path / "data/en.txt").chmod(0)
-    refused(texts.main, command("lines", ["en"]), r"en\.txt cannot be read: Permission denied")
+    refused(read_texts.main, command("lines", ["en"]), r"en\.txt cannot be read: Permission denied")
 
 
 # What is wrong with a parquet file of a repository: its columns or bytes, and what the message says.
@@ -176,17 +178,19 @@ def test_refused_from_the_hub(refused, command, tmp_path, content, message):
     elif content is not None:
         path.write_bytes(content)
     repository = {"source": "hub", "repository": str(tmp_path / "repository")}
-    refused(texts.main, command("flores200", ["es"], **repository), message)
+    refused(read_texts.main, command("flores200", ["es"], **repository), message)
 
 
 def test_what_cannot_be_generated_is_refused(refused, command):
     generated = {"source": "cldr", "sentences": 3}
     refused(
-        texts.main, command("flores200", ["es"], **generated, split="final"), r"no generated split final; there are t"
+        read_texts.main,
+        command("flores200", ["es"], **generated, split="final"),
+        r"no generated split final; there are t",
     )
     table = {"es": LANGUAGES["es"].model_copy(update={"cldr": "../../etc"})}
     refused(
-        texts.main,
+        read_texts.main,
         command("flores200", ["es"], **generated, table=table),
         r"CLDR has no locale '\.\./\.\./etc'; set lan",
     )
@@ -211,11 +215,11 @@ ODD = [
 @pytest.mark.parametrize(("content", "expected"), [case[1:] for case in ODD], ids=[case[0] for case in ODD])
 def test_odd_text_is_read_as_it_is(command, write, tmp_path, content, expected):
     write({"en.txt": content})
-    texts.main(list(map(str, command("lines", ["en"]))))
+    read_texts.main(list(map(str, command("lines", ["en"]))))
     assert list(pd.read_parquet(tmp_path / "own.parquet")["text"]) == expected
 
 
 def test_a_limit_makes_files_of_unequal_length_parallel(command, write, tmp_path):
     write({"en.txt": b"1\n2\n3\n", "de.txt": b"1\n2\n"})
-    texts.main(list(map(str, command("lines", ["en", "de"], sentences=2))))
+    read_texts.main(list(map(str, command("lines", ["en", "de"], sentences=2))))
     assert pd.read_parquet(tmp_path / "own.parquet").groupby("lang").size().to_dict() == {"de": 2, "en": 2}

@@ -11,10 +11,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts import condition, distances, paraphrase, projection, retrieval, texts
-from workflow_scripts.lib.config.study import Config, read_config
-from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.plan import Plan
+from workflow_scripts.conditions import choose_units
+from workflow_scripts.config.study import Config, read_config
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.measures import measure_distances, measure_retrieval, project_space, retrieve_paraphrases
+from workflow_scripts.plan import Plan
+from workflow_scripts.texts import read_texts
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -127,19 +129,19 @@ def plan(config: Config) -> None:
     for figure in plan.figures:
         plan.contents(figure.path)
     for dataset in plan.datasets:
-        texts.Spec.model_validate_json(plan.texts(dataset))
+        read_texts.Spec.model_validate_json(plan.texts(dataset))
         plan.local_files(dataset)
     for model in study.models:
         plan.model(model, None)
         for name in plan.checkpoints_of(model):
             plan.model(name, None)
         for slug in [*plan.experts_of(model), *plan.randoms_of(model)]:
-            condition.Spec.model_validate_json(plan.condition(model, slug))
+            choose_units.Spec.model_validate_json(plan.condition(model, slug))
             plan.datasets_under(slug)
-            paraphrase.Spec.model_validate_json(plan.paraphrase(slug))
-    distances.Spec.model_validate_json(plan.distances())
-    retrieval.Spec.model_validate_json(plan.retrieval())
-    projection.Spec.model_validate_json(plan.projection())
+            retrieve_paraphrases.Spec.model_validate_json(plan.paraphrase(slug))
+    measure_distances.Spec.model_validate_json(plan.distances())
+    measure_retrieval.Spec.model_validate_json(plan.retrieval())
+    project_space.Spec.model_validate_json(plan.projection())
     for target in plan.sweep_targets:
         for pooling in plan.poolings:
             plan.sweep(target, pooling), plan.generation(target, pooling), plan.perplexity(target, pooling)

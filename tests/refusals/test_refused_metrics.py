@@ -8,9 +8,16 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from workflow_scripts import abx, correlations, distances, paraphrase, retrieval, translation
-from workflow_scripts.lib.conditions import Condition, write_condition
-from workflow_scripts.lib.embedding_files import write_part
+from workflow_scripts.embeddings.embedding_files import write_part
+from workflow_scripts.interventions.conditions import Condition, write_condition
+from workflow_scripts.measures import (
+    correlate_languages,
+    measure_abx,
+    measure_distances,
+    measure_retrieval,
+    retrieve_paraphrases,
+    retrieve_translations,
+)
 
 LANGUAGES = ["de", "en", "es"]
 SENTENCES = 8
@@ -72,43 +79,67 @@ CASES = [
     (
         "constant",
         constant(),
-        distances,
+        measure_distances,
         {},
         r"space\.h5: the embedding at \(0, 0\) is zero.* Check the model's weights",
     ),
     (
         "constant",
         constant(),
-        retrieval,
+        measure_retrieval,
         {},
         r"space\.h5: the embedding in row 0 has length 0: it has no direction\. Check",
     ),
     (
         "zero",
         changed(zero),
-        distances,
+        measure_distances,
         {},
         r"space\.h5: the embedding at \(2, 2\) is zero, so that its cosine distances",
     ),
-    ("zero", changed(zero), retrieval, {}, r"space\.h5: the embedding in row 2 has length 0: it has no direction"),
     (
         "zero",
         changed(zero),
-        abx,
+        measure_retrieval,
+        {},
+        r"space\.h5: the embedding in row 2 has length 0: it has no direction",
+    ),
+    (
+        "zero",
+        changed(zero),
+        measure_abx,
         {},
         r"space\.h5: the embedding at \(2, 2\) is zero.* Check the model's w",
     ),
-    ("NaN", changed(nan), distances, {}, r"space\.h5 holds NaN or infinite embeddings of es/sentence; see the log"),
-    ("NaN", changed(nan), retrieval, {}, r"space\.h5 holds NaN or infinite embeddings of es/sentence; see the log"),
-    ("too long", changed(long), retrieval, {}, r"space\.h5: the embedding in row 2 has length .*products would exceed"),
+    (
+        "NaN",
+        changed(nan),
+        measure_distances,
+        {},
+        r"space\.h5 holds NaN or infinite embeddings of es/sentence; see the log",
+    ),
+    (
+        "NaN",
+        changed(nan),
+        measure_retrieval,
+        {},
+        r"space\.h5 holds NaN or infinite embeddings of es/sentence; see the log",
+    ),
+    (
+        "too long",
+        changed(long),
+        measure_retrieval,
+        {},
+        r"space\.h5: the embedding in row 2 has length .*products would exceed",
+    ),
     (
         "no language",
         drawn(languages=["de", "en"]),
-        distances,
+        measure_distances,
         {},
         r"space\.h5 has no embeddings of es/sentence; it has",
     ),
-    ("other part", drawn(part="sentence1"), retrieval, {}, r"space\.h5 has no embeddings of de/sentence"),
+    ("other part", drawn(part="sentence1"), measure_retrieval, {}, r"space\.h5 has no embeddings of de/sentence"),
 ]
 
 
@@ -119,9 +150,9 @@ CASES = [
 )
 def test_refused_with_the_file(refused, space, tmp_path, embeddings, stage, spec, message):
     common = {"languages": LANGUAGES, **spec}
-    if stage is distances:
+    if stage is measure_distances:
         command = space(embeddings, "distances medoid", **common)
-    elif stage is abx:
+    elif stage is measure_abx:
         command = space(embeddings, "abx", **common)
     else:
         command = space(embeddings, "retrieval", similarities=["inner_product", "cosine", "centred_cosine"], **common)
@@ -129,9 +160,11 @@ def test_refused_with_the_file(refused, space, tmp_path, embeddings, stage, spec
     assert not list(tmp_path.glob("*.csv"))
 
 
-@pytest.mark.parametrize(("stage", "outputs"), [(distances, "distances medoid"), (retrieval, "retrieval")])
+@pytest.mark.parametrize(
+    ("stage", "outputs"), [(measure_distances, "distances medoid"), (measure_retrieval, "retrieval")]
+)
 def test_one_language_is_refused_as_in_the_config(space, tmp_path, stage, outputs):
-    similarities = {"similarities": ["cosine"]} if stage is retrieval else {}
+    similarities = {"similarities": ["cosine"]} if stage is measure_retrieval else {}
     command = space(drawn(languages=["es"]), outputs, languages=["es"], **similarities)
     with pytest.raises(ValidationError, match="languages\n  List should have at least 2 items"):
         stage.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
@@ -141,7 +174,7 @@ def test_other_ids_are_refused(refused, space, tmp_path):
     ids = [[f"{language}-{row}" for row in range(SENTENCES)] for language in LANGUAGES]
     command = space(drawn(), "retrieval", ids, languages=LANGUAGES, similarities=["cosine"])
     command += ["--embeddings", tmp_path / "space.h5"]
-    refused(retrieval.main, command, r"space\.h5: the ids of en differ from those of de")
+    refused(measure_retrieval.main, command, r"space\.h5: the ids of en differ from those of de")
 
 
 def test_pairs_and_translations_of_other_ids_are_refused(refused, space, tmp_path):
@@ -149,17 +182,23 @@ def test_pairs_and_translations_of_other_ids_are_refused(refused, space, tmp_pat
     pairs = drawn(0, "sentence1", ["es"]) | drawn(1, "sentence2", ["es"])
     command = space(pairs, "paraphrase", ids, language="es", similarities=["cosine"])
     command += ["--base", tmp_path / "space.h5", "--intervened", tmp_path / "space.h5"]
-    refused(paraphrase.main, command, r"space\.h5: es has other ids in sentence1 than in sentence2")
+    refused(retrieve_paraphrases.main, command, r"space\.h5: es has other ids in sentence1 than in sentence2")
 
     sides = drawn(0, "source", ["es"]) | drawn(1, "target", ["es"])
     spec = {"languages": ["es"], "similarities": ["cosine"]}
     command = [*space(sides, "translation", ids, task="translation", **spec), "--embeddings", tmp_path / "space.h5"]
-    refused(translation.main, command, r"space\.h5: es has other ids in source than in target; delete it and run again")
+    refused(
+        retrieve_translations.main,
+        command,
+        r"space\.h5: es has other ids in source than in target; delete it and run again",
+    )
 
     sides = drawn(0, "query", ["es"]) | drawn(1, "candidates", ["es"])
     command = [*space(sides, "translation", ids, task="mining", **spec), "--embeddings", tmp_path / "space.h5"]
     refused(
-        translation.main, command, r"space\.h5, es: no candidate has the id 1-0 of a query; delete it and run again"
+        retrieve_translations.main,
+        command,
+        r"space\.h5, es: no candidate has the id 1-0 of a query; delete it and run again",
     )
 
 
@@ -183,7 +222,7 @@ METRICS = [
 def test_metrics_that_lack_something_are_refused(refused, space, tmp_path, content, message):
     embeddings = drawn()
     command = space(embeddings, "retrieval", languages=LANGUAGES, similarities=["cosine"])
-    retrieval.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
+    measure_retrieval.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
     (tmp_path / "distances.csv").write_text(content)
     spec = {"dataset": "dev", "query": "es", "candidates": LANGUAGES, "seen": LANGUAGES, "similarities": ["cosine"]}
     command = ["--spec", json.dumps({**spec, "measures": ["pairs"]}), "--condition", tmp_path / "base.json"]
@@ -191,7 +230,7 @@ def test_metrics_that_lack_something_are_refused(refused, space, tmp_path, conte
         command += [f"--{name}", tmp_path / "retrieval.csv"]
     for name in ("base-distances", "distances"):
         command += [f"--{name}", tmp_path / "distances.csv"]
-    refused(correlations.main, [*command, "--correlations", tmp_path / "correlations.csv"], message)
+    refused(correlate_languages.main, [*command, "--correlations", tmp_path / "correlations.csv"], message)
     assert not (tmp_path / "correlations.csv").exists()
 
 
@@ -199,7 +238,7 @@ def accuracies(space, tmp_path, embeddings, similarities=("inner_product", "cosi
     """Accuracy by similarity, query and candidate, from the stage."""
     languages = [name.partition("/")[0] for name in embeddings]
     command = space(embeddings, "retrieval", languages=languages, similarities=list(similarities))
-    retrieval.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
+    measure_retrieval.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
     return pd.read_csv(tmp_path / "retrieval.csv").set_index(["similarity", "query", "candidate"])["accuracy"]
 
 
@@ -211,7 +250,7 @@ def test_constant_embeddings_score_chance(space, tmp_path):
 
 def test_constant_embeddings_discriminate_nothing(space, tmp_path):
     command = space(constant(), "abx", languages=LANGUAGES)
-    abx.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
+    measure_abx.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
     found = pd.read_csv(tmp_path / "abx.csv")["score"]
     assert len(found) == 2 * 3 * 2
     assert (found == 0.5).all()
@@ -239,13 +278,13 @@ def test_correlations_of_what_is_constant_are_undefined(space, tmp_path):
     accuracies(space, tmp_path, embeddings)
     languages = [*LANGUAGES, "fr"]
     command = space(embeddings, "distances medoid", languages=languages)
-    distances.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
+    measure_distances.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
     spec = {"dataset": "dev", "query": "es", "candidates": languages, "seen": languages[:2], "resamples": 100}
     command = ["--spec", json.dumps({**spec, "similarities": ["cosine"], "measures": ["pairs"]})]
     for name in ("retrieval", "distances"):
         command += [f"--{name}", tmp_path / f"{name}.csv", f"--base-{name}", tmp_path / f"{name}.csv"]
     command += ["--condition", tmp_path / "base.json", "--correlations", tmp_path / "correlations.csv"]
-    correlations.main(list(map(str, command)))
+    correlate_languages.main(list(map(str, command)))
     found = pd.read_csv(tmp_path / "correlations.csv")
     assert len(found) == 2 * 4
     assert found[["r", "ci_low", "ci_high", "p_value"]].isna().all(axis=None)

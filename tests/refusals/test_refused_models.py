@@ -8,11 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from workflow_scripts import activations, convert_gguf, embeddings, generation, model
-from workflow_scripts.lib.conditions import Condition, write_condition
-from workflow_scripts.lib.embedding_files import read_part
-from workflow_scripts.lib.files import file_hash
-from workflow_scripts.lib.texts import schema
+from workflow_scripts.embeddings import embed_sentences
+from workflow_scripts.embeddings.embedding_files import read_part
+from workflow_scripts.interventions.conditions import Condition, write_condition
+from workflow_scripts.jobs.files import file_hash
+from workflow_scripts.models import convert_gguf, describe_model
+from workflow_scripts.neurons import record_responses
+from workflow_scripts.sweeps import generate_texts
+from workflow_scripts.texts import schema
 
 TEXTS = ["A short one.", "Ein etwas längerer Satz mit mehr Wörtern.", "短い文。"]
 FIRST = "transformer.h.0.mlp.c_fc.weight"
@@ -187,7 +190,7 @@ BY_ITS_FILES = [
 )
 def test_refused_by_its_files(refused, commands, directory, tmp_path, edit, options, message):
     edit(directory)
-    refused(model.main, commands.model(directory, **options), message)
+    refused(describe_model.main, commands.model(directory, **options), message)
     assert not (tmp_path / "model.json").exists()
 
 
@@ -309,8 +312,8 @@ BY_RUNNING = [
 )
 def test_refused_by_running_it(refused, commands, directory, tmp_path, edit, options, stage, changed, message):
     edit(directory)
-    model.main(list(map(str, commands.model(directory, **options))))
-    main = {"activations": activations, "embeddings": embeddings, "generation": generation}[stage].main
+    describe_model.main(list(map(str, commands.model(directory, **options))))
+    main = {"activations": record_responses, "embeddings": embed_sentences, "generation": generate_texts}[stage].main
     refused(main, getattr(commands, stage)(**changed), message)
     assert not list(tmp_path.glob(f"{stage}.*"))
     assert not list((tmp_path / "cache").rglob("*.h5"))
@@ -321,21 +324,23 @@ def test_refused_by_running_it(refused, commands, directory, tmp_path, edit, opt
     [("mt5", "encoder_decoder", "an encoder-decoder, of which"), ("xlm-roberta", "encoder", "an encoder")],
 )
 def test_what_writes_no_text_does_not_generate(refused, commands, model_directory, name, architecture, said):
-    model.main(list(map(str, commands.model(model_directory(name), architecture=architecture))))
-    refused(generation.main, commands.generation(), rf"models\.own is {said}.*: it has no perplexity and generates")
+    describe_model.main(list(map(str, commands.model(model_directory(name), architecture=architecture))))
+    refused(generate_texts.main, commands.generation(), rf"models\.own is {said}.*: it has no perplexity and generates")
 
 
 def test_a_tokenizer_without_a_first_token_does_not_generate(refused, commands, directory):
     change_json("tokenizer_config.json", bos_token=None)(directory)
     for name in ("config.json", "generation_config.json"):
         change_json(name, bos_token_id=None)(directory)
-    model.main(list(map(str, commands.model(directory))))
-    refused(generation.main, commands.generation(), r"no beginning-of-sentence token to generate from; set bos_token")
+    describe_model.main(list(map(str, commands.model(directory))))
+    refused(
+        generate_texts.main, commands.generation(), r"no beginning-of-sentence token to generate from; set bos_token"
+    )
 
 
 def embedded(commands, directory, tmp_path, **options):
-    model.main(list(map(str, commands.model(directory, **options))))
-    embeddings.main(list(map(str, commands.embeddings())))
+    describe_model.main(list(map(str, commands.model(directory, **options))))
+    embed_sentences.main(list(map(str, commands.embeddings())))
     return torch.from_numpy(read_part(tmp_path / "embeddings.h5", "en")[1])
 
 

@@ -24,14 +24,15 @@ import transformers.dynamic_module_utils
 import yaml
 from running import copy_repository, run_snakemake
 
-from workflow_scripts import convert_gguf, model
-from workflow_scripts.lib import figures, tables
-from workflow_scripts.lib.config.models import GGUFSource
-from workflow_scripts.lib.config.study import read_config
-from workflow_scripts.lib.errors import StudyError
-from workflow_scripts.lib.manifests import read_manifest
-from workflow_scripts.lib.messages import without_credentials
-from workflow_scripts.lib.shown import Panel
+from workflow_scripts.config.models import GGUFSource
+from workflow_scripts.config.study import read_config
+from workflow_scripts.figures import drawing
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.messages import without_credentials
+from workflow_scripts.models import convert_gguf, describe_model
+from workflow_scripts.models.manifests import read_manifest
+from workflow_scripts.tables import layout
+from workflow_scripts.tables.shown_models import Panel
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -89,15 +90,15 @@ def test_all_that_a_rule_puts_into_a_command_is_quoted():
 def test_a_label_is_shown_as_it_is_and_not_read_as_markup(tmp_path):
     label = r"$\frac <b>x</b> & \input{a} | $"
     shown = Panel(model={"name": "own", "label": label}, target="es", title=label)
-    with figures.style():
-        figure, axes = figures.panels([shown], ["max"], width=2, height=2)
+    with drawing.style():
+        figure, axes = drawing.panels([shown], ["max"], width=2, height=2)
         figure.savefig(tmp_path / "figure.png")
     assert axes[0, 0].get_title() == label
-    table = tables.Table(
-        title=label, caption=label, columns=[tables.Column(text=label)], rows=[[tables.Cell(text=label)]], labels=1
+    table = layout.Table(
+        title=label, caption=label, columns=[layout.Column(text=label)], rows=[[layout.Cell(text=label)]], labels=1
     )
-    assert r"\input" not in tables.as_latex(table, "tab:a")
-    assert r"\<b>x\</b>" in tables.as_markdown(table)
+    assert r"\input" not in layout.as_latex(table, "tab:a")
+    assert r"\<b>x\</b>" in layout.as_markdown(table)
 
 
 # --- Formats ---
@@ -168,12 +169,12 @@ def model_command(directory, manifest, **options):
 
 
 def test_pickled_weights_run_no_code_even_where_they_are_allowed(model_directory, tmp_path):
-    from workflow_scripts.lib.models import load_model
+    from workflow_scripts.models.loading import load_model
 
     directory = shutil.copytree(model_directory("gpt2"), tmp_path / "weights")
     (directory / "model.safetensors").unlink()
     torch.save({"transformer.wte.weight": Touch(tmp_path / "pwned")}, directory / "pytorch_model.bin")
-    model.main(model_command(directory, tmp_path / "model.json", pickle_weights=True))
+    describe_model.main(model_command(directory, tmp_path / "model.json", pickle_weights=True))
     with pytest.raises(StudyError, match=r"models\.own: cannot load"):
         load_model(read_manifest(tmp_path / "model.json"), "cpu")
     assert not (tmp_path / "pwned").exists()
@@ -193,7 +194,7 @@ def test_code_of_a_model_is_run_only_where_the_config_says_so(model_directory, t
         f"Path({str(tmp_path / 'ran')!r}).touch()\nclass Own(PretrainedConfig):\n    model_type = 'own'\n"
     )
     with pytest.raises(StudyError, match="own is no causal language model" if trusted else "custom code"):
-        model.main(model_command(directory, tmp_path / "model.json", trust_remote_code=trusted))
+        describe_model.main(model_command(directory, tmp_path / "model.json", trust_remote_code=trusted))
     assert (tmp_path / "ran").exists() == trusted
 
 
@@ -263,12 +264,12 @@ def test_a_file_of_the_hub_that_is_not_what_its_hash_says_is_refused(
     spec = {"name": "own", "directory": None, "sites": "mlp"}
     spec["model"] = {"label": "", "k": 0, "hub": "owner/tiny", "revision": COMMIT}
     command = ["--spec", json.dumps(spec), "--manifest", str(tmp_path / "model.json")]
-    model.main(command)
+    describe_model.main(command)
     content = bytearray((files / name).read_bytes())
     content[-1] ^= 1
     (files / name).write_bytes(content)
     message = refused(
-        model.main, command, rf"models\.own: {re.escape(name)} is damaged: its hash is [0-9a-f]+, the hub"
+        describe_model.main, command, rf"models\.own: {re.escape(name)} is damaged: its hash is [0-9a-f]+, the hub"
     )
     assert f"delete {(files / name).resolve()} and run again" in message
 
@@ -322,7 +323,7 @@ def test_texts_of_the_hub_that_are_not_what_their_hash_says_are_refused(hub_of_t
     environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "home")}
 
     def run():
-        command = [sys.executable, "-m", "workflow_scripts.texts", "--spec", json.dumps(TEXTS_SPEC)]
+        command = [sys.executable, "-m", "workflow_scripts.texts.read_texts", "--spec", json.dumps(TEXTS_SPEC)]
         command += ["--texts", str(tmp_path / "texts.parquet")]
         return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
 
@@ -401,9 +402,23 @@ TEXTS_SPEC = {
 @pytest.mark.parametrize(
     ("stage", "spec", "output", "user", "authorised", "message"),
     [
-        ("model", MODEL_SPEC, "--manifest", "", f"Bearer {TOKEN}", "models.own: cannot reach the hub for owner/tiny"),
-        ("model", MODEL_SPEC, "--manifest", f"me:{PASSWORD}@", "Basic ", "models.own: cannot reach the hub"),
-        ("texts", TEXTS_SPEC, "--texts", "", f"Bearer {TOKEN}", "owner/data is out of reach (403 Forbidden"),
+        (
+            "models.describe_model",
+            MODEL_SPEC,
+            "--manifest",
+            "",
+            f"Bearer {TOKEN}",
+            "models.own: cannot reach the hub for owner/tiny",
+        ),
+        (
+            "models.describe_model",
+            MODEL_SPEC,
+            "--manifest",
+            f"me:{PASSWORD}@",
+            "Basic ",
+            "models.own: cannot reach the hub",
+        ),
+        ("texts.read_texts", TEXTS_SPEC, "--texts", "", f"Bearer {TOKEN}", "owner/data is out of reach (403 Forbidden"),
     ],
     ids=["model", "model from a mirror", "texts"],
 )
@@ -433,7 +448,7 @@ def test_a_failure_of_the_hub_tells_no_credential(hub, tmp_path, stage, spec, ou
 @pytest.mark.parametrize("error", ["RuntimeError", "StudyError"])
 def test_a_failing_stage_tells_no_credential(error):
     code = (
-        "from workflow_scripts.lib import stage\nfrom workflow_scripts.lib.errors import StudyError\n"
+        "from workflow_scripts.lib import stage\nfrom workflow_scripts.jobs.errors import StudyError\n"
         f"def main():\n    raise {error}('https://me:{PASSWORD}@hub.org refused {TOKEN}')\nstage.run(main)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

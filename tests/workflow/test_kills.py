@@ -159,7 +159,7 @@ def test_a_job_killed_for_its_memory_says_so_and_goes_on_where_it_was(unembedded
 def over_the_limit(job: psutil.Process) -> bool:
     """Whether a process embeds, in more memory than it may have."""
     try:
-        return "workflow_scripts.embeddings" in job.cmdline() and job.memory_info().rss > MEMORY
+        return "workflow_scripts.embeddings.embed_sentences" in job.cmdline() and job.memory_info().rss > MEMORY
     except psutil.NoSuchProcess:
         return False
 

@@ -8,7 +8,7 @@ import yaml
 from local_hub import COMMIT, REPOSITORY, local_hub
 from running import copy_repository, run_snakemake
 
-from workflow_scripts.lib.languages import LANGUAGES
+from workflow_scripts.config.languages import LANGUAGES
 
 pytestmark = pytest.mark.slow
 

@@ -144,24 +144,24 @@ def test_k_of_one_of_two_models_concerns_that_model(two_models, tmp_path):
 
 CODE: dict[str, tuple[str, str, str, Chosen]] = {
     "a function of one stage": (
-        "lib/correlations.py",
+        "measures/correlations.py",
         "def pearson(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:\n",
         "def pearson(x: np.ndarray, y: np.ndarray, axis: int = -2) -> np.ndarray:\n",
         of("correlations"),
     ),
     "a function of three stages": (
-        "lib/distances.py",
+        "measures/distances.py",
         "lengths = np.sqrt(np.vecdot(embeddings, embeddings))",
         "lengths = np.linalg.norm(embeddings, axis=-1)",
         of("distances", "examples", "alignment", "abx"),
     ),
     "a colour": (
-        "lib/figures.py",
+        "figures/drawing.py",
         'POST_COLOUR = "#0072B2"',
         'POST_COLOUR = "#0072B3"',
         of("figure_overview", "figure_sweep", "figure_retrieval", "figure_abx", "figure_checkpoints"),
     ),
-    "a template of the report": ("lib/report/page.html", "<h2>Provenance</h2>", "<h2>Origin</h2>", of("results_page")),
+    "a template of the report": ("report/page.html", "<h2>Provenance</h2>", "<h2>Origin</h2>", of("results_page")),
 }  # fmt: skip
 
 

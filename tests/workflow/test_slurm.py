@@ -41,7 +41,10 @@ def stop_at_the_first_language(folder: Path, condition: str, running: Future) ->
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 command = (process / "cmdline").read_bytes().decode().split("\0")
-                ours = "workflow_scripts.embeddings" in command and (process / "cwd").resolve() == folder.resolve()
+                ours = (
+                    "workflow_scripts.embeddings.embed_sentences" in command
+                    and (process / "cwd").resolve() == folder.resolve()
+                )
             except OSError:  # it has ended
                 continue
             if ours and any(f"/{condition}/" in argument for argument in command):

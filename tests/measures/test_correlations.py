@@ -1,0 +1,63 @@
+"""Correlations against scipy, and where they are not defined."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from workflow_scripts.measures.correlations import correlate
+
+
+@pytest.fixture
+def sides():
+    draw = np.random.default_rng(2)
+    x = draw.normal(size=12)
+    return x, 0.7 * x + draw.normal(size=12)
+
+
+def test_r_and_p_are_scipys(sides):
+    found = correlate(*sides, resamples=200)
+    expected = stats.pearsonr(*sides)
+    assert (found.r, found.p_value) == pytest.approx((expected.statistic, expected.pvalue))
+
+
+def test_the_percentile_interval_is_that_of_resampled_languages(sides):
+    x, y = sides
+    found = correlate(x, y, resamples=20_000, seed=1)
+    draw = np.random.default_rng(99)
+    rows = [draw.integers(0, 12, 12) for _ in range(5_000)]
+    drawn = [stats.pearsonr(x[row], y[row]).statistic for row in rows]
+    assert (found.ci_low, found.ci_high) == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.03)
+    assert found.resamples == 20_000
+    assert found == correlate(x, y, resamples=20_000, seed=1)
+    assert found != correlate(x, y, resamples=20_000, seed=2)
+
+
+def test_the_bca_interval_is_scipys(sides):
+    found = correlate(*sides, resamples=5_000, interval="BCa", seed=3)
+    statistic = lambda x, y: stats.pearsonr(x, y).statistic  # noqa: E731
+    rng = np.random.default_rng(3)
+    expected = stats.bootstrap(
+        sides, statistic, paired=True, vectorized=False, n_resamples=5_000, method="BCa", rng=rng
+    ).confidence_interval
+    assert (found.ci_low, found.ci_high) == pytest.approx((expected.low, expected.high), abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        ([1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 3.0, 4.0]),
+        ([0.3, 0.3 + 1e-16, 0.3], [1.0, 2.0, 3.0]),
+        ([1.0, 2.0], [1.0, 3.0]),
+    ],
+)
+def test_a_constant_side_or_two_languages_have_no_correlation(x, y):
+    assert np.isnan(vars(correlate(np.array(x), np.array(y)))["r"])
+    assert correlate(np.array(y), np.array(x)).resamples == 0
+
+
+def test_resamples_with_a_constant_side_are_left_out_and_counted():
+    x, y = np.array([1.0, 2.0, 2.5]), np.array([2.0, 1.0, 5.0])
+    found = correlate(x, y, resamples=9_000)
+    # Three languages: one in nine resamples is the same language three times.
+    assert found.resamples == pytest.approx(8_000, rel=0.02)
+    assert -1 <= found.ci_low <= found.ci_high <= 1

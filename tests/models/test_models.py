@@ -1,0 +1,174 @@
+"""Models: sites are found by rule, responses and embeddings do not depend on the batch, bad checkpoints are refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from workflow_scripts.embeddings.sentences import embed, embed_layers
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.models.batching import batches, encode, run_halving, tokens_at_once
+from workflow_scripts.models.sites import find_sites
+from workflow_scripts.neurons.responses import ResponseRecorder
+
+ARCHITECTURES = ["bert", "bloom", "cohere", "gpt2", "llama", "mt5", "xlm-roberta"]
+MLP_MODULES = {
+    "bert": ["intermediate.dense", "output.dense"],
+    "xlm-roberta": ["intermediate.dense", "output.dense"],
+    "bloom": ["mlp.dense_h_to_4h", "mlp.dense_4h_to_h"],
+    "gpt2": ["mlp.c_fc", "mlp.c_proj"],
+    "llama": ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"],
+    "cohere": ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"],
+    "mt5": ["layer.1.DenseReluDense.wi_0", "layer.1.DenseReluDense.wi_1", "layer.1.DenseReluDense.wo"],
+}
+
+
+def one_by_one(model, texts):
+    """Hidden states [tokens, d] of each text, alone in its batch."""
+    for token_ids in encode(model.tokenizer, texts, 128):
+        (batch,) = batches([token_ids], 10_000, model.pad_id)
+        yield model.forward(batch)[0].float().numpy()
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_mlp_linears_are_the_sites(load, architecture):
+    sites = load(architecture).manifest.sites
+    modules = [site.module.split(".1.", 1)[1] for site in sites if site.layer == 1]
+    assert modules == MLP_MODULES[architecture]
+    assert [site.offset for site in sites] == [sum(site.width for site in sites[:i]) for i in range(len(sites))]
+
+
+def test_all_linear_layers_and_patterns_can_be_sites(load):
+    model = load("bloom")
+    assert len(find_sites(model.backbone, "linear")) == 2 * 4
+    assert [site.module for site in find_sites(model.backbone, ["*.dense"])] == [
+        "h.0.self_attention.dense",
+        "h.1.self_attention.dense",
+    ]
+    with pytest.raises(StudyError, match=r"no linear layer matches '\*\.gate_proj'"):
+        find_sites(model.backbone, ["*.gate_proj"])
+
+
+@pytest.mark.parametrize("options", [{}, {"pad": False}, {"padding_side": "left"}, {"bos": False}])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_an_embedding_does_not_depend_on_its_batch(load, texts, architecture, options):
+    model = load(architecture, **options)
+    alone = np.array([hidden.mean(axis=0) for hidden in one_by_one(model, texts)])
+    together = embed(model, texts)
+    assert np.abs(alone - alone[0]).max() > 0.05  # sentences differ, so agreement means something
+    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_responses_are_the_pooled_outputs_of_the_modules(load, texts, architecture):
+    """Against each module's output, kept whole, of one sentence at a time."""
+    model = load(architecture)
+    kept = {}
+    modules = dict(model.backbone.named_modules())
+    handles = [
+        modules[site.module].register_forward_hook(lambda *call, name=site.module: kept.update({name: call[2][0]}))
+        for site in model.manifest.sites
+    ]
+    expected = {"max": [], "mean": [], "last": []}
+    for _ in one_by_one(model, texts):
+        outputs = torch.cat([kept[site.module] for site in model.manifest.sites], dim=1)
+        expected["max"].append(outputs.amax(0))
+        expected["mean"].append(outputs.mean(0))
+        expected["last"].append(outputs[-1])
+    for handle in handles:
+        handle.remove()
+
+    found = {name: np.empty((len(texts), model.manifest.neurons), np.float32) for name in expected}
+    with ResponseRecorder(model, model.manifest.sites, list(expected)) as recorder, torch.inference_mode():
+        for batch in batches(encode(model.tokenizer, texts, 128), 200, model.pad_id):
+            for name, responses in recorder.forward(batch).items():
+                found[name][batch.rows] = responses
+    for name, rows in expected.items():
+        np.testing.assert_allclose(found[name], torch.stack(rows), rtol=1e-4, atol=1e-4)
+    assert not any(module._forward_hooks for module in model.backbone.modules())
+
+
+def test_a_gpt2_mlp_by_hand(load):
+    """The recorded response of GPT-2's first MLP layer, from its weights: Conv1D computes x W + b."""
+    model = load("gpt2")
+    block = model.backbone.h[0]
+    token_ids = torch.tensor([[1, 50, 60, 70]])
+    with torch.inference_mode():
+        x = model.backbone.wte(token_ids) + model.backbone.wpe(torch.arange(4))
+        x = x + block.attn(block.ln_1(x))[0]
+        by_hand = (block.ln_2(x) @ block.mlp.c_fc.weight + block.mlp.c_fc.bias)[0].amax(0)
+        (batch,) = batches(token_ids.tolist(), 100, model.pad_id)
+        with ResponseRecorder(model, model.manifest.sites[:1], ["max"]) as recorder:
+            recorded = recorder.forward(batch)["max"][0]
+    torch.testing.assert_close(recorded, by_hand, rtol=1e-4, atol=1e-4)
+
+
+def test_embeddings_of_other_kinds(load, texts):
+    model = load("llama")
+    hidden = list(one_by_one(model, texts))
+    np.testing.assert_allclose(embed(model, texts, pooling="last"), [h[-1] for h in hidden], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        embed(model, texts, pooling="mean_without_bos"), [h[1:].mean(0) for h in hidden], rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("architecture", ["bloom", "llama", "mt5"])
+def test_layers_are_the_states_after_so_many_blocks_in_one_pass(load, texts, architecture, monkeypatch):
+    model = load(architecture)
+    blocks = {"bloom": "h", "llama": "layers", "mt5": "block"}[architecture]
+    states = []
+    with torch.inference_mode():
+        for ids in encode(model.tokenizer, texts, 100):
+            seen = []
+            taps = [
+                block.register_forward_pre_hook(lambda module, given, seen=seen: seen.append(given[0][0].mean(0)))
+                for block in getattr(model.backbone, blocks)
+            ]
+            (batch,) = batches([ids], 1000, model.pad_id)
+            seen.append(model.forward(batch)[0].mean(0))
+            states.append([state.numpy() for state in seen])
+            for tap in taps:
+                tap.remove()
+    passes = []
+    model.backbone.register_forward_pre_hook(lambda *call: passes.append(call))
+    found = embed_layers(model, texts, [1, None, 0], tokens_per_batch=10_000)
+    assert len(passes) == 1
+    for embeddings, place in zip(found, (1, 2, 0), strict=True):
+        np.testing.assert_allclose(embeddings, [sentence[place] for sentence in states], rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(found[0], embed(model, texts, 1, tokens_per_batch=10_000))
+    np.testing.assert_array_equal(
+        found[1], embed(model, texts, 2, tokens_per_batch=10_000)
+    )  # after the final norm, too
+    with pytest.raises(StudyError, match=r"there is no layer 3: tiny has layers 0 to 2; correct models\.tiny\.layers"):
+        embed_layers(model, texts, [1, 3])
+
+
+def test_batches_hold_every_sentence_once_within_the_budget():
+    lengths = [3, 50, 7, 7, 1, 20, 64, 5]
+    made = list(batches([[9] * length for length in lengths], 64, pad_id=0))
+    assert sorted(row for batch in made for row in batch.rows) == list(range(len(lengths)))
+    assert all(batch.token_ids.numel() <= 64 for batch in made)
+    assert [batch.lengths.max() for batch in made] == sorted((batch.lengths.max() for batch in made), reverse=True)
+    assert all(batch.padded == bool((batch.token_ids == 0).any()) for batch in made)
+    assert all(batch.shortest == batch.lengths.min() for batch in made)
+    assert [len(batch.rows) for batch in batches([[9] * length for length in lengths], 64, 0, 3)] == [1, 1, 3, 3]
+
+
+def test_a_cpu_is_given_small_batches_and_other_devices_what_is_asked():
+    assert tokens_at_once(100, torch.device("cpu")) == 100
+    assert 512 <= tokens_at_once(10**9, torch.device("cpu")) < 10**9
+    assert tokens_at_once(10**9, torch.device("meta")) == 10**9
+
+
+def test_out_of_memory_halves_the_batch_and_goes_on():
+    (batch,) = batches([[1] * length for length in (4, 3, 3, 2, 1)], 100, pad_id=0)
+    seen = []
+
+    def forward(part):
+        if len(part.rows) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        seen.extend(zip(part.rows, part.lengths.tolist(), strict=True))
+
+    run_halving(forward, batch)
+    assert seen == list(zip(batch.rows, batch.lengths.tolist(), strict=True))
+    with pytest.raises(StudyError, match="one sentence of 4 tokens does not fit"):
+        run_halving(lambda part: (_ for _ in ()).throw(torch.OutOfMemoryError("no")), batch)

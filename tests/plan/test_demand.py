@@ -1,0 +1,43 @@
+"""What jobs ask of a cluster: by the size of the model, more at each attempt."""
+
+import pytest
+
+from workflow_scripts.config.models import ModelConfig
+from workflow_scripts.plan.demand import memory, minutes
+
+
+def model(**options) -> ModelConfig:
+    return ModelConfig(label="", k=1, **{"path": "somewhere", **options})
+
+
+BLOOM = model(billion_parameters=7.1, dtype="bfloat16")
+POLYLM = model(billion_parameters=13, dtype="bfloat16")
+
+
+def test_there_is_room_for_the_weights_and_not_many_times_as_much():
+    for each, weights in ((BLOOM, 14_200), (POLYLM, 26_000), (model(billion_parameters=7.1), 28_400)):
+        assert weights < memory(each, 1) < 2 * weights
+
+
+@pytest.mark.parametrize("stage", ["activations", "embeddings", "generation", "perplexity"])
+def test_each_attempt_asks_for_more(stage):
+    assert [memory(BLOOM, attempt) for attempt in (2, 3)] == [2 * memory(BLOOM, 1), 3 * memory(BLOOM, 1)]
+    # No more than a day, after which clusters end jobs.
+    first, second, tenth = (minutes(BLOOM, "cuda", stage, attempt) for attempt in (1, 2, 10))
+    assert first < second <= 24 * 60
+    assert second <= tenth <= 24 * 60
+
+
+def test_a_larger_model_a_cpu_and_perplexity_take_longer():
+    usual = minutes(BLOOM, "auto", "embeddings", 1)
+    assert minutes(POLYLM, "auto", "embeddings", 1) > usual
+    assert minutes(BLOOM, "cpu", "embeddings", 1) > usual
+    assert minutes(BLOOM, "auto", "perplexity", 1) > usual
+
+
+def test_an_unknown_size_is_taken_to_be_large_and_a_trained_models_is_known():
+    assert memory(model(), 1) > memory(model(billion_parameters=1), 1)
+    trained = model(path=None, train={"dataset": "a", "held_out": "b", "languages": ["en"], "vocabulary": 1000})
+    assert memory(trained, 1) < 4100
+    # Twelve matrices of the square of the width a layer, and the embeddings of tokens.
+    assert trained.billions * 1e9 == 4 * 12 * 128**2 + 1000 * 128

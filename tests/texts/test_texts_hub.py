@@ -1,0 +1,253 @@
+"""Texts from the hub, read through `datasets` from local directories laid out like the repositories there."""
+
+import http.server
+import threading
+
+import datasets
+import huggingface_hub
+import huggingface_hub.constants
+import pandas as pd
+import pytest
+
+from workflow_scripts.config.datasets import DatasetConfig
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.texts import read_texts
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+PARAGRAPH = "Ein Absatz, der lang genug ist. " * 4
+
+
+@pytest.fixture(autouse=True)
+def offline(tmp_path, monkeypatch):
+    """Neither the network nor the user's cache."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub_cache"))
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets_cache")
+
+
+@pytest.fixture
+def read(tmp_path, languages):
+    """Runs the stage on a repository, by default `tmp_path / repository`, and reads its parquet."""
+
+    def read(layout, split, codes, repository=None, **options):
+        repository = repository or str(tmp_path / "repository")
+        dataset = DatasetConfig(source="hub", layout=layout, split=split, repository=repository, **options)
+        table = {code: languages[code] for code in codes}
+        spec = read_texts.Spec(name="from_hub", dataset=dataset, languages=codes, table=table, data_root=None)
+        read_texts.main(["--spec", spec.model_dump_json(), "--texts", str(tmp_path / "out.parquet")])
+        return pd.read_parquet(tmp_path / "out.parquet")
+
+    return read
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a parquet file of the repository."""
+
+    def write(name, **columns):
+        path = tmp_path / "repository" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(columns).to_parquet(path)
+        return path
+
+    return write
+
+
+def rows(table, language, part):
+    """Ids and texts of one part of one language."""
+    chosen = table[(table["lang"] == language) & (table["part"] == part)]
+    return list(zip(chosen["id"], chosen["text"], strict=True))
+
+
+def test_flores_as_parquet_with_one_folder_a_language(read, write):
+    for code, text in (("spa_Latn", "Uno."), ("zho_Hans", "一。")):
+        write(f"{code}/dev/0000.parquet", id=[1, 2], sentence=[text, f"{text}\u2028{text}"])
+        write(f"{code}/devtest/0000.parquet", id=[1], sentence=["another split"])
+    table = read("flores200", "dev", ["es", "zh"])
+    assert rows(table, "es", "sentence") == [("dev-000000", "Uno."), ("dev-000001", "Uno.\u2028Uno.")]
+    assert rows(table, "zh", "sentence")[0] == ("dev-000000", "一。")
+    assert rows(read("flores200", "dev", ["es"], sentences=1), "es", "sentence") == [("dev-000000", "Uno.")]
+
+
+def test_flores_plus_calls_chinese_otherwise(read, write, tmp_path):
+    for split in ("dev", "devtest"):
+        for code in ("spa_Latn", "cmn_Hans"):
+            write(f"{split}/{code}.parquet", id=[1, 2], text=[f"{code} {split}", "x"])
+    # What the card declares of other files must not get in the way.
+    (tmp_path / "repository/README.md").write_text(
+        "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: dev\n    path: dev/*.parquet\n"
+        "  - split: devtest\n    path: devtest/*.parquet\ndataset_info:\n- config_name: default\n  features:\n"
+        "  - name: id\n    dtype: int64\n  - name: text\n    dtype: string\n  splits:\n"
+        "  - name: dev\n    num_bytes: 1\n    num_examples: 4\n  - name: devtest\n    num_bytes: 1\n"
+        "    num_examples: 4\n  download_size: 1\n  dataset_size: 1\n---\n"
+    )
+    table = read("flores200", "devtest", ["zh", "es"])
+    assert rows(table, "zh", "sentence") == [("devtest-000000", "cmn_Hans devtest"), ("devtest-000001", "x")]
+    assert rows(table, "es", "sentence")[0] == ("devtest-000000", "spa_Latn devtest")
+
+
+def test_paws_of_xtreme_has_labels_that_are_strings(read, write):
+    write(
+        "PAWS-X.es/test-00000-of-00001.parquet",
+        sentence1=["uno", "dos", "NS", "cuatro", None],
+        sentence2=["one", "two", "three", "four", "five"],
+        label=["1", "0", "1", "1", "1"],
+    )
+    write("PAWS-X.es/train-00000-of-00001.parquet", sentence1=["x"], sentence2=["y"], label=["1"])
+    table = read("paws-x", "test", ["es"])
+    assert rows(table, "es", "sentence1") == [("test-000001", "uno"), ("test-000004", "cuatro")]
+    assert rows(table, "es", "sentence2") == [("test-000001", "one"), ("test-000004", "four")]
+
+
+def test_tatoeba_of_xtreme_loses_its_line_ends_only(read, write):
+    write("tatoeba.spa/validation-00000-of-00001.parquet", source_sentence=["Sí. \n"], target_sentence=["Yes.\r\n"])
+    table = read("tatoeba", "validation", ["es"])
+    assert rows(table, "es", "source") == [("validation-000000", "Sí. ")]
+    assert rows(table, "es", "target") == [("validation-000000", "Yes.")]
+
+
+def test_bucc_of_xtreme_is_a_table_of_gold_pairs(read, write):
+    write(
+        "bucc18.de/test-00000-of-00001.parquet",
+        source_id=["de-1", "de-2", "de-3"],
+        source_sentence=["Eins.", "Zwei.", "Noch einmal eins."],
+        target_id=["en-1", "en-2", "en-1"],
+        target_sentence=["One.", "Two.", "One."],
+    )
+    table = read("bucc2018", "test", ["de"])
+    assert rows(table, "de", "query") == [("en-1", "Eins."), ("en-2", "Zwei.")]
+    assert rows(table, "de", "candidates") == [("en-1", "One."), ("en-2", "Two.")]
+
+
+def test_wikipedia_is_streamed_until_there_are_enough_paragraphs(read, write, tmp_path):
+    write(
+        "20231101.de/train-00000-of-00002.parquet",
+        id=["7", "9"],
+        text=[f"Titel\n{PARAGRAPH}\n\n{'x' * 99}\n{'y' * 100}", PARAGRAPH],
+    )
+    table = read("wikipedia", "train", ["de"], sentences=2)
+    assert rows(table, "de", "paragraph") == [("7-0001", PARAGRAPH), ("7-0004", "y" * 100)]
+    assert rows(read("wikipedia", "train", ["de"]), "de", "paragraph")[2] == ("9-0000", PARAGRAPH)
+    assert not list((tmp_path / "datasets_cache").rglob("*.arrow"))  # nothing was converted
+
+
+def test_several_files_are_read_in_order(read, write):
+    write("spa_Latn/dev/0001.parquet", sentence=["second"])
+    write("spa_Latn/dev/0000.parquet", sentence=["first"])
+    assert [text for _, text in rows(read("flores200", "dev", ["es"]), "es", "sentence")] == ["first", "second"]
+
+
+def test_a_missing_language_names_the_files_looked_for(read, write):
+    write("spa_Latn/dev/0000.parquet", sentence=["Uno."])
+    with pytest.raises(
+        StudyError, match=r"no dev of zh: no file .*zho_Hans.* or dev/cmn_Hans\.parquet\. Leave"
+    ) as error:
+        read("flores200", "dev", ["es", "zh"])
+    assert "None" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("layout", "split", "name", "lacking"),
+    [
+        ("flores200", "dev", "spa_Latn/dev/0000.parquet", "text"),
+        ("paws-x", "test", "PAWS-X.es/test-00000-of-00001.parquet", "sentence1"),
+        ("tatoeba", "validation", "tatoeba.spa/validation-00000-of-00001.parquet", "source_sentence"),
+        ("bucc2018", "test", "bucc18.es/test-00000-of-00001.parquet", "source_id"),
+        ("wikipedia", "train", "20231101.es/train-00000-of-00001.parquet", "text"),
+    ],
+)
+def test_a_missing_column_is_named_beside_those_there(read, write, layout, split, name, lacking):
+    write(name, id=["1"], other=["x"])
+    with pytest.raises(StudyError, match=f"has no column {lacking}; it has id, other"):
+        read(layout, split, ["es"])
+
+
+@pytest.mark.parametrize(
+    ("layout", "name"), [("flores200", "spa_Latn/dev/0.parquet"), ("wikipedia", "20231101.es/dev-0.parquet")]
+)
+def test_a_damaged_file_is_refused(read, write, layout, name):
+    write(name, sentence=["x"]).write_bytes(b"PAR1 and no more")
+    with pytest.raises(StudyError, match="is no parquet that can be read"):
+        read(layout, "dev", ["es"])
+
+
+def test_a_missing_directory_is_refused(read, tmp_path):
+    with pytest.raises(StudyError, match=r"there is no directory .*/elsewhere; correct the data set's `repository`"):
+        read("flores200", "dev", ["es"], repository=str(tmp_path / "elsewhere"))
+
+
+@pytest.mark.parametrize(("layout", "split"), [("tatoeba", "validation"), ("wikipedia", "train")])
+def test_without_network_the_remedy_is_named(read, layout, split):
+    with pytest.raises(
+        StudyError, match=r"google/xtreme is out of reach .*run `snakemake texts` where there is network"
+    ):
+        read(layout, split, ["es"], repository="google/xtreme", revision=COMMIT)
+
+
+@pytest.fixture
+def refusing_hub(monkeypatch):
+    """A hub on this machine that answers every request with an error code of the real one."""
+    servers = []
+
+    def start(status, code):
+        class Refuse(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(status)
+                self.send_header("X-Error-Code", code)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            do_HEAD = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refuse))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{servers[-1].server_port}"
+        for module in (huggingface_hub.constants, datasets.config):
+            monkeypatch.setattr(module, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", endpoint)
+        template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(datasets.config, "HF_ENDPOINT", endpoint)
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (403, "GatedRepo", "gated.*accept its terms on https://huggingface.co/datasets/owner/name and set HF_TOKEN"),
+        (401, "RepoNotFound", "owner/name cannot be read: .*doesn't exist"),
+        (404, "RevisionNotFound", f"owner/name cannot be read: .*{COMMIT}"),
+    ],
+)
+def test_what_the_hub_refuses_is_explained(read, refusing_hub, status, code, message):
+    refusing_hub(status, code)
+    with pytest.raises(StudyError, match=message):
+        read("flores200", "dev", ["es"], repository="owner/name", revision=COMMIT)
+
+
+def test_a_file_that_is_no_parquet_is_asked_for_at_the_pinned_commit(read, tmp_path, monkeypatch):
+    with pytest.raises(StudyError, match=r"owner/sib is out of reach .*; run `snakemake texts` where there is network"):
+        read("sib200", "devtest", ["es"], repository="owner/sib", revision=COMMIT)
+    asked = []
+
+    def download(repository, name, repo_type, revision):
+        asked.append((repository, name, repo_type, revision))
+        path = tmp_path / f"{len(asked)}.tsv"
+        number = 997 + len(asked)
+        path.write_text(f"index_id\tcategory\ttext\n{number}\tsports\tUno {number}.\n")
+        return str(path)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    table = read("sib200", "devtest", ["es"], repository="owner/sib", revision=COMMIT)
+    names = [f"data/spa_Latn/{name}.tsv" for name in ("train", "dev", "test")]
+    assert asked == [("owner/sib", name, "dataset", COMMIT) for name in names]
+    assert rows(table, "es", "sentence")[0] == ("devtest-000001", "Uno 998.")
+    assert len(rows(table, "es", "topic")) == 3

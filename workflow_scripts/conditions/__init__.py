@@ -1,0 +1,1 @@
+"""Which units a condition changes, and to what; stages that make conditions."""

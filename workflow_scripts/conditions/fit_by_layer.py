@@ -1,0 +1,95 @@
+"""Make a condition whose parameters are fitted layer after layer, on the model as it is changed up to there."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+from pydantic import Field
+
+from workflow_scripts.conditions import choose_units as unit_condition
+from workflow_scripts.conditions.by_layer import fit_by_layer
+from workflow_scripts.conditions.choose_units import by_site, expert_units, read_responses
+from workflow_scripts.interventions.conditions import Condition, write_condition
+from workflow_scripts.interventions.registry import of_strength
+from workflow_scripts.jobs import stage
+from workflow_scripts.jobs.cells import CellStore
+from workflow_scripts.jobs.files import content_hash
+from workflow_scripts.jobs.usage import measured
+from workflow_scripts.models.devices import take_device
+from workflow_scripts.models.loading import load_model
+from workflow_scripts.models.manifests import read_manifest
+from workflow_scripts.neurons.expert_files import read_language
+from workflow_scripts.texts.schema import read_part
+
+
+class Spec(unit_condition.Spec):
+    """What the condition depends on."""
+
+    languages: list[str] = Field(min_length=2, description="Probing languages.")
+    sentences: int = Field(description="First sentences of each language but the target that maps are fitted to.")
+    max_tokens: int = Field(description="Tokens after which a sentence is cut off.")
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.model_arguments(
+        Spec,
+        __doc__,
+        inputs={
+            "model": "manifest of the model",
+            "texts": "probing sentences (parquet)",
+            "experts": "statistics of all neurons (HDF5)",
+            "activations": "responses of all neurons (HDF5)",
+            "probabilities[...]": "activation probabilities of all neurons (HDF5), for the selection lape",
+        },
+        outputs={"condition": "the condition (JSON)"},
+        command=command,
+    )
+    manifest = read_manifest(files.model)
+    units, chosen = choose(spec, files.experts, *files.probabilities)
+    others = [language for language in spec.languages if language != spec.target]
+    texts = [text for language in others for text in read_part(files.texts, language, "sentence")[1][: spec.sentences]]
+    to_target, _ = read_responses(spec, files.activations, units)
+    key = {
+        "model": manifest.identity,
+        "dtype": manifest.dtype,
+        "change": chosen.change,
+        "pooling": spec.pooling,
+        "max_tokens": spec.max_tokens,
+        "texts": content_hash(texts),
+        "target": content_hash([to_target.tolist()]),
+        "code": files.code,
+    }
+    with measured(files.usage) as usage, take_device(files.device) as device:
+
+        def compute(cell: h5py.File) -> None:
+            model = load_model(manifest, device)
+            fitted = fit_by_layer(model, chosen, texts, to_target, spec.max_tokens, files.tokens_per_batch)
+            for name in fitted[0]:
+                values = np.concatenate([parameters[name] for parameters in fitted])
+                cell.create_dataset(name, data=values, chunks=values.shape, fletcher32=True)
+
+        with h5py.File(usage.cell(CellStore(files.cache, "by_layer"), key, compute), "r") as cell:
+            parameters = {name: cell[name][:] for name in cell}
+    sites = by_site(manifest.sites, units, of_strength(parameters, spec.strength, len(units)))
+    write_condition(files.condition, Condition(**named(spec), sites=sites))
+
+
+def choose(spec: Spec, experts: Path, probabilities: Path | None = None) -> tuple[np.ndarray, Condition]:
+    """The units that a spec asks for, ascending among all neurons, and the condition as yet without parameters.
+
+    Raises:
+        StudyError: k is larger than the number of neurons to choose from.
+    """
+    ranked = read_language(experts, spec.target)
+    units = expert_units(spec, ranked, probabilities)
+    return units, Condition(**named(spec), sites=by_site(ranked.sites, units, {}))
+
+
+def named(spec: Spec) -> dict[str, object]:
+    """What a condition says beside its sites."""
+    return spec.model_dump(include={"name", "model", "method", "units", "target", "pooling", "k", "positions"})
+
+
+if __name__ == "__main__":
+    stage.run(main)

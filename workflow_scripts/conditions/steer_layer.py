@@ -1,0 +1,58 @@
+"""Make the condition of a method that acts on a whole layer: its block's output, every dimension of it."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from workflow_scripts.conditions.layer_means import read_layer
+from workflow_scripts.interventions.conditions import Condition, Site, write_condition
+from workflow_scripts.interventions.registry import parameters_of
+from workflow_scripts.jobs import stage
+from workflow_scripts.models.manifests import ModelManifest, read_manifest
+from workflow_scripts.models.sites import module_of_layer
+
+
+class Spec(stage.Spec):
+    """What the condition depends on."""
+
+    name: str = Field(description="Slug of the condition.")
+    model: str = Field(description="Name of the model.")
+    target: str = Field(description="Language steered towards.")
+    method: str = Field(description="Registered method of intervention, one that acts on a layer.")
+    layer: int | Literal["last"] = Field(description="Layer that is changed: the states after n blocks, or the last.")
+    strength: float = Field(description="Share of the method's change that is made.")
+    positions: Literal["all", "last"] = Field(description="Token positions that are changed.")
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"model": "manifest of the model", "means": "mean states of the layer by language (HDF5)"},
+        outputs={"condition": "the condition (JSON)"},
+        command=command,
+    )
+    write_condition(files.condition, steer(spec, read_manifest(files.model), files.means))
+
+
+def steer(spec: Spec, manifest: ModelManifest, means: Path) -> Condition:
+    """The condition that a spec asks for.
+
+    Raises:
+        StudyError: the model has no such layer, or there are no means of it.
+    """
+    parameters = parameters_of(spec.method, spec.strength, read_layer(means, spec.target))
+    site = Site(
+        module=module_of_layer(manifest.sites, spec.layer),
+        width=manifest.width,
+        units=list(range(manifest.width)),
+        parameters={name: values.tolist() for name, values in parameters.items()},
+    )
+    named = spec.model_dump(include={"name", "model", "method", "target", "positions"})
+    return Condition(**named, units="layer", k=manifest.width, sites=[site])
+
+
+if __name__ == "__main__":
+    stage.run(main)

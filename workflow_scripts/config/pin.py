@@ -1,0 +1,60 @@
+"""Write the newest commits of hub repositories into a study where its revisions are still zeros.
+
+Run as `python -m workflow_scripts.config.pin studies/paper.yaml` (`make pin STUDY=…`) where there is network. Lines
+are edited in place, so that comments stay; a revision that is already pinned is never changed.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.files import write_text
+
+UNPINNED = "0" * 40
+REPOSITORY = re.compile(r"^\s*(?P<kind>hub|repository): (?P<name>\S+)")
+REVISION = re.compile(rf"^(?P<before>\s*revision: ){re.escape(chr(34))}?{UNPINNED}{re.escape(chr(34))}?")
+
+
+def pin(text: str, newest: Callable[[str, str], str]) -> str:
+    """The YAML text with zeros replaced; `newest(kind, repository)` gives a commit, kind being model or dataset.
+
+    Raises:
+        StudyError: a revision of zeros does not follow the line of its repository.
+    """
+    lines, repository = [], None
+    for number, line in enumerate(text.split("\n"), start=1):
+        if match := REPOSITORY.match(line):
+            repository = ("model" if match["kind"] == "hub" else "dataset", match["name"])
+        if match := REVISION.match(line):
+            if repository is None:
+                raise StudyError(f"line {number}: the revision must follow the line of its hub or repository.")
+            # Quoted: a commit of digits alone would be read as a number.
+            line = f'{match["before"]}"{newest(*repository)}"{line[match.end() :]}'
+            repository = None
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def newest_commit(kind: str, repository: str) -> str:
+    """The newest commit of a repository on the hub.
+
+    Raises:
+        StudyError: the hub cannot be reached, or the repository cannot be seen.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return HfApi().repo_info(repository, repo_type=kind).sha
+    except (HfHubHTTPError, OSError) as error:
+        raise StudyError(f"cannot ask the hub for {kind} {repository}: {error}") from error
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    try:
+        write_text(path, pin(path.read_text(encoding="utf-8"), newest_commit))
+    except StudyError as error:
+        sys.exit(f"error: {error}")

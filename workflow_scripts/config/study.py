@@ -1,0 +1,239 @@
+"""The whole config: what is studied, with which models, texts and definitions."""
+
+from functools import cached_property
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from workflow_scripts.config.architectures import generates
+from workflow_scripts.config.datasets import DatasetConfig
+from workflow_scripts.config.fields import LanguageCode, MethodName, PathName, Section, Slug
+from workflow_scripts.config.languages import LANGUAGES, Language
+from workflow_scripts.config.models import Checkpoint, ModelConfig
+from workflow_scripts.config.problems import explain
+from workflow_scripts.config.sections import (
+    ROLES,
+    ChangeSection,
+    ComparedSection,
+    ComputeSection,
+    Corpus,
+    CorrelationsSection,
+    EmbeddingsSection,
+    ExpertsSection,
+    GenerationSection,
+    InterventionSection,
+    MetricsSection,
+    NeuronsSection,
+    PerplexitySection,
+    ProjectionSection,
+    RandomControlSection,
+    SimilaritySection,
+    StudySection,
+    SweepSection,
+    TransferSection,
+)
+from workflow_scripts.interventions.registry import methods
+from workflow_scripts.jobs.errors import StudyError
+
+
+class Config(Section):
+    """A study, from one YAML file or an overlay on config.yaml."""
+
+    study: StudySection
+    models: dict[Slug, ModelConfig] = Field(description="Models that can be named in study.models.")
+    datasets: dict[Slug, DatasetConfig] = Field(description="Data sets that can be named in a role of the study.")
+    languages: dict[LanguageCode, Language] = Field(
+        default_factory=dict, description="Languages beside the built-in 23."
+    )
+    neurons: NeuronsSection = NeuronsSection()
+    experts: ExpertsSection = ExpertsSection()
+    intervention: InterventionSection = InterventionSection()
+    methods: dict[MethodName, ComparedSection] = Field(
+        default_factory=dict,
+        description="Interventions that can be named in study.comparison, by the names they are shown by.",
+    )
+    random_control: RandomControlSection = RandomControlSection()
+    sweep: SweepSection = SweepSection()
+    generation: GenerationSection = GenerationSection()
+    perplexity: PerplexitySection = PerplexitySection()
+    embeddings: EmbeddingsSection = EmbeddingsSection()
+    projection: ProjectionSection = ProjectionSection()
+    metrics: MetricsSection = MetricsSection()
+    correlations: CorrelationsSection = CorrelationsSection()
+    similarity: SimilaritySection = SimilaritySection()
+    transfer: TransferSection = TransferSection()
+    compute: ComputeSection = ComputeSection()
+    data_root: PathName | None = Field(None, description="Folder that holds local data sets.")
+    results: PathName = Field("results", description="Folder of everything the study makes.")
+    cache: PathName = Field("cache", description="Store of finished languages; studies may share it.")
+
+    @property
+    def language_table(self) -> dict[str, Language]:
+        """Built-in languages and those added by the config."""
+        return {**LANGUAGES, **self.languages}
+
+    @cached_property
+    def checkpoints(self) -> dict[str, Checkpoint]:
+        """The checkpoints of the study's models by their names, which are made of model and step: `demo-step50`."""
+        return {
+            f"{name}-step{step}": Checkpoint(name, step)
+            for name in self.study.models
+            if (train := self.models[name].train) is not None
+            for step in sorted(train.checkpoints)
+        }
+
+    @cached_property
+    def every_model(self) -> dict[str, ModelConfig]:
+        """Models by name, the checkpoints of the study's among them, which have the settings of their model."""
+        of_steps = {name: self.models[kept.model].at_step(kept.step) for name, kept in self.checkpoints.items()}
+        return {**self.models, **of_steps}
+
+    @property
+    def interventions(self) -> dict[str, ChangeSection]:
+        """The study's intervention and those it is compared with, by their keys in the config."""
+        return {"intervention": self.intervention} | {f"methods.{name}": each for name, each in self.methods.items()}
+
+    @property
+    def generating_models(self) -> list[str]:
+        """Models of the study that write text; the others have no perplexity and generation."""
+        return [name for name in self.study.models if generates(self.models[name].architecture)]
+
+    def used(self, role: str) -> Corpus | None:
+        """A role's data set with the languages used of it, where there are any.
+
+        Of those that only targets are compared in these are the targets; no encoder uses text for perplexity.
+        """
+        corpus: Corpus | None = getattr(self.study, role)
+        if corpus is None or role in ("probing", "alignment", "topics", "treebank"):
+            return corpus
+        if role == "perplexity" and not self.generating_models:
+            return None
+        targets = [code for code in corpus.languages if code in self.study.targets]
+        return corpus.model_copy(update={"languages": targets}) if targets else None
+
+    @model_validator(mode="after")
+    def _names_resolve(self) -> "Config":
+        study = self.study
+        problems = []
+        for name in study.models:
+            if name not in self.models:
+                problems.append(f"study.models: {name} is not defined under models ({', '.join(self.models)})")
+        for role in ROLES:
+            if (corpus := getattr(study, role)) is not None:
+                problems += self._corpus_problems(role, corpus)
+        for role, reason in {
+            "probing": "experts of a target are found there",
+            "alignment": "targets are queries in retrieval",
+        }.items():
+            if missing := [target for target in study.targets if target not in getattr(study, role).languages]:
+                problems.append(f"study.targets: add {', '.join(missing)} to study.{role}.languages: {reason}")
+        for role, reason in {
+            "probing": "the others are a target's negatives",
+            "alignment": "distances and retrieval are between languages",
+        }.items():
+            if len(getattr(study, role).languages) < 2:
+                problems.append(f"study.{role}.languages: give at least two, since {reason}")
+        for role in ("topics", "treebank"):
+            if (corpus := getattr(study, role)) is not None and len(corpus.languages) < 2:
+                problems.append(
+                    f"study.{role}.languages: give at least two, since probes are tested in other languages"
+                )
+        if self.perplexity.context is not None and self.perplexity.stride >= self.perplexity.context:
+            problems.append("perplexity.stride: must be below perplexity.context, so that every token has a context")
+        if study.shown_target not in study.targets:
+            problems.append(f"study.shown_target: {study.shown_target} is not among study.targets")
+        problems += self._comparison_problems()
+        for key, intervention in self.interventions.items():
+            problems += self._intervention_problems(key, intervention)
+        for name in study.models:
+            if name in self.models:
+                problems += self._model_problems(name, self.models[name])
+        if not problems and (taken := sorted(set(self.checkpoints) & set(self.models))):
+            kept = self.checkpoints[taken[0]]
+            problems.append(
+                f"models.{taken[0]}: is the name of models.{kept.model} at step {kept.step}; take another, or leave that "
+                f"step out of models.{kept.model}.train.checkpoints"
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _intervention_problems(self, key: str, intervention: ChangeSection) -> list[str]:
+        if intervention.method not in methods():
+            return [f"{key}.method: {intervention.method} is none of {', '.join(sorted(methods()))}"]
+        if methods()[intervention.method].needs_auroc and self.experts.expertise != "auroc":
+            return [f"{key}.method: {intervention.method} is defined by the AUROC; set experts.expertise: auroc"]
+        if isinstance(intervention, ComparedSection):
+            return self._compared_problems(key, intervention)
+        method = methods()[intervention.method]
+        if method.on_layer or method.fitted_by_layer:
+            what = "acts on a layer, not on experts" if method.on_layer else "is fitted layer after layer"
+            return [f"{key}.method: {intervention.method} {what}; give it under methods"]
+        return []
+
+    def _comparison_problems(self) -> list[str]:
+        compared = self.study.comparison.methods if self.study.comparison else []
+        if unknown := [name for name in compared if name not in self.methods]:
+            known = ", ".join(self.methods) or "which is empty"
+            return [f"study.comparison.methods: {', '.join(unknown)} not defined under methods ({known})"]
+        drawn = [] if self.random_control.seeds else [name for name in compared if self.methods[name].units == "random"]
+        return [f"methods.{name}.units: random units are drawn by seed; give random_control.seeds" for name in drawn]
+
+    def _compared_problems(self, key: str, intervention: ComparedSection) -> list[str]:
+        on_layer = methods()[intervention.method].on_layer
+        if intervention.units == "random" and methods()[intervention.method].fitted_by_layer:
+            return [f"{key}.units: {intervention.method} is fitted to experts alone; take another method"]
+        if intervention.selection == "lape" and intervention.units == "random":
+            return [f"{key}.selection: random units are not selected; leave it out"]
+        if on_layer != (intervention.layer is not None):
+            what = "acts on a layer; say which" if on_layer else "acts on units; leave it out"
+            return [f"{key}.layer: {intervention.method} {what}"]
+        return []
+
+    def _corpus_problems(self, role: str, corpus: Corpus) -> list[str]:
+        problems = self._unknown_languages(f"study.{role}.languages", corpus.languages)
+        if corpus.dataset not in self.datasets:
+            known = ", ".join(self.datasets)
+            problems.append(f"study.{role}.dataset: {corpus.dataset} is not defined under datasets ({known})")
+        elif (given := self.datasets[corpus.dataset].task) not in ROLES[role]:
+            needed = " or ".join(ROLES[role])
+            problems.append(f"study.{role}.dataset: {corpus.dataset} is a {given} data set; this role needs {needed}")
+        if role in ("translation", "mining") and "en" in corpus.languages:
+            problems.append(f"study.{role}.languages: leave out en, which is what the others are translated to")
+        return problems
+
+    def _unknown_languages(self, key: str, codes: list[str]) -> list[str]:
+        unknown = [code for code in codes if code not in self.language_table]
+        return [f"{key}: {', '.join(unknown)} unknown; define them under languages (docs/adding.md)"] if unknown else []
+
+    def _model_problems(self, name: str, model: ModelConfig) -> list[str]:
+        problems = []
+        if model.seen != "all":
+            problems += self._unknown_languages(f"models.{name}.seen", model.seen)
+        if model.train is not None:
+            problems += self._unknown_languages(f"models.{name}.train.languages", model.train.languages)
+            for key in ("dataset", "held_out"):
+                if getattr(model.train, key) not in self.datasets:
+                    problems.append(f"models.{name}.train.{key}: not defined under datasets")
+        neurons, largest = model.known_neurons(), max(self.sweep.ks)
+        if generates(model.architecture) and neurons is not None and largest > neurons:
+            problems.append(f"sweep.ks: {largest} is more than the {neurons:,} neurons of models.{name}")
+        if not model.label.strip():
+            problems.append(f"models.{name}.label: is empty; tables and figures need a name")
+        if model.k == 0:
+            problems.append(f"models.{name}.k: 0 changes nothing; give at least 1")
+        return problems
+
+
+def read_config(raw: dict[str, Any], files: list[str]) -> Config:
+    """Validate a merged config.
+
+    Raises:
+        StudyError: with one line for each problem: the key's path, what is wrong and the remedy.
+    """
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        lines = [explain(problem) for problem in error.errors()]
+        where = f" ({', '.join(files)})" if files else ""
+        raise StudyError("the config is not valid" + where + ":\n" + "\n".join(f"  {line}" for line in lines)) from None

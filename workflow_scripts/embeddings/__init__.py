@@ -1,0 +1,1 @@
+"""Embeddings of sentences and words, and their files; stages that embed."""

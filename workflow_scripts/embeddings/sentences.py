@@ -1,0 +1,80 @@
+"""Sentence embeddings (paper, section 5): the mean over a sentence's tokens of the model's last hidden state."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.progress import Progress
+from workflow_scripts.models.batching import Batch, batches, encode, run_halving, tokens_at_once
+from workflow_scripts.models.loading import LanguageModel
+
+EmbeddingPooling = Literal["mean", "mean_without_bos", "last"]
+
+
+def embed(model: LanguageModel, texts: Sequence[str], layer: int | None = None, **options: Any) -> np.ndarray:
+    """Embeddings of texts by one layer, float32 [texts, d]; arguments and errors are those of `embed_layers`."""
+    return embed_layers(model, texts, [layer], **options)[0]
+
+
+def embed_layers(
+    model: LanguageModel,
+    texts: Sequence[str],
+    layers: Sequence[int | None],
+    pooling: EmbeddingPooling = "mean",
+    max_tokens: int = 128,
+    tokens_per_batch: int = 8192,
+    what: str = "embedding",
+) -> list[np.ndarray]:
+    """Embeddings of texts by some layers, float32 [texts, d] each, from one pass through the model.
+
+    Args:
+        layers: None for the last hidden state, after the final norm; n for the states after n blocks.
+        pooling: mean over real tokens, specials included; the same without the beginning-of-sentence token (BERT's
+            `[CLS]`; T5 has none); or the last real token. Means are accumulated in float32.
+        max_tokens: tokens after which a text is cut off.
+        tokens_per_batch: tokens with padding in one forward pass, at most.
+        what: shown with the progress.
+
+    Raises:
+        StudyError: a text gives no token, the model gives NaN or infinite values, or it has no such layer.
+    """
+    token_ids = encode(model.tokenizer, texts, min(max_tokens, model.max_tokens or max_tokens))
+    bos = _first_token(model) if pooling == "mean_without_bos" else None
+    embeddings = np.empty((len(layers), len(texts), model.manifest.width), dtype=np.float32)
+    with Progress(what, total=len(texts), unit="sentence") as progress:
+
+        def forward(batch: Batch) -> None:
+            for of_layer, hidden in zip(embeddings, model.forward_layers(batch, layers), strict=True):
+                pooled = _pool(hidden, batch.to(hidden.device), pooling, bos)
+                of_layer[batch.rows] = pooled.cpu().numpy()
+            progress.advance(len(batch.rows), tokens=batch.tokens)
+
+        for batch in batches(token_ids, tokens_at_once(tokens_per_batch, model.device), model.pad_id):
+            run_halving(forward, batch)
+    if not np.isfinite(embeddings).all():
+        row = int(np.argmin(np.isfinite(embeddings).all(axis=(0, 2))))
+        raise StudyError(
+            f"{model.manifest.name} gives NaN or infinite hidden states, first for {texts[row][:60]!r}: its weights "
+            f"are damaged, or {model.manifest.dtype} is too narrow for it (try float32 or bfloat16)."
+        )
+    return list(embeddings)
+
+
+def _first_token(model: LanguageModel) -> int | None:
+    tokenizer = model.tokenizer
+    return tokenizer.cls_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
+
+
+def _pool(hidden: torch.Tensor, batch: Batch, pooling: EmbeddingPooling, bos: int | None) -> torch.Tensor:
+    with torch.inference_mode():
+        if pooling == "last":
+            return hidden[torch.arange(len(batch.rows), device=hidden.device), batch.lengths - 1].float()
+        counted = batch.mask
+        if bos is not None:
+            # A text of nothing but the BOS token keeps it.
+            counted = counted & ((batch.token_ids != bos) | (batch.lengths == 1)[:, None])
+        weights = counted.float()
+        return torch.bmm(weights[:, None], hidden.float())[:, 0] / weights.sum(dim=1, keepdim=True)

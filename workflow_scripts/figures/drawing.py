@@ -1,0 +1,159 @@
+"""The style that figures share, their panels, marks of unseen languages, and saving."""
+
+import math
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from workflow_scripts.jobs.files import canonical_json, write_text, written_whole
+from workflow_scripts.tables.shown_models import Model, Panel
+
+# What every stage that draws a figure writes.
+OUTPUTS = {
+    "pdf": "the figure for print",
+    "png": "the figure for screens",
+    "csv": "what the figure draws",
+    "json": "title and caption, for the report",
+}
+
+# Colours of Okabe and Ito (2008), told apart by colour-blind readers; they differ in lightness too.
+PRE_COLOUR = "#E69F00"
+POST_COLOUR = "#0072B2"
+# The paper's convention; an asterisk says the same without colour.
+UNSEEN_COLOUR = "#C00000"
+MUTED_COLOUR = "#6E7781"
+
+# Of lines that have to be told apart: those two and others of theirs but yellow, which is faint on white. Seven colours
+# and nine markers make 63 pairs before one repeats.
+COLOURS = [POST_COLOUR, PRE_COLOUR, "#009E73", "#CC79A7", "#000000", "#56B4E9", "#D55E00"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">"]
+LINE = {"linewidth": 1.1, "markersize": 3.6, "markeredgewidth": 0.8}
+
+COLUMN_WIDTH = 3.1  # inches; a figure is no narrower
+LEGEND_HEIGHT = 0.45  # inches
+LEGEND_ROW_HEIGHT = 0.16  # inches, of each further row
+
+STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#57606A",
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "figure.constrained_layout.h_pad": 0.05,
+    "figure.constrained_layout.w_pad": 0.05,
+    "font.family": "DejaVu Sans",  # comes with Matplotlib, so a figure is the same on every machine
+    "font.size": 8,
+    "grid.color": "#D8DEE4",
+    "grid.linewidth": 0.5,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,  # text stays text
+    "savefig.bbox": "tight",  # nothing is cut off, no empty margins
+    "savefig.pad_inches": 0.03,
+    "savefig.dpi": 300,
+    "xtick.labelsize": 7,
+    "xtick.major.size": 2,
+    "xtick.major.width": 0.6,
+    "ytick.labelsize": 7,
+    "ytick.major.size": 0,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw and save in the figures' style, whatever the reader's own settings are."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
+def panels(
+    columns: list[Panel], poolings: list[str], width: float, height: float, beside: float = 0.0, **shared: bool
+) -> tuple[Figure, np.ndarray]:
+    """A figure with a column of axes for each panel and a row for each pooling, which title them.
+
+    Args:
+        columns: Named by their titles.
+        poolings: Named if there is more than one.
+        width: Of one panel with its labels, in inches.
+        height: Likewise.
+        beside: Width of what stands at the right of the panels, in inches.
+        shared: Passed on to `Figure.subplots`, like `sharex=True`.
+
+    Returns:
+        The figure and its axes, `[poolings, panels]`.
+    """
+    size = (max(width * len(columns) + beside, COLUMN_WIDTH), height * len(poolings) + LEGEND_HEIGHT)
+    figure = Figure(figsize=size, layout="compressed")
+    axes = figure.subplots(len(poolings), len(columns), squeeze=False, **shared)
+    for row, pooling in zip(axes, poolings, strict=True):
+        for axis, panel in zip(row, columns, strict=True):
+            title = f"{panel.title}\n{pooling} pooling" if len(poolings) > 1 else panel.title
+            axis.set_title(title, parse_math=False)  # a label may hold a dollar
+    return figure, axes
+
+
+def looks(names: list[str]) -> dict[str, dict[str, str]]:
+    """Colour and marker of each name's line."""
+    return {
+        name: {"color": colour, "marker": marker}
+        for name, colour, marker in zip(names, cycle(COLOURS), cycle(MARKERS), strict=False)
+    }
+
+
+def add_legend(figure: Figure, handles: list[Artist]) -> None:
+    """A legend below the panels, in as few rows as there is room for; the figure grows by those beyond the first."""
+    columns = legend_columns([handle.get_label() for handle in handles], figure.get_figwidth())
+    rows = math.ceil(len(handles) / columns)
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW_HEIGHT * (rows - 1))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def legend_columns(labels: list[str], width: float) -> int:
+    """Columns of a legend of these labels that is about no wider than `width` inches and has the fewest rows."""
+    inches = np.array([0.5 + 0.055 * len(label) for label in labels])  # with the line before the label
+    for rows in range(1, len(labels)):
+        columns = math.ceil(len(labels) / rows)
+        if sum(column.max() for column in np.array_split(inches, columns)) <= width:
+            return columns
+    return 1
+
+
+def label_languages(axis: Axis, positions: np.ndarray, languages: list[str], model: Model, bold: str) -> None:
+    """Label an axis with language codes: unseen ones red and with an asterisk, the code `bold` in bold."""
+    axis.set_ticks(positions, [code if model.has_seen(code) else f"{code}*" for code in languages])
+    for label, code in zip(axis.get_ticklabels(), languages, strict=True):
+        if not model.has_seen(code):
+            label.set_color(UNSEEN_COLOUR)
+        if code == bold:
+            label.set_fontweight("bold")
+
+
+def unseen_key(models: list[Model], languages: list[str]) -> list[Line2D]:
+    """The legend's entry for red labels with an asterisk; none if every model has seen every language."""
+    if all(model.has_seen(code) for model in models for code in languages):
+        return []
+    mark = {"marker": r"$\ast$", "markersize": 6, "markeredgewidth": 0.4, "linestyle": "none"}
+    return [Line2D([], [], color=UNSEEN_COLOUR, label="red: not seen in pre-training", **mark)]
+
+
+def save(figure: Figure, drawn: pd.DataFrame, title: str, caption: str, files: Namespace) -> None:
+    """Write a figure (PDF, PNG), what it draws (CSV), its title and caption (JSON); equal figures give equal bytes."""
+    for path, metadata in ((files.pdf, {"CreationDate": None}), (files.png, {"Software": None})):
+        with written_whole(path) as beside:
+            figure.savefig(beside, metadata=metadata)
+    write_text(files.csv, drawn.to_csv(index=False, lineterminator="\n"))
+    write_text(files.json, canonical_json({"title": title, "caption": caption}) + "\n")

@@ -1,0 +1,75 @@
+"""Distance, retrieval, MEXA and ABX scores of one trained model at the steps of its training that are kept."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from pydantic import Field
+
+from workflow_scripts.figures import drawing
+from workflow_scripts.figures.lines import measure_panels
+from workflow_scripts.jobs import stage
+from workflow_scripts.measures.compared import COMPARED, definitions
+from workflow_scripts.measures.metric_files import grid, select
+from workflow_scripts.tables.shown_models import Model
+
+LINE = {**drawing.LINE, "color": drawing.POST_COLOUR, "marker": "o"}
+
+
+class Spec(stage.Spec):
+    """What the figure shows."""
+
+    model: Model = Field(description="The model.")
+    steps: list[int] = Field(min_length=1, description="Optimiser steps, ascending; the last is the model's.")
+    pivot_name: str = Field(description="Name of MEXA's pivot language, for the caption.")
+    dataset: str = Field(description="Name of the parallel data set.")
+    confidence: float = Field(description="Of the bootstrap intervals.")
+
+
+def points(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """One row a point: model, step, measure, value, ci_low and ci_high.
+
+    Raises:
+        StudyError: the table lacks one.
+    """
+    wanted = grid(model=[spec.model.name], step=spec.steps, measure=list(COMPARED))
+    return select(table, wanted, "measures by step")[[*wanted.columns, "value", "ci_low", "ci_high"]]
+
+
+def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
+    """A panel for each measure, a line with a band for its interval; steps are equally far apart."""
+    figure, axes = measure_panels([""], spec.model.label)
+    positions = np.arange(len(spec.steps))
+    for measure in COMPARED:
+        axis, mine = axes["", measure], drawn[drawn["measure"] == measure].set_index("step").loc[spec.steps]
+        axis.fill_between(positions, mine["ci_low"], mine["ci_high"], color=LINE["color"], alpha=0.18, linewidth=0)
+        axis.plot(positions, mine["value"], **LINE)
+        axis.set_xticks(positions, [str(step) for step in spec.steps])
+        axis.set_xlabel("Optimiser step")
+    return figure
+
+
+def caption(spec: Spec) -> str:
+    """What the figure shows and how it was computed."""
+    return (
+        f"Measures on {spec.dataset} of {spec.model.label} after so many optimiser steps, without an intervention, and "
+        f"their {100 * spec.confidence:g}% bootstrap intervals over languages. {definitions(spec.pivot_name)} "
+        "Steps are spaced equally."
+    )
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"checkpoints": "the table by step (CSV)"},
+        outputs=drawing.OUTPUTS,
+        command=command,
+    )
+    drawn = points(pd.read_csv(files.checkpoints, dtype={"model": str}, keep_default_na=False, na_values=[""]), spec)
+    with drawing.style():
+        drawing.save(draw(drawn, spec), drawn, "Steps of the training", caption(spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,121 @@
+"""Distance, retrieval, MEXA and ABX scores of one model by layer, a line for each intervention."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from pydantic import Field
+
+from workflow_scripts.figures import drawing
+from workflow_scripts.figures.lines import measure_panels
+from workflow_scripts.jobs import stage
+from workflow_scripts.measures.compared import COMPARED, definitions
+from workflow_scripts.measures.metric_files import grid, select
+from workflow_scripts.tables.shown_models import Model
+
+PRE = {"color": drawing.MUTED_COLOUR, "linewidth": 2.2, "linestyle": "-"}
+RANDOM = {"color": drawing.MUTED_COLOUR, "linewidth": 1.1, "linestyle": (0, (4, 1.5))}
+
+
+class Spec(stage.Spec):
+    """What the figure shows."""
+
+    model: Model = Field(description="The model.")
+    layers: list[str] = Field(min_length=1, description="Layers in their order, the main one among them.")
+    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled; panels of each.")
+    targets: list[str] = Field(min_length=1, description="Intervention targets, a line each.")
+    control: str | None = Field(description="Target whose random control is shown; null: there is none.")
+    names: dict[str, str] = Field(description="Names of languages, for the legend.")
+    pivot_name: str = Field(description="Name of MEXA's pivot language, for the caption.")
+    dataset: str = Field(description="Name of the parallel data set.")
+
+
+def points(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """One row a point: pooling, units, target, layer, measure and value; no pooling of the unintervened model.
+
+    Raises:
+        StudyError: the table lacks one.
+    """
+    table = table[table["model"] == spec.model.name]
+    every = {"layer": spec.layers, "measure": list(COMPARED)}
+    wanted = [
+        grid(units=["none"], **every),
+        grid(pooling=spec.poolings, units=["expert"], target=spec.targets, **every),
+    ]
+    if spec.control:
+        wanted.append(grid(pooling=spec.poolings, units=["random"], target=[spec.control], **every))
+    columns = ["pooling", "units", "target", "layer", "measure", "value"]
+    return pd.concat([select(table, each, "measures by layer")[columns] for each in wanted], ignore_index=True)
+
+
+def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
+    """A panel for each measure and pooling; layers are equally far apart."""
+    figure, axes = measure_panels(spec.poolings, spec.model.label)
+    for pooling in spec.poolings:
+        for measure in COMPARED:
+            here = drawn[(drawn["measure"] == measure) & (drawn["pooling"].isna() | (drawn["pooling"] == pooling))]
+            draw_panel(axes[pooling, measure], here, spec)
+    drawing.add_legend(figure, legend_handles(spec))
+    return figure
+
+
+def draw_panel(axis: Axes, here: pd.DataFrame, spec: Spec) -> None:
+    """The lines of one measure."""
+    positions = np.arange(len(spec.layers))
+
+    def line(units: str, target: str | None = None, **look) -> None:
+        mine = here[(here["units"] == units) & (here["target"].isna() if target is None else here["target"] == target)]
+        axis.plot(positions, mine.set_index("layer").loc[spec.layers, "value"], **look)
+
+    line("none", **PRE, zorder=2)
+    if spec.control:
+        line("random", spec.control, **RANDOM, zorder=2)
+    for target, look in drawing.looks(spec.targets).items():
+        line("expert", target, **drawing.LINE, **look, zorder=3)
+    axis.set_xticks(positions, spec.layers)
+    axis.set_xlabel("Layer")
+
+
+def legend_handles(spec: Spec) -> list[Artist]:
+    """What the legend explains."""
+    experts = [
+        Line2D([], [], **drawing.LINE, **look, label=spec.names.get(target, target))
+        for target, look in drawing.looks(spec.targets).items()
+    ]
+    control = (
+        [Line2D([], [], **RANDOM, label=f"random neurons, {spec.names.get(spec.control, spec.control)}")]
+        if spec.control
+        else []
+    )
+    return [Line2D([], [], **PRE, label="pre-intervention"), *control, *experts]
+
+
+def caption(spec: Spec) -> str:
+    """What the figure shows and how it was computed."""
+    control = " Dashed: as many random neurons instead of the target's experts." if spec.control else ""
+    return (
+        f"Measures on {spec.dataset} by layer of {spec.model.label}, before (grey) and after the intervention on "
+        f"experts of each target.{control} Layer n: states after n blocks, 0 the token embeddings; last: after the "
+        f"final norm. {definitions(spec.pivot_name)}"
+    )
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"layers": "the table by layer (CSV)"},
+        outputs=drawing.OUTPUTS,
+        command=command,
+    )
+    text = dict.fromkeys(["model", "pooling", "units", "target", "layer", "measure"], str)
+    drawn = points(pd.read_csv(files.layers, dtype=text, keep_default_na=False, na_values=[""]), spec)
+    with drawing.style():
+        drawing.save(draw(drawn, spec), drawn, "Layers before and after the intervention", caption(spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,288 @@
+"""Figures 3, 6–20 and 27–29: UMAP of all sentences before and after an intervention, a panel a model and target."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
+from pydantic import Field
+
+from workflow_scripts.figures import drawing
+from workflow_scripts.jobs import stage
+from workflow_scripts.jobs.parquet import read_parquet
+from workflow_scripts.measures.metric_files import grid, select
+from workflow_scripts.tables.shown_models import Panel
+
+COLUMNS = ["model", "condition", "target", "pooling", "units", "k", "seed", "space", "language", "id", "x", "y"]
+# The paper's marks and labels of the two spaces.
+MARKERS = {"pre": "o", "post": "x"}
+LABELS = {"pre": "{}", "post": "{}*"}
+
+PANEL_SIZE = 2.7  # inches
+MARGIN = 0.05  # on each side, of the extent of a panel's sentences
+# In points:
+LABEL_SIZE = 6.5
+LABEL_GAP = 0.6  # between labels
+LABEL_RISE = 6.0  # of a label above the median, so that it does not hide a small cloud
+
+# Matrices of OKLab (Ottosson, 2020, "A perceptual color space for image processing").
+OKLAB_TO_CONES = np.array(
+    [
+        [1.0, 0.3963377774, 0.2158037573],
+        [1.0, -0.1055613458, -0.0638541728],
+        [1.0, -0.0894841775, -1.2914855480],
+    ]
+)
+CONES_TO_RGB = np.array(
+    [
+        [4.0767416621, -3.3077115913, 0.2309699292],
+        [-1.2684380046, 2.6097574011, -0.3413193965],
+        [-0.0041960863, -0.7034186147, 1.7076147010],
+    ]
+)
+
+
+class Spec(stage.Spec):
+    """What the figure shows."""
+
+    panels: list[Panel] = Field(min_length=1, description="Models and targets of the columns.")
+    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled; a row of panels each.")
+    units: Literal["expert", "random"] = Field(description="Whether experts or the random control are shown.")
+    seed: int | None = Field(None, description="Seed of the draw of the random control; null for experts.")
+    languages: list[str] = Field(min_length=1, description="Languages of the sentences.")
+    dataset: str = Field(description="Name of the parallel data set.")
+    sentences: int | None = Field(None, description="How many sentences of each language, the first; null: all.")
+    neighbours: int = Field(description="Size of a sentence's neighbourhood in UMAP, for the caption.")
+    min_distance: float = Field(description="Least distance in UMAP, for the caption.")
+    components: int | None = Field(None, description="Principal components that UMAP was given; null: no reduction.")
+    names: dict[str, str] = Field(default_factory=dict, description="Language names for the caption.")
+
+
+def read_projections(paths: list[Path]) -> pd.DataFrame:
+    """Concatenate projections: one row a sentence in one space; the column `file` says whence.
+
+    Raises:
+        StudyError: a file is damaged or no projection.
+    """
+    frames = []
+    for path in paths:
+        frames.append(read_parquet(path, columns=COLUMNS).to_pandas().assign(file=str(path)))
+    return pd.concat(frames, ignore_index=True)
+
+
+def positions(projections: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """The sentences that the figure shows, with their coordinates and whether the model has seen their language.
+
+    Raises:
+        StudyError: the projection of a panel or of a language in it is missing, or there are two.
+    """
+    wanted = pd.concat([panel_clouds(panel, spec) for panel in spec.panels], ignore_index=True)
+    key = [column for column in wanted.columns if column != "seen"]
+    clouds = projections.drop_duplicates(["file", "condition", *key])
+    found = select(clouds, wanted[key], "projections")
+    wanted = wanted.assign(file=found["file"].to_numpy(), condition=found["condition"].to_numpy())
+    shown = wanted.merge(projections, how="left", on=["file", "condition", *key])
+    return shown[[*COLUMNS[:-3], "seen", *COLUMNS[-3:]]]
+
+
+def panel_clouds(panel: Panel, spec: Spec) -> pd.DataFrame:
+    """The keys of one column's clouds, and whether the model has seen the language."""
+    of_control = {"seed": [spec.seed]} if spec.units == "random" else {}
+    keys = grid(
+        model=[panel.model.name],
+        pooling=spec.poolings,
+        target=[panel.target],
+        units=[spec.units],
+        **of_control,
+        space=list(MARKERS),
+        language=spec.languages,
+    )
+    return keys.assign(seen=[panel.model.has_seen(language) for language in keys["language"]])
+
+
+def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
+    """Axes for each panel and pooling: a mark a sentence in either space, a label a language and space."""
+    figure, axes = drawing.panels(spec.panels, spec.poolings, width=PANEL_SIZE, height=PANEL_SIZE)
+    labels = {}
+    for row, pooling in zip(axes, spec.poolings, strict=True):
+        for axis, panel in zip(row, spec.panels, strict=True):
+            here = (drawn["model"] == panel.model.name) & (drawn["target"] == panel.target)
+            sentences = drawn[here & (drawn["pooling"] == pooling)]
+            draw_sentences(axis, sentences, spec.languages)
+            labels[axis] = label_clouds(axis, sentences, panel)
+    for axis in axes[-1]:
+        axis.set_xlabel("UMAP 1")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("UMAP 2")
+    drawing.add_legend(figure, legend_entries(spec))
+    figure.draw_without_rendering()  # only now is known where on the page the panels are
+    for axis, of_panel in labels.items():
+        move_apart(axis, of_panel)
+    return figure
+
+
+def draw_sentences(axis: Axes, sentences: pd.DataFrame, languages: list[str]) -> None:
+    """A mark for each sentence; the axes show a square of the plane, since UMAP's two directions are alike."""
+    area = np.clip(20_000 / len(sentences), 1.5, 8)  # points²
+    looks = {"pre": {"s": area, "linewidths": 0}, "post": {"s": 1.6 * area, "linewidths": 0.35}}
+    colours = language_colours(languages)
+    for space, marker in MARKERS.items():
+        # By sentence, not by language, so that no language covers another.
+        cloud = sentences[sentences["space"] == space].sort_values("id", kind="stable")
+        colour = np.stack([colours[space][language] for language in cloud["language"]])
+        axis.scatter(cloud["x"], cloud["y"], c=colour, marker=marker, rasterized=True, **looks[space])
+    plane = sentences[["x", "y"]].to_numpy(dtype=np.float64)
+    least, most = plane.min(axis=0), plane.max(axis=0)
+    side = max((most - least).max(), 1e-3) * (1 + 2 * MARGIN)
+    (left, bottom), (right, top) = (least + most) / 2 + np.array([[-0.5], [0.5]]) * side
+    axis.set_box_aspect(1)
+    axis.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[])
+
+
+def label_clouds(axis: Axes, sentences: pd.DataFrame, panel: Panel) -> list[Annotation]:
+    """A label at the median of each language in each space; labels may still overlap."""
+    labels = []
+    for (space, language), cloud in sentences.groupby(["space", "language"])[["x", "y"]]:
+        label = axis.annotate(
+            LABELS[space].format(language),
+            cloud.median().to_numpy(),
+            xytext=(0, 0),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            size=LABEL_SIZE,
+            color="black" if panel.model.has_seen(language) else drawing.UNSEEN_COLOUR,
+            weight="bold" if language == panel.target else "normal",
+            bbox={"boxstyle": "square,pad=0", "facecolor": "white", "alpha": 0.65, "linewidth": 0},
+            in_layout=False,
+            zorder=4,
+        )
+        labels.append(label)
+    return labels
+
+
+def move_apart(axis: Axes, labels: list[Annotation]) -> None:
+    """Move labels above their medians and off each other; tie those that went far to what they name."""
+    points = 72 / axis.figure.dpi
+    frame = axis.get_window_extent().get_points() * points
+    anchors = axis.transData.transform([label.xy for label in labels]) * points
+    sizes = np.array([label.get_window_extent().size for label in labels]) * points + LABEL_GAP
+    places = without_overlap(anchors + np.array([0, LABEL_RISE]), sizes, frame)
+    tie = {"arrowstyle": "-", "color": drawing.MUTED_COLOUR, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 0}
+    for label, offset in zip(labels, places - anchors, strict=True):
+        label.set_position(offset)
+        if np.hypot(*offset) > 2 * LABEL_RISE:
+            line = {"xytext": offset, "textcoords": "offset points", "arrowprops": tie}
+            axis.annotate("", label.xy, **line, in_layout=False, zorder=3)
+
+
+def without_overlap(centres: np.ndarray, sizes: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """Move boxes off each other by small steps, so that they stay near where they were.
+
+    Args:
+        centres: Of the boxes, [boxes, 2].
+        sizes: Their widths and heights, [boxes, 2].
+        bounds: Lower left and upper right corner of the area that they stay in, [2, 2].
+
+    Returns:
+        The new centres, [boxes, 2]; boxes overlap only if 5,000 steps have found no room for all.
+    """
+    least = (sizes[:, None] + sizes[None, :]) / 2
+    order = np.arange(len(centres))
+    same = order[:, None] == order[None, :]
+    # Hair's breadths that differ from box to box and are not in line (Roberts' R2 sequence), so that boxes at one
+    # place, or along one edge, part in all directions.
+    hair = order[:, None] * np.array([0.7548776662, 0.5698402910]) % 1
+    lowest, highest = bounds[0] + sizes / 2 + hair, bounds[1] - sizes / 2 - hair
+    centres = centres + 0.01 * hair
+    for _ in range(5000):
+        centres = np.clip(centres, lowest, highest)
+        difference = (centres[:, None] - centres[None, :]) / least  # below 1 both ways: the two overlap
+        lacking = 1 - np.abs(difference).max(axis=2)
+        overlap = (lacking > 1e-9) & ~same
+        if not overlap.any():
+            break
+        # Each gives way, in the direction from the other, by a part of what they lack.
+        direction = difference / (np.linalg.norm(difference, axis=2) + same)[..., None]
+        step = np.where(overlap, np.maximum(0.1 * lacking, 0.01), 0)
+        centres = centres + (direction * step[..., None] * least).sum(axis=1)
+    return centres
+
+
+def language_colours(languages: list[str]) -> dict[str, dict[str, np.ndarray]]:
+    """For either space, a colour [red, green, blue] a language: one hue a language, light before and dark after.
+
+    Lightness and chroma alternate, since so many hues alone are hard to tell apart.
+    """
+    hues = 2 * np.pi * np.arange(len(languages)) / len(languages)
+    odd = np.arange(len(languages)) % 2
+    before = oklch_to_rgb(0.83 - 0.08 * odd, 0.10 + 0.04 * odd, hues)
+    after = oklch_to_rgb(0.55 - 0.13 * odd, 0.16 - 0.04 * odd, hues)
+    return {"pre": dict(zip(languages, before, strict=True)), "post": dict(zip(languages, after, strict=True))}
+
+
+def oklch_to_rgb(lightness: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> np.ndarray:
+    """sRGB [colours, 3] of colours in OKLCH (Ottosson, 2020), where equal steps look equal; clipped to the gamut.
+
+    Args:
+        lightness: From 0 to 1, [colours].
+        chroma: From 0, which is grey, [colours].
+        hue: In radians, [colours].
+    """
+    oklab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=1)
+    linear = np.clip((oklab @ OKLAB_TO_CONES.T) ** 3 @ CONES_TO_RGB.T, 0, 1)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def legend_entries(spec: Spec) -> list[Line2D]:
+    """What dots, crosses, asterisks and red mean."""
+    example = spec.panels[0].target
+    after = "post-intervention" + (" on random neurons" if spec.units == "random" else "")
+    mark = {"linestyle": "none", "markersize": 4}
+    entries = [
+        Line2D([], [], marker="o", color="#B0B0B0", label=f"pre-intervention, labelled {example}", **mark),
+        Line2D([], [], marker="x", color="#303030", label=f"{after}, labelled {example}*", **mark),
+    ]
+    if not all(panel.model.has_seen(language) for panel in spec.panels for language in spec.languages):
+        # Not `figures.unseen_key`, whose asterisk means another thing here.
+        red = {"marker": "s", "color": drawing.UNSEEN_COLOUR, **mark}
+        entries.append(Line2D([], [], label="red label: not seen in pre-training", **red))
+    return entries
+
+
+def caption(spec: Spec) -> str:
+    """What the figure shows and how it was computed."""
+    targets = ", ".join(dict.fromkeys(spec.names.get(panel.target, panel.target) for panel in spec.panels))
+    units = "experts" if spec.units == "expert" else f"random neurons (draw {spec.seed}), given the experts' values,"
+    which = "all sentences" if spec.sentences is None else f"the first {spec.sentences:,} sentences"
+    reduced = "" if spec.components is None else f" of the first {spec.components} principal components"
+    return (
+        f"UMAP of {which} of {spec.dataset} in {len(spec.languages)} languages before (light dots) and after (dark "
+        f"crosses) the intervention on {units} of {targets}, fitted on both together (cosine distance{reduced}, "
+        f"{spec.neighbours} neighbours, minimal distance {spec.min_distance:g}). The code of a language is at the "
+        "median of its sentences, with an asterisk after the intervention; the target is bold. Codes of languages "
+        "that the model has not seen in pre-training are red."
+    )
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"projections...": "UMAP of the spaces before and after interventions, one parquet a model"},
+        outputs=drawing.OUTPUTS,
+        command=command,
+    )
+    drawn = positions(read_projections(files.projections), spec)
+    title = "Embedding space (UMAP)" + (" under random neurons" if spec.units == "random" else "")
+    with drawing.style():
+        drawing.save(draw(drawn, spec), drawn, title, caption(spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,117 @@
+"""Correlations of a model's retrieval, distances and transfer with the similarity of languages, as heat maps."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
+from pydantic import Field
+
+from workflow_scripts.figures import drawing
+from workflow_scripts.figures.heat_maps import COLOUR_MAP, SAME_LANGUAGE_COLOUR
+from workflow_scripts.jobs import stage
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.kinship.outcomes import CHANGE, label
+from workflow_scripts.kinship.pair_correlations import COEFFICIENTS
+from workflow_scripts.tables.shown_models import Model
+
+TITLES = {"pearson": "Pearson", "spearman": "Spearman"}
+ROW = ["outcome", "quantity", "pooling", "target"]
+WIDTH, HEIGHT = 0.36, 0.19  # inches of a cell
+DARK = 0.6  # of the colour's range, from which on text is white
+
+
+class Spec(stage.Spec):
+    """What the figure shows."""
+
+    model: Model = Field(description="The model.")
+    dataset: str = Field(description="Name of the parallel data set.")
+    languages: list[str] = Field(description="Languages over whose ordered pairs was correlated.")
+    confidence: float = Field(0.95, description="Of the bootstrap intervals.")
+
+
+def of_model(correlations: pd.DataFrame, model: str) -> pd.DataFrame:
+    """The rows of a model, with what a row of the heat map is labelled in the column `label`.
+
+    Raises:
+        StudyError: there are none.
+    """
+    rows = correlations[correlations["model"] == model].copy()
+    if rows.empty:
+        raise StudyError(f"The correlations have no row of {model}; delete results/similarity.csv and run again.")
+    several = rows["pooling"].nunique() > 1
+    names = []
+    for row in rows[ROW].itertuples(index=False):
+        under = f" ({row.target}{f', {row.pooling}' if several else ''})" if row.quantity == CHANGE else ""
+        names.append(f"{label(row.outcome)}, {row.quantity}{under}")
+    return rows.assign(label=names)
+
+
+def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
+    """One heat map a coefficient, outcomes by measures; bold numbers are those whose interval does not hold zero."""
+    outcomes, measures = (list(dict.fromkeys(drawn[column])) for column in ("label", "measure"))
+    size = (2.6 + 2 * WIDTH * len(measures), 1.0 + HEIGHT * len(outcomes))
+    figure = Figure(figsize=size, layout="compressed")
+    axes = figure.subplots(1, len(COEFFICIENTS), squeeze=False, sharey=True)[0]
+    for axis, coefficient in zip(axes, COEFFICIENTS, strict=True):
+        of_one = drawn[drawn["coefficient"] == coefficient].set_index(["label", "measure"])
+        mesh = heat_map(axis, of_one, outcomes, measures)
+        axis.set_title(TITLES[coefficient])
+    axes[0].set_yticks(np.arange(len(outcomes)) + 0.5, outcomes)
+    bar = figure.colorbar(mesh, ax=axes, label="Correlation", shrink=0.9, aspect=25)
+    bar.outline.set_visible(False)
+    figure.suptitle(spec.model.label, fontsize=9, fontweight="bold", parse_math=False)
+    return figure
+
+
+def heat_map(axis: Axes, values: pd.DataFrame, outcomes: list[str], measures: list[str]) -> QuadMesh:
+    """Colour and number the cells of one coefficient; one that is not defined is gray."""
+    matrix = values["value"].unstack("measure").reindex(index=outcomes, columns=measures).to_numpy(dtype=np.float64)
+    axis.set_facecolor(SAME_LANGUAGE_COLOUR)
+    shown = np.ma.masked_invalid(matrix)
+    mesh = axis.pcolormesh(shown, cmap=COLOUR_MAP, vmin=-1, vmax=1, edgecolor="white", linewidth=0.4)
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0, pad=2)
+    axis.set_xticks(np.arange(len(measures)) + 0.5, [name.capitalize() for name in measures], rotation=45, ha="right")
+    axis.set_ylim(len(outcomes), 0)
+    for (outcome, measure), cell in values.iterrows():
+        if np.isnan(cell["value"]):
+            continue
+        place = measures.index(measure) + 0.5, outcomes.index(outcome) + 0.5
+        weight = "bold" if cell["ci_low"] > 0 or cell["ci_high"] < 0 else "normal"
+        colour = "white" if abs(cell["value"]) > DARK else "black"
+        text = f"{cell['value']:z.2f}".replace("-", "−")
+        axis.text(*place, text, ha="center", va="center", fontsize=6, weight=weight, color=colour)
+    return mesh
+
+
+def caption(spec: Spec) -> str:
+    """What the figure shows and how it was computed."""
+    return (
+        f"Correlations over the ordered pairs of {len(spec.languages)} languages on {spec.dataset}: of similarity of "
+        "languages (columns) with accuracy of retrieval, distance and transfer without an intervention (pre) and with "
+        "their change by the intervention on experts of the target in brackets (post − pre). Bold: the "
+        f"{100 * spec.confidence:g}% bootstrap interval over languages does not hold 0. Gray: undefined."
+    )
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"correlations": "the table of correlations with similarity of languages (CSV)"},
+        outputs=drawing.OUTPUTS,
+        command=command,
+    )
+    drawn = of_model(
+        pd.read_csv(files.correlations, dtype={"target": str, "pooling": str}, keep_default_na=False, na_values=[""]),
+        spec.model.name,
+    )
+    with drawing.style():
+        title = "Correlations with the similarity of languages"
+        drawing.save(draw(drawn, spec), drawn.drop(columns="label"), title, caption(spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)

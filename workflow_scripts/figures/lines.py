@@ -1,0 +1,36 @@
+"""Panels of lines, one for each compared measure."""
+
+import math
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from workflow_scripts.figures import drawing
+from workflow_scripts.measures.compared import COMPARED
+
+COLUMNS = 4
+PANEL_WIDTH, PANEL_HEIGHT = 2.0, 1.5  # inches
+
+
+def measure_panels(poolings: list[str], title: str) -> tuple[Figure, dict[tuple[str, str], Axes]]:
+    """A figure with axes for each pooling and measure, titled by the latter and by poolings if there are several.
+
+    Args:
+        poolings: Rows of panels are repeated for each.
+        title: Of the whole.
+    """
+    rows = math.ceil(len(COMPARED) / COLUMNS)
+    size = (PANEL_WIDTH * COLUMNS, PANEL_HEIGHT * rows * len(poolings) + drawing.LEGEND_HEIGHT)
+    figure = Figure(figsize=size, layout="constrained")
+    figure.suptitle(title, parse_math=False, fontsize=9, fontweight="bold")
+    axes = figure.subplots(rows * len(poolings), COLUMNS, squeeze=False)
+    found = {}
+    for number, pooling in enumerate(poolings):
+        block = axes[rows * number : rows * (number + 1)].ravel()
+        for axis, (name, measure) in zip(block, COMPARED.items(), strict=False):
+            axis.set_title(f"{measure.label}\n{pooling} pooling" if len(poolings) > 1 else measure.label, fontsize=8)
+            axis.grid(axis="y")
+            found[pooling, name] = axis
+        for axis in block[len(COMPARED) :]:
+            axis.set_axis_off()
+    return figure, found

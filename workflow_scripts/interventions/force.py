@@ -1,0 +1,24 @@
+"""Force units to a constant (Suau et al. 2022; paper, section 3.3)."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workflow_scripts.interventions.method import Method, UnitStatistics
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Force(Method):
+    """Set each unit to its mean response to sentences of the target language."""
+
+    name = "force"
+
+    def parameters(self, statistics: UnitStatistics) -> dict[str, np.ndarray]:
+        """One forced value a unit."""
+        return {"value": statistics.forced_value}
+
+    def transform(self, activations: "torch.Tensor", value: "torch.Tensor") -> "torch.Tensor":
+        """The value, at every position."""
+        return value

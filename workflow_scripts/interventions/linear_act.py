@@ -1,0 +1,67 @@
+"""Linear transport of each unit's activations: Linear-AcT (Rodriguez et al. 2024, "Controlling Language and Diffusion
+Models by Transporting Activations", section 3)."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workflow_scripts.interventions.method import Method, UnitStatistics
+
+if TYPE_CHECKING:
+    import torch
+
+
+class LinearAcT(Method):
+    """Map each unit's responses to the other languages onto those to the target, by the best line.
+
+    The line is the least-squares fit of the optimal transport between the two samples, which pairs them by rank. It
+    holds inside the range of the source; beyond it, activations stay as they are. The maps of all units are fitted on
+    the unintervened model, each by itself; `linear_act_by_layer` fits one layer after the other.
+    """
+
+    name = "linear_act"
+    needs_responses = True
+
+    def parameters(self, statistics: UnitStatistics) -> dict[str, np.ndarray]:
+        """Slope and offset of each unit's line, and the range where it holds."""
+        source, target = statistics.responses_to_others, statistics.responses_to_target
+        slope, offset = transport_line(source, target)
+        return {"slope": slope, "offset": offset, "low": source.min(axis=0), "high": source.max(axis=0)}
+
+    def transform(
+        self,
+        activations: "torch.Tensor",
+        slope: "torch.Tensor",
+        offset: "torch.Tensor",
+        low: "torch.Tensor",
+        high: "torch.Tensor",
+    ) -> "torch.Tensor":
+        """The activations, transported where they are in range."""
+        inside = (activations >= low) & (activations <= high)
+        return (activations * slope + offset).where(inside, activations)
+
+
+def transport_line(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Slope and offset, [units] each, of the line nearest in least squares to the optimal transport of two samples.
+
+    In one dimension that transport is the one that keeps order: of samples of one size it pairs the i-th smallest of
+    both, of others it splits their points, the share of each overlap of quantiles being a weight. A source that is
+    constant has no slope of its own; it is shifted to the target's mean (slope 1).
+
+    Args:
+        source: responses of each unit, [sentences, units].
+        target: the same to other sentences, as many or not, [other sentences, units].
+    """
+    source, target = np.sort(source.astype(np.float64), axis=0), np.sort(target.astype(np.float64), axis=0)
+    n, m = len(source), len(target)
+    # Where a quantile of either sample ends, in units of 1 / nm, so that there is no rounding.
+    ends = np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n)
+    weights = np.diff(ends, prepend=0) / (n * m)
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+    paired_source = (source - source_mean)[(ends - 1) // m]
+    paired_target = (target - target_mean)[(ends - 1) // n]
+    variance = weights @ paired_source**2
+    covariance = weights @ (paired_source * paired_target)
+    constant = source[0] == source[-1]
+    slope = np.where(constant, 1.0, covariance / np.where(constant, 1.0, variance))
+    return slope, target_mean - slope * source_mean

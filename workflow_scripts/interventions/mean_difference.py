@@ -1,0 +1,28 @@
+"""Add a direction to the residual stream (ActAdd, Turner et al. 2023; CAA, Rimsky et al. 2024)."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workflow_scripts.interventions.method import LayerStatistics, Method
+
+if TYPE_CHECKING:
+    import torch
+
+
+class MeanDifference(Method):
+    """Add to a layer's states the mean of the target's sentences less that of the other probing languages'.
+
+    A sentence counts as the mean over its tokens, where CAA takes the last one of contrastive prompts.
+    """
+
+    name = "mean_difference"
+    on_layer = True
+
+    def parameters(self, statistics: LayerStatistics) -> dict[str, np.ndarray]:
+        """The direction, one number a dimension."""
+        return {"shift": statistics.target - statistics.others}
+
+    def transform(self, activations: "torch.Tensor", shift: "torch.Tensor") -> "torch.Tensor":
+        """The states, moved."""
+        return activations + shift

@@ -1,0 +1,90 @@
+"""Writing files so that a reader never sees half of one."""
+
+import errno
+import glob
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.jobs.errors import FullDisk
+
+# Not every library that writes files raises an OSError with its number.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL_TEXTS = ("No space left on device", "Disk quota exceeded")
+
+
+@contextmanager
+def written_whole(path: Path, alone: bool = True) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; rename it to `path` when the block ends well, else delete it.
+
+    The temporary name keeps the suffix, since some writers choose their format by it.
+
+    Args:
+        path: Where the file is wanted.
+        alone: Whether nobody else writes that file at the same time; what a killed writer left of it is deleted then.
+            Snakemake sees to that for the outputs of a job.
+
+    Raises:
+        FullDisk: there is no space for it.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
+    with written(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if alone:
+            earlier = f".{glob.escape(path.stem)}.{'[0-9a-f]' * 8}.partial{glob.escape(path.suffix)}"
+            for left in path.parent.glob(earlier):
+                left.unlink(missing_ok=True)
+        try:
+            yield beside
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[None]:
+    """For a block that writes there: that there is no space is told with that path.
+
+    Raises:
+        FullDisk: there is no space.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_full(error):
+            raise FullDisk(path) from error
+        raise
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that a disk is full or a quota used up."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in FULL
+    return any(text in str(error) for text in FULL_TEXTS)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text whole."""
+    with written_whole(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces, no NaN; equal values have equal texts."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def content_hash(value: Any) -> str:
+    """SHA-256 (hexadecimal) of a value's canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 (hexadecimal) of a file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

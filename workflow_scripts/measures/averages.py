@@ -1,0 +1,124 @@
+"""Means over languages and over pairs of languages, with bootstrap intervals over languages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from workflow_scripts.jobs import stage
+from workflow_scripts.measures.bootstrap import bootstrap_many
+
+MINIMUM_LANGUAGES = 3  # for an interval over languages
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How bootstrap intervals are drawn."""
+
+    resamples: int = 10_000
+    confidence: float = 0.95
+    interval: Literal["percentile", "BCa"] = "percentile"
+    seed: int = 0
+
+
+class ResampledSpec(stage.Spec):
+    """The slice of the config of a stage that draws intervals."""
+
+    resamples: int = Field(10_000, description="Bootstrap resamples of languages.")
+    confidence: float = Field(0.95, description="Of the bootstrap intervals.")
+    interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
+    seed: int = Field(0, description="Seed of the resampling.")
+
+    @property
+    def resampling(self) -> Resampling:
+        """How the intervals are drawn."""
+        return Resampling(self.resamples, self.confidence, self.interval, self.seed)
+
+
+@dataclass(frozen=True)
+class Average:
+    """A mean and its bootstrap interval over languages; NaN where it is not defined."""
+
+    mean: float
+    ci_low: float = np.nan
+    ci_high: float = np.nan
+    resamples: int = 0  # of which the interval is made
+
+
+def average_over_languages(values: np.ndarray, resampling: Resampling) -> Average:
+    """Mean of values [languages]; fewer than three have no interval."""
+    return averages_over_languages(np.asarray(values)[None], resampling)[0]
+
+
+def averages_over_languages(values: np.ndarray, resampling: Resampling) -> list[Average]:
+    """As `average_over_languages`, each row of values [rows, languages]."""
+    values = np.asarray(values, dtype=np.float64)
+
+    def means(counts: np.ndarray) -> np.ndarray:
+        return np.stack([counts @ row for row in values]) / values.shape[-1]
+
+    return _averages(means, values.mean(axis=-1), values.shape[-1], resampling)
+
+
+def average_over_candidates(values: np.ndarray, resampling: Resampling) -> Average:
+    """Mean over queries of means over candidates: values [queries, languages], NaN where a query would be its own.
+
+    Languages that are nobody's candidates are not resampled; resamples that leave a query without any are left out.
+    """
+    known = ~np.isnan(values)
+    candidates = known.any(axis=0)
+    known, filled = known[:, candidates].astype(np.float64), np.nan_to_num(values[:, candidates])
+
+    def means(counts: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            of_queries = np.stack([counts @ row for row in filled]) / np.stack([counts @ row for row in known])
+        return of_queries.mean(axis=0)[None]
+
+    count = known.shape[-1]
+    return _averages(means, means(np.ones(count)), count, resampling)[0]
+
+
+def average_over_pairs(values: np.ndarray, resampling: Resampling) -> Average:
+    """Mean of values [languages, languages] over ordered pairs of different languages; the diagonal is not looked at.
+
+    Values that share a language depend on each other, so languages are resampled, not pairs: the bootstrap of the
+    vertices of a graph (Snijders and Borgatti 1999, Connections 22). A pair counts as often as its languages were
+    drawn; a language has no pair with itself, so resamples of one language alone are left out. Fewer than three
+    languages have no interval.
+    """
+    return averages_over_pairs(np.asarray(values)[None], resampling)[0]
+
+
+def averages_over_pairs(values: np.ndarray, resampling: Resampling) -> list[Average]:
+    """As `average_over_pairs`, each of values [matrices, languages, languages]."""
+    values = np.array(values, dtype=np.float64)
+    count = values.shape[-1]
+    values[:, np.eye(count, dtype=bool)] = 0
+
+    def means(counts: np.ndarray) -> np.ndarray:
+        pairs = counts.sum(axis=-1) ** 2 - (counts**2).sum(axis=-1)
+        with np.errstate(invalid="ignore"):
+            return np.stack([((counts @ matrix) * counts).sum(axis=-1) for matrix in values]) / pairs
+
+    return _averages(means, means(np.ones(count)), count, resampling)
+
+
+def _averages(
+    means: Callable[[np.ndarray], np.ndarray], observed: np.ndarray, languages: int, resampling: Resampling
+) -> list[Average]:
+    """Observed means with their intervals; `means` are those of resamples, by how often each language was drawn."""
+    if languages < MINIMUM_LANGUAGES:
+        return [Average(float(mean)) for mean in observed]
+
+    def statistic(drawn: np.ndarray, axis: int = -1) -> np.ndarray:
+        return means((np.moveaxis(drawn, axis, -1)[..., None] == places).sum(axis=-2, dtype=np.float64))
+
+    places = np.arange(languages)
+    settings = (resampling.resamples, resampling.confidence, resampling.interval, resampling.seed)
+    found = bootstrap_many((places,), statistic, *settings)
+    return [
+        Average(float(mean), float(low), float(high), int(defined))
+        for mean, low, high, defined in zip(observed, *found, strict=True)
+    ]

@@ -1,0 +1,101 @@
+"""Measure paraphrase retrieval in one language, in the space before, after, and between the two (paper, section 6).
+
+And the same of the constant control: the space before with the difference of the two spaces' means added to every
+sentence, in the place of the space after.
+"""
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.embeddings.embedding_files import read_part
+from workflow_scripts.interventions.conditions import read_condition
+from workflow_scripts.jobs import stage
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.measures.centring import shift_between
+from workflow_scripts.measures.metric_files import measuring, write_metric
+from workflow_scripts.measures.retrieval import Similarity, top1_accuracies
+
+
+class Spec(stage.Spec):
+    """What the accuracies depend on."""
+
+    dataset: str = Field(description="Name of the paraphrase data set.")
+    language: str = Field(description="Language of the sentences: the target of the intervention.")
+    similarities: list[Similarity] = Field(description="Similarities by which candidates are ranked.")
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={
+            "base": "embeddings by the unintervened model (HDF5)",
+            "intervened": "embeddings under the condition (HDF5)",
+            "condition": "the condition (JSON)",
+        },
+        outputs={"paraphrase": "top-1 accuracy by similarity and space (CSV)"},
+        command=command,
+    )
+    (ids, *pre), (other_ids, *post) = (read_pairs(path, spec.language) for path in (files.base, files.intervened))
+    if ids != other_ids:
+        raise StudyError(f"{files.base} and {files.intervened} hold different sentences; delete both and run again.")
+    shift = shift_between(np.concatenate(pre), np.concatenate(post))
+    constant = [(side + shift).astype(side.dtype) for side in pre]
+    # Queries from the first sentences, candidates are all second sentences; mixed: queries pre, candidates post.
+    spaces = {
+        "pre": (pre, pre),
+        "post": (post, post),
+        "mixed": (pre, post),
+        "constant": (constant, constant),
+        "constant_mixed": (pre, constant),
+    }
+    with measuring(files.intervened):
+        accuracies = {space: space_accuracies(*both, spec.similarities) for space, both in spaces.items()}
+    rows = [
+        {
+            "similarity": similarity,
+            "language": spec.language,
+            "space": space,
+            "pairs": len(ids),
+            "accuracy": accuracies[space][similarity],
+        }
+        for similarity in spec.similarities
+        for space in spaces
+    ]
+    write_metric(files.paraphrase, read_condition(files.condition), spec.dataset, pd.DataFrame(rows))
+
+
+def space_accuracies(
+    of_queries: list[np.ndarray], of_candidates: list[np.ndarray], similarities: list[Similarity]
+) -> dict[Similarity, float]:
+    """Top-1 accuracy by each similarity, from the first sentences of one space to the second ones of another.
+
+    Of each space the embeddings [pairs, d] of both sentences are given, by whose mean `centred_cosine` centres it.
+    """
+    queries, candidates = of_queries[0], of_candidates[1]
+    gold = np.arange(len(queries))
+    plain = [similarity for similarity in similarities if similarity != "centred_cosine"]
+    accuracies = top1_accuracies(queries, candidates, gold, plain)
+    if "centred_cosine" in similarities:
+        queries = queries - np.concatenate(of_queries).mean(axis=0, dtype=np.float64)
+        candidates = candidates - np.concatenate(of_candidates).mean(axis=0, dtype=np.float64)
+        accuracies |= {"centred_cosine": top1_accuracies(queries, candidates, gold, ["cosine"])["cosine"]}
+    return accuracies
+
+
+def read_pairs(path, language: str) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Ids of the pairs and the embeddings [pairs, d] of both sentences.
+
+    Raises:
+        StudyError: the two sides hold different pairs.
+    """
+    (ids, first), (other_ids, second) = (read_part(path, language, part) for part in ("sentence1", "sentence2"))
+    if ids != other_ids:
+        raise StudyError(f"{path}: {language} has other ids in sentence1 than in sentence2.")
+    return ids, first, second
+
+
+if __name__ == "__main__":
+    stage.run(main)

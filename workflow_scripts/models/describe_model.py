@@ -1,0 +1,157 @@
+"""Fetch a model, if it lies on the hub, and find its neurons; write the manifest that later stages load it from."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from workflow_scripts.config.architectures import NAMES, architecture_of
+from workflow_scripts.config.models import ModelConfig
+from workflow_scripts.jobs import stage
+from workflow_scripts.jobs.downloads import refuse_damaged
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.files import content_hash, file_hash
+from workflow_scripts.models.loading import (
+    backbone_of,
+    empty_model,
+    load_config,
+    load_tokenizer,
+    model_directory,
+    require_weights,
+)
+from workflow_scripts.models.manifests import ModelManifest, write_manifest
+from workflow_scripts.models.sites import count_neurons, find_sites
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PretrainedConfig
+
+FILES = ["*.json", "*.txt", "*.model", "*.jinja"]  # config and tokenizer, beside the weights
+
+
+class Spec(stage.Spec):
+    """What the manifest depends on."""
+
+    name: str = Field(description="Name of the model in the config.")
+    model: ModelConfig = Field(description="The model in the config; k, seen and label blank: nothing here needs them.")
+    directory: str | None = Field(description="Directory of the weights; None for the hub.")
+    sites: Literal["mlp", "linear"] | list[str] = Field(description="Which modules' outputs are neurons.")
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec, __doc__, inputs={}, outputs={"manifest": "manifest of the model (JSON)"}, command=command
+    )
+    if spec.model.hub is not None:
+        refuse_damaged(download(spec.model, spec.name).rglob("*"), f"models.{spec.name}")
+    write_manifest(files.manifest, describe(spec))
+
+
+def describe(spec: Spec) -> ModelManifest:
+    """The manifest of a model whose files are on this machine.
+
+    Raises:
+        StudyError: files are missing, the architecture cannot be used, or the neurons are not those expected.
+    """
+    model = spec.model
+    directory = model_directory(model.hub, model.revision, spec.directory)
+    if not directory.is_dir():
+        raise StudyError(f"models.{spec.name}.path: there is no directory {directory}.")
+    require_weights(directory, model.pickle_weights, spec.name)
+    config = load_config(directory, model.trust_remote_code)
+    architecture = architecture_of(config)
+    if architecture != model.architecture:
+        classes = ", ".join(getattr(config, "architectures", None) or []) or config.model_type
+        raise StudyError(
+            f"models.{spec.name}.architecture is {model.architecture}, but {directory} holds {NAMES[architecture]} "
+            f"({classes}); set models.{spec.name}.architecture: {architecture}, or take another model."
+        )
+    load_tokenizer(directory, model.trust_remote_code)
+    backbone = backbone_of(empty_model(config, model.trust_remote_code), architecture)
+    sites = find_sites(backbone, spec.sites)
+    neurons = count_neurons(sites)
+    if model.neurons is not None and neurons != model.neurons:
+        raise StudyError(
+            f"models.{spec.name}.neurons says {model.neurons:,}, but neurons.sites finds {neurons:,}; correct either."
+        )
+    embedded = backbone.get_input_embeddings().embedding_dim
+    return ModelManifest(
+        name=spec.name,
+        directory=None if model.hub else str(directory),
+        identity=content_hash([model.hub, model.revision]) if model.hub else directory_hash(directory),
+        architecture=backbone.__class__.__name__,
+        context=context_of(backbone, config),
+        width=embedded if architecture == "encoder_decoder" else config.hidden_size,
+        sites=sites,
+        **model.model_dump(include={"hub", "revision", "dtype", "device_map", "trust_remote_code", "pickle_weights"}),
+    )
+
+
+def context_of(backbone: "torch.nn.Module", config: "PretrainedConfig") -> int | None:
+    """Largest number of positions; None where the architecture sets no limit.
+
+    Where position embeddings have a row for padding, as in RoBERTa and XLM-R, they count from the row after it.
+    """
+    positions = getattr(config, "max_position_embeddings", None)
+    for name, module in backbone.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            return module.num_embeddings - module.padding_idx - 1
+    return positions
+
+
+def directory_hash(directory: Path) -> str:
+    """Hash of the names and bytes of a model's files, other files in the directory left aside."""
+    patterns = [*FILES, "*.safetensors", "*.bin", "*.py"]
+    paths = sorted({path for pattern in patterns for path in directory.glob(pattern)})
+    return hashlib.sha256("\n".join(f"{path.name} {file_hash(path)}" for path in paths).encode()).hexdigest()
+
+
+def download(model: ModelConfig, name: str) -> Path:
+    """Download the files of a hub repository that the config allows, at the pinned commit: the folder they lie in.
+
+    Raises:
+        StudyError: the repository is gated, unknown or out of reach.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    code = ["*.py"] if model.trust_remote_code else []
+    try:
+        directory = snapshot_download(
+            model.hub, revision=model.revision, allow_patterns=[*FILES, "*.safetensors", *code]
+        )
+        # Only where there is no other format, so that allowing pickles never prefers them.
+        if model.pickle_weights and not any(Path(directory).glob("*.safetensors")):
+            snapshot_download(model.hub, revision=model.revision, allow_patterns=["*.bin"])
+        return Path(directory)
+    except GatedRepoError as error:
+        raise StudyError(
+            f"models.{name}: {model.hub} is gated; accept its terms on https://huggingface.co/{model.hub} and set "
+            "HF_TOKEN or run `hf auth login`."
+        ) from error
+    except RevisionNotFoundError as error:
+        raise StudyError(
+            f"models.{name}.revision: {model.hub} has no commit {model.revision}; pin one that it has "
+            "(where it is zeros: `make pin`)."
+        ) from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise StudyError(f"models.{name}.hub: there is no repository {model.hub}, or it is private.") from error
+    except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise StudyError(
+            f"models.{name}: cannot reach the hub for {model.hub} ({type(error).__name__}), and it is not in the "
+            f"cache; run `snakemake models` where there is network, or give models.{name}.path."
+        ) from error
+
+
+if __name__ == "__main__":
+    stage.run(main)

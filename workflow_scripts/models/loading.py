@@ -1,0 +1,371 @@
+"""Loading models: causal language models, encoders, and those of encoder-decoders; from a directory or the hub's cache.
+
+No remote code and no pickled weights unless the config says so for that model, and no weight that the checkpoint does
+not hold: transformers would fill it with random numbers and only warn. The pooler of an encoder, which comes after the
+hidden states, is left out.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from workflow_scripts.config.architectures import NAMES, Architecture, architecture_of, auto_class, generates
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.messages import one_line
+from workflow_scripts.models.batching import Batch
+from workflow_scripts.models.manifests import ModelManifest
+
+if TYPE_CHECKING:
+    # Importing these takes seconds, which a job that finds all in the cache need not spend.
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+POOLER = "pooler"  # of encoders, which makes one vector of the last hidden states; few checkpoints hold it
+transformers_logging.disable_progress_bar()
+
+
+@dataclass
+class LanguageModel:
+    """A loaded model: as much of it as is needed, and its backbone (no LM head), which is what is measured."""
+
+    model: "PreTrainedModel"
+    backbone: torch.nn.Module
+    tokenizer: "PreTrainedTokenizerBase"
+    manifest: ModelManifest
+    architecture: Architecture = "causal"
+
+    def __post_init__(self) -> None:
+        self.model.eval().requires_grad_(False)
+        self._batch: Batch | None = None
+
+    @property
+    def _causal(self) -> bool:
+        """Whether no token is seen by those before it, so that padding on the right needs no mask.
+
+        Without a mask, attention takes kernels that skip what lies ahead. Code from elsewhere may do anything.
+        """
+        config = self.model.config
+        return self.architecture == "causal" and not (
+            self.manifest.trust_remote_code
+            or getattr(config, "use_bidirectional_attention", False)
+            or not getattr(config, "is_causal", True)
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the token embeddings lie, so where input goes."""
+        return self.backbone.get_input_embeddings().weight.device
+
+    @property
+    def pad_id(self) -> int:
+        """Token that fills batches; masked, so any valid one serves where tokenizer or model has no pad token."""
+        vocabulary = self.backbone.get_input_embeddings().num_embeddings
+        given = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id)
+        return next((id for id in given if id is not None and id < vocabulary), 0)
+
+    @property
+    def max_tokens(self) -> int | None:
+        """Longest input the positions allow."""
+        return self.manifest.context
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """The last hidden states, after the final norm: [sentences, tokens, d].
+
+        Raises:
+            StudyError: a token id is outside the model's vocabulary.
+        """
+        return self.forward_layers(batch, [None])[0]
+
+    def forward_layers(self, batch: Batch, layers: Sequence[int | None]) -> list[torch.Tensor]:
+        """Hidden states of some layers, each [sentences, tokens, d], in one pass.
+
+        Args:
+            batch: What goes through the model.
+            layers: n for the states after n blocks, 0 being the token embeddings; None for the last, after the final
+                norm, which are also those of the largest n.
+
+        Raises:
+            StudyError: a token id is outside the model's vocabulary, or there is no such layer.
+        """
+        vocabulary = self.backbone.get_input_embeddings().num_embeddings
+        if (largest := int(batch.token_ids.max())) >= vocabulary:
+            raise StudyError(
+                f"the tokenizer of {self.manifest.name} gives token {largest}, but the model's vocabulary has "
+                f"{vocabulary}: tokenizer and weights do not belong together."
+            )
+        batch = batch.to(self.device)
+        with torch.inference_mode(), self._current(batch):
+            output = self.backbone(
+                input_ids=batch.token_ids,
+                attention_mask=None if self._causal else batch.mask.long(),
+                output_hidden_states=any(layer is not None for layer in layers),
+                **({"use_cache": False} if self.architecture == "causal" else {}),
+            )
+        states = dict(enumerate(output.hidden_states or [])) | {None: output.last_hidden_state}
+        if absent := [layer for layer in layers if layer not in states]:
+            raise StudyError(
+                f"there is no layer {absent[0]}: {self.manifest.name} has layers 0 to {len(states) - 2}; correct "
+                f"models.{self.manifest.name}.layers, or embeddings.layer."
+            )
+        return [states[layer] for layer in layers]
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens that the LM head gives logits for."""
+        return self.model.get_output_embeddings().weight.shape[0]
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits [..., vocabulary] of last hidden states [..., d], as the whole model gives them.
+
+        `require_logits` finds out whether this holds for an architecture.
+        """
+        logits = self.model.get_output_embeddings()(hidden)
+        config = self.model.config
+        if (scale := getattr(config, "logit_scale", None)) is not None:  # Cohere
+            logits = logits * scale
+        if (scaling := getattr(config, "logits_scaling", None)) is not None:  # Granite
+            logits = logits / scaling
+        if (cap := getattr(config, "final_logit_softcapping", None)) is not None:  # Gemma
+            logits = torch.tanh(logits / cap) * cap
+        return logits
+
+    def require_logits(self) -> None:
+        """Refuse a model that generates no text, or whose logits are not those of its LM head.
+
+        Raises:
+            StudyError: it is no causal model, or its head does something that `logits` does not know.
+        """
+        name = self.manifest.name
+        if not generates(self.architecture):
+            raise StudyError(
+                f"models.{name} is {NAMES[self.architecture]}: it has no perplexity and generates nothing from a "
+                f"beginning-of-sentence token; set models.{name}.architecture: {self.architecture}."
+            )
+        batch = Batch([0], torch.arange(8)[None] % self.vocabulary, torch.tensor([8]), padded=False)
+        with torch.inference_mode():
+            ours = self.logits(self.forward(batch)).float()
+            theirs = self.model(input_ids=batch.token_ids.to(self.device)).logits.float()
+        if not theirs.isfinite().all():
+            raise StudyError(
+                f"models.{name} gives NaN or infinite logits: its weights are damaged, or {self.manifest.dtype} is too "
+                "narrow for it (try float32 or bfloat16)."
+            )
+        # The two paths round alike up to the order of sums.
+        if not torch.allclose(ours, theirs.to(ours.device), rtol=1e-2, atol=1e-2 * float(theirs.abs().max())):
+            raise StudyError(
+                f"models.{name}: the logits of {type(self.model).__name__} are not its LM head's output; teach "
+                "LanguageModel.logits in workflow_scripts/models/loading.py what lies between."
+            )
+
+    def last_positions(self, tokens: int) -> torch.Tensor | int:
+        """Index of the last real token of each row that is going through the model."""
+        return tokens - 1 if self._batch is None else self._batch.lengths - 1
+
+    @contextmanager
+    def _current(self, batch: Batch) -> Iterator[None]:
+        self._batch = batch
+        try:
+            yield
+        finally:
+            self._batch = None
+
+
+def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
+    """Load a model on a device, in evaluation mode.
+
+    Raises:
+        StudyError: weights are missing, newly initialised, of another shape, or in a format not allowed.
+    """
+    directory = model_directory(manifest.hub, manifest.revision, manifest.directory)
+    require_weights(directory, manifest.pickle_weights, manifest.name)
+    config = load_config(directory, manifest.trust_remote_code)
+    architecture = architecture_of(config)
+    placement = {"device_map": manifest.device_map} if manifest.device_map else {}
+    try:
+        with _no_report_of_weights():
+            model, loading = auto_class(config).from_pretrained(
+                directory,
+                config=config,
+                dtype=getattr(torch, manifest.dtype),
+                use_safetensors=None if manifest.pickle_weights else True,
+                trust_remote_code=manifest.trust_remote_code,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are named in `loading`, and refused
+                **placement,
+            )
+    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        raise StudyError(
+            f"models.{manifest.name}: cannot load {directory}: {one_line(error)}; fetch it again, or take another."
+        ) from error
+    refuse_new_weights(loading, manifest.name)
+    if not placement:
+        model = model.to(device)
+    return _loaded(model, directory, manifest, architecture)
+
+
+def random_model(manifest: ModelManifest, device: str, seed: int) -> LanguageModel:
+    """The same architecture and tokenizer with random weights, as its configuration initialises them before training.
+
+    A model that is spread over several devices is made on the CPU.
+
+    Raises:
+        StudyError: its files are missing or cannot be used.
+    """
+    directory = model_directory(manifest.hub, manifest.revision, manifest.directory)
+    config = load_config(directory, manifest.trust_remote_code)
+    torch.manual_seed(seed)
+    model = auto_class(config).from_config(
+        config, dtype=getattr(torch, manifest.dtype), trust_remote_code=manifest.trust_remote_code
+    )
+    model = model.to("cpu" if manifest.device_map else device)
+    return _loaded(model, directory, manifest, architecture_of(config))
+
+
+def _loaded(
+    model: "PreTrainedModel", directory: Path, manifest: ModelManifest, architecture: Architecture
+) -> LanguageModel:
+    tokenizer = load_tokenizer(directory, manifest.trust_remote_code)
+    return LanguageModel(model, backbone_of(model, architecture), tokenizer, manifest, architecture)
+
+
+@contextmanager
+def _no_report_of_weights() -> Iterator[None]:
+    """Keep transformers from listing heads, poolers and decoders, which nothing needs; what lacks is refused here."""
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+
+
+def backbone_of(model: "PreTrainedModel", architecture: Architecture = "causal") -> torch.nn.Module:
+    """The transformer without its LM head or pooler; of an encoder-decoder, the encoder."""
+    if architecture == "encoder_decoder":
+        return model.get_encoder()
+    backbone = model.base_model
+    if architecture == "encoder" and hasattr(backbone, POOLER):
+        backbone.pooler = None
+    return backbone
+
+
+def empty_model(config: "PretrainedConfig", trust_remote_code: bool) -> "PreTrainedModel":
+    """The model's modules without memory for weights, to look at its structure.
+
+    Raises:
+        StudyError: the architecture is no language model.
+    """
+    try:
+        with torch.device("meta"):
+            return auto_class(config).from_config(config, trust_remote_code=trust_remote_code)
+    except ValueError as error:
+        raise StudyError(
+            f"{config.name_or_path}: {config.model_type} is no causal language model, encoder-decoder or encoder that "
+            f"transformers can build: {one_line(error)}"
+        ) from error
+
+
+def load_config(directory: Path, trust_remote_code: bool) -> "PretrainedConfig":
+    """The model's configuration.
+
+    Raises:
+        StudyError: it is missing, or its architecture is unknown, needs code that is not allowed, or cannot be used.
+    """
+    _refuse_code_from_elsewhere(directory)
+    try:
+        return AutoConfig.from_pretrained(directory, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, KeyError) as error:
+        raise StudyError(f"{directory}: no usable model configuration: {one_line(error)}") from error
+
+
+def _refuse_code_from_elsewhere(directory: Path) -> None:
+    """Refuse a model whose code lies in another repository, of which no revision is pinned.
+
+    Raises:
+        StudyError: a class is named as `owner/name--module.Class`.
+    """
+    for name in ("config.json", "tokenizer_config.json"):
+        try:
+            classes = json.loads((directory / name).read_bytes())["auto_map"]
+        except (OSError, ValueError, LookupError, TypeError):
+            continue  # what is wrong with the file, if anything, transformers says
+        if "--" in json.dumps(classes):
+            raise StudyError(
+                f"{directory / name} takes code from another repository ({classes}), which nothing pins to a revision; "
+                "give a repository that holds its code, or a directory with the code beside the weights."
+            )
+
+
+def load_tokenizer(directory: Path, trust_remote_code: bool) -> "PreTrainedTokenizerBase":
+    """The model's tokenizer.
+
+    Raises:
+        StudyError: its files are missing.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(directory, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{directory}: no usable tokenizer: {one_line(error)}") from error
+
+
+def model_directory(hub: str | None, revision: str | None, directory: str | None) -> Path:
+    """Where the model's files lie; those of the hub must have been downloaded by the stage `model`.
+
+    Raises:
+        StudyError: they are not there.
+    """
+    if directory is not None:
+        return Path(directory)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        # Asked for all files, it would miss those that the stage `model` has no use for and left on the hub.
+        return Path(snapshot_download(hub, revision=revision, allow_patterns=["config.json"], local_files_only=True))
+    except LocalEntryNotFoundError as error:
+        raise StudyError(
+            f"{hub} at {revision} is not in the Hugging Face cache of this machine; set HF_HOME to the shared cache, "
+            "or run the workflow's `models` target where there is network."
+        ) from error
+
+
+def require_weights(directory: Path, pickle_weights: bool, name: str) -> None:
+    """Refuse a directory without weights in an allowed format.
+
+    Raises:
+        StudyError: there is no safetensors file (nor, where allowed, a .bin file).
+    """
+    if any(directory.glob("*.safetensors")):
+        return
+    if not any(directory.glob("*.bin")):
+        raise StudyError(f"models.{name}: {directory} holds no *.safetensors weights.")
+    if not pickle_weights:
+        raise StudyError(
+            f"models.{name}: {directory} holds only .bin weights, which are pickles; if you trust them, set "
+            f"models.{name}.pickle_weights: true."
+        )
+
+
+def refuse_new_weights(loading: dict, name: str) -> None:
+    """Refuse a checkpoint that does not fill every weight of the model.
+
+    Raises:
+        StudyError: some weights would be newly initialised.
+    """
+    needed = [key for key in loading["missing_keys"] if POOLER not in key.split(".")]
+    new = sorted(needed) + sorted(str(key) for key in loading["mismatched_keys"])
+    if new:
+        raise StudyError(
+            f"models.{name}: the checkpoint lacks {len(new)} weights, which would be random: {', '.join(new[:5])}"
+            f"{' and more' if len(new) > 5 else ''}; take another revision, or check that the architecture is right."
+        )

@@ -1,0 +1,70 @@
+"""Tell the topics of sentences in every language by a probe on sentence embeddings that was trained in one."""
+
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.embeddings.embedding_files import read_part
+from workflow_scripts.interventions.conditions import read_condition
+from workflow_scripts.jobs import stage
+from workflow_scripts.measures.metric_files import measuring, write_metric
+from workflow_scripts.probes.classification import Classifier, majority, scores
+from workflow_scripts.probes.split import held_out
+from workflow_scripts.texts.schema import read_labels
+
+TASK = "topics"
+
+
+class Spec(stage.Spec):
+    """What the scores depend on."""
+
+    dataset: str = Field(description="Name of the data set of topics.")
+    languages: list[str] = Field(min_length=2, description="Languages to train and to test in.")
+    test_share: float = Field(description="Share of the sentences that is held out, in all languages.")
+    regularisation: float = Field(description="Of the logistic regression: weight of half the squared norm.")
+    seed: int = Field(description="Of the held-out sentences.")
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={
+            "embeddings": "sentence embeddings (HDF5)",
+            "texts": "sentences and their topics (parquet)",
+            "condition": "the condition they were embedded under (JSON)",
+        },
+        outputs={
+            "transfer": "scores by language of training and of test (CSV)",
+            "baselines": "scores of the most frequent topic (CSV)",
+        },
+        command=command,
+    )
+    train, test = {}, {}
+    for language in spec.languages:
+        ids, embeddings = read_part(files.embeddings, language)
+        topics = read_labels(files.texts, language, "topic", ids)
+        tested = held_out(ids, spec.test_share, spec.seed)
+        for side, chosen in ((train, False), (test, True)):
+            rows = [row for row, identifier in enumerate(ids) if (identifier in tested) == chosen]
+            side[language] = embeddings[rows], [topics[row] for row in rows]
+    found, trivial = [], []
+    with measuring(files.embeddings):
+        for language in spec.languages:
+            probe = Classifier(*train[language], spec.regularisation)
+            for other in spec.languages:
+                vectors, gold = test[other]
+                measured = scores(probe(vectors), gold)
+                key = {"task": TASK, "train": language, "test": other, "sentences": len(gold)}
+                found += [{**key, "measure": measure, "score": score} for measure, score in measured.items()]
+            gold = test[language][1]
+            guessed = scores([majority(train[language][1])] * len(gold), gold)
+            key = {"task": TASK, "baseline": "majority", "test": language}
+            trivial += [{**key, "measure": measure, "score": score} for measure, score in guessed.items()]
+    condition = read_condition(files.condition)
+    write_metric(files.transfer, condition, spec.dataset, pd.DataFrame(found))
+    write_metric(files.baselines, condition, spec.dataset, pd.DataFrame(trivial))
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,104 @@
+"""Tell parts of speech and attachment in every language by probes on word embeddings that were trained in one.
+
+Attachment: the minimum spanning tree of a sentence by the distances of a structural probe, punctuation left out. Its
+score is the share of the edges of the treebank's tree that are in it (UUAS), over all sentences.
+"""
+
+from collections.abc import Iterator
+
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.interventions.conditions import read_condition
+from workflow_scripts.jobs import stage
+from workflow_scripts.measures.metric_files import measuring, write_metric
+from workflow_scripts.probes.classification import Classifier, majority, scores
+from workflow_scripts.probes.split import held_out
+from workflow_scripts.probes.structural import StructuralProbe
+from workflow_scripts.probes.treebank import Sentences, read_side, sentence_ids
+from workflow_scripts.texts.trees import Edges, right_branching, spanning_tree, tree_distances
+
+
+class Spec(stage.Spec):
+    """What the scores depend on."""
+
+    dataset: str = Field(description="Name of the treebank.")
+    languages: list[str] = Field(min_length=2, description="Languages to train and to test in.")
+    test_share: float = Field(description="Share of the sentences that is held out, in all languages.")
+    regularisation: float = Field(description="Of the logistic regression: weight of half the squared norm.")
+    rank: int = Field(description="Of the structural probe.")
+    epochs: int = Field(description="Of its training, at most.")
+    learning_rate: float = Field(description="Of its training.")
+    seed: int = Field(description="Of the held-out sentences and of the structural probe.")
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={
+            "words": "word embeddings (HDF5)",
+            "texts": "treebank (parquet)",
+            "condition": "the condition they were embedded under (JSON)",
+        },
+        outputs={
+            "transfer": "scores by language of training and of test (CSV)",
+            "baselines": "scores of the most frequent tag, and of attaching every word to the next one (CSV)",
+        },
+        command=command,
+    )
+    tested = held_out(sentence_ids(files.texts, spec.languages[0]), spec.test_share, spec.seed)
+    test = {language: read_side(files.words, files.texts, language, tested, "test") for language in spec.languages}
+    found, trivial = [], []
+    with measuring(files.words):
+        for language in spec.languages:
+            # One at a time: those of a large model would not all fit.
+            train = read_side(files.words, files.texts, language, tested, "train")
+            classifier = Classifier(train.all_vectors, train.all_tags, spec.regularisation)
+            structural = StructuralProbe(
+                train.vectors,
+                [tree_distances(heads) for heads in train.heads],
+                **spec.model_dump(include={"rank", "epochs", "learning_rate", "seed"}),
+            )
+            for other, sentences in test.items():
+                key = {"train": language, "test": other, "sentences": len(sentences.tags)}
+                found += [{**key, **row} for row in probed(classifier, structural, sentences)]
+            guess = majority(train.all_tags)
+            trivial += [{"test": language, **row} for row in guessed(guess, test[language])]
+    columns = ["task", "train", "test", "sentences", "measure", "score"]
+    condition = read_condition(files.condition)
+    write_metric(files.transfer, condition, spec.dataset, pd.DataFrame(found)[columns])
+    columns = ["task", "baseline", "test", "measure", "score"]
+    write_metric(files.baselines, condition, spec.dataset, pd.DataFrame(trivial)[columns])
+
+
+def probed(classifier: Classifier, structural: StructuralProbe, sentences: Sentences) -> Iterator[dict]:
+    """Scores of both probes, as rows."""
+    for measure, score in scores(classifier(sentences.all_vectors), sentences.all_tags).items():
+        yield {"task": "tags", "measure": measure, "score": score}
+    trees = [
+        spanning_tree(structural(vectors), counted)
+        for vectors, counted in zip(sentences.vectors, sentences.counted, strict=True)
+    ]
+    yield {"task": "attachment", "measure": "uuas", "score": attachment_score(trees, sentences.edges)}
+
+
+def guessed(tag: str, sentences: Sentences) -> Iterator[dict]:
+    """Scores of one tag for every word, and of attaching every word to the next one, as rows."""
+    gold = sentences.all_tags
+    for measure, score in scores([tag] * len(gold), gold).items():
+        yield {"task": "tags", "baseline": "majority", "measure": measure, "score": score}
+    score = attachment_score([right_branching(counted) for counted in sentences.counted], sentences.edges)
+    yield {"task": "attachment", "baseline": "right_branching", "measure": "uuas", "score": score}
+
+
+def attachment_score(found: list[Edges], gold: list[Edges]) -> float:
+    """Share of the gold edges of all sentences that are found; NaN where there is none."""
+    right = sum(len(of_sentence & truly) for of_sentence, truly in zip(found, gold, strict=True))
+    total = sum(map(len, gold))
+    return right / total if total else float("nan")
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,245 @@
+"""The report's page, from tables, figures and the provenance."""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+import yaml
+from markupsafe import Markup
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workflow_scripts.config.study import Config
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.report.images import EmbeddedImage, embed
+from workflow_scripts.report.provenance import read_provenance
+from workflow_scripts.report.sections import SECTIONS, require_place
+from workflow_scripts.tables import layout
+from workflow_scripts.tables.shown_models import without_text
+
+FINGERPRINT_FILES = ["report/page.html", "report/table.html", "report/style.css", "report/script.js"]
+
+FOLDER = Path(__file__).parent
+# What lies beside a table's JSON and a figure's PNG, and what links to it say.
+TABLE_FILES = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
+FIGURE_FILES = {"png": "PNG", "pdf": "PDF", "csv": "CSV"}
+PARTS = {
+    "probing": "Experts found on",
+    "alignment": "Distances and retrieval on",
+    "paraphrase": "Paraphrases from",
+    "translation": "Translations to English from",
+    "mining": "Sentences among many from",
+    "perplexity": "Perplexity on",
+}
+
+
+class FigureEntry(BaseModel):
+    """What the caller knows of a figure."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str = Field(description="Kind, which decides on the section, like retrieval_change.")
+    number: int | None = Field(None, description="Its number in the paper, if it has one.")
+    subtitle: str = Field("", description="What tells it apart from others of its kind, like Bloom-7B · German.")
+
+
+@dataclass(frozen=True)
+class ShownFigure:
+    """A figure on the page."""
+
+    anchor: str
+    label: str  # Figure 7, or nothing
+    title: str
+    subtitle: str
+    caption: str
+    image: EmbeddedImage
+    links: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class FigureBlock:
+    """A figure alone, or some of a kind that follow each other and are told apart by their subtitles."""
+
+    figures: list[ShownFigure]
+
+    @property
+    def anchor(self) -> str:
+        """Where links lead to."""
+        return self.figures[0].anchor
+
+    @property
+    def several(self) -> bool:
+        """Whether they are shown side by side."""
+        return len(self.figures) > 1
+
+    @property
+    def width(self) -> int:
+        """Width of the widest, in CSS pixels."""
+        return max(figure.image.width for figure in self.figures)
+
+    @property
+    def heading(self) -> str:
+        """How the table of contents calls them."""
+        first = self.figures[0]
+        if not self.several:
+            return _joined(first.label, _joined(first.title, first.subtitle, ", "))
+        numbers = [figure.label.removeprefix("Figure ") for figure in self.figures if figure.label]
+        ends = dict.fromkeys([numbers[0], numbers[-1]]) if numbers else []
+        return _joined(f"Figure{'s' if len(ends) > 1 else ''} {'–'.join(ends)}" if ends else "", first.title)
+
+
+@dataclass(frozen=True)
+class TableBlock:
+    """A table on the page."""
+
+    anchor: str
+    label: str  # Table 1, or nothing
+    table: layout.Table
+    links: list[tuple[str, str]]
+
+    @property
+    def heading(self) -> str:
+        """How the table of contents calls it."""
+        return _joined(self.label, self.table.title)
+
+
+def _joined(first: str, second: str, by: str = ". ") -> str:
+    return by.join(part for part in (first, second) if part)
+
+
+def render(
+    title: str,
+    table_files: list[Path],
+    figure_files: list[tuple[FigureEntry, Path]],
+    provenance_file: Path,
+    page: Path,
+) -> str:
+    """The page as HTML that needs nothing else, but for links to the files that lie where they do now.
+
+    Args:
+        title: Of the page.
+        table_files: JSON of tables, named table1.json and so on, claims.json, replication.json or compute.json.
+        figure_files: PNG of each figure; title and caption lie beside it.
+        provenance_file: JSON of what made the results.
+        page: Where the page will be, for its links.
+
+    Raises:
+        StudyError: a file is not what it should be, or there is no place for it.
+    """
+    named_tables = {path.stem: path for path in table_files}
+    require_place([*named_tables, *(entry.kind for entry, _ in figure_files)])
+    blocks = {
+        section: [
+            block
+            for what in section.shows
+            for block in [
+                *([_table_block(named_tables[what], page)] if what in named_tables else []),
+                *_figure_blocks([(entry, path) for entry, path in figure_files if entry.kind == what], page),
+            ]
+        ]
+        for section in SECTIONS
+    }
+    provenance = read_provenance(provenance_file)
+    config = provenance.study_config
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            title=title,
+            sections=[(section, shown) for section, shown in blocks.items() if shown],
+            provenance=provenance,
+            provenance_links=_links(provenance_file, {"json": "JSON"}, page),
+            config=config,
+            language=lambda code: config.language_table[code].name,
+            parts={part: corpus for part in PARTS if (corpus := config.used(part)) is not None},
+            without_text=_without_text(config),
+            part_titles=PARTS,
+            config_text=yaml.safe_dump(provenance.config, sort_keys=False, allow_unicode=True, width=100),
+            style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
+            script=Markup((FOLDER / "script.js").read_text(encoding="utf-8")),
+        )
+    )
+
+
+def environment() -> jinja2.Environment:
+    """Where the templates of this folder are rendered; text is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals |= {"spans": layout.spans, "sentences": layout.sentences}
+    return environment
+
+
+def _without_text(config: Config) -> str:
+    """What the study leaves out since some of its models write no text."""
+    left_out = without_text([config.models[name] for name in config.study.models])
+    return left_out if config.generating_models or not left_out else f"{left_out} So there is no Figure 2."
+
+
+def _table_block(path: Path, page: Path) -> TableBlock:
+    numbered = re.fullmatch(r"table(\d+)", path.stem)
+    try:
+        table = layout.read(path)
+    except ValidationError as error:
+        raise StudyError(f"{path} is not a table ({error}); delete it and run again.") from error
+    return TableBlock(
+        anchor=f"table-{numbered[1]}" if numbered else path.stem,
+        label=f"Table {numbered[1]}" if numbered else "",
+        table=table,
+        links=_links(path, TABLE_FILES, page),
+    )
+
+
+def _figure_blocks(figures: Sequence[tuple[FigureEntry, Path]], page: Path) -> list[FigureBlock]:
+    """Figures of one kind, those together that follow each other in number and have a subtitle to be told apart by."""
+    runs: list[list[tuple[FigureEntry, Path]]] = []
+    for entry, path in figures:
+        if runs and _follows(entry, runs[-1][-1][0]):
+            runs[-1].append((entry, path))
+        else:
+            runs.append([(entry, path)])
+    return [FigureBlock([_shown_figure(entry, path, page) for entry, path in run]) for run in runs]
+
+
+def _follows(entry: FigureEntry, previous: FigureEntry) -> bool:
+    # Figure 3 is no neighbour of Figure 6; those beyond the paper's numbers follow the last that has one.
+    in_order = entry.number is None or entry.number - 1 == previous.number
+    return bool(entry.subtitle and previous.subtitle) and in_order
+
+
+def _shown_figure(entry: FigureEntry, path: Path, page: Path) -> ShownFigure:
+    beside = path.with_suffix(".json")
+    try:
+        said = json.loads(beside.read_text(encoding="utf-8"))
+        title, caption = said["title"], said["caption"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(
+            f"{beside} does not hold the title and caption of {path}; delete both and run again."
+        ) from error
+    return ShownFigure(
+        anchor=f"figure-{entry.number}" if entry.number else f"figure-{entry.kind}-{path.parent.name}-{path.stem}",
+        label=f"Figure {entry.number}" if entry.number else "",
+        title=title,
+        subtitle=entry.subtitle,
+        caption=caption,
+        image=embed(path),
+        links=_links(path, FIGURE_FILES, page),
+    )
+
+
+def _links(path: Path, files: dict[str, str], page: Path) -> list[tuple[str, str]]:
+    """What a link says and where it leads, for each file that is there."""
+    beside = {text: path.with_suffix(f".{suffix}") for suffix, text in files.items()}
+    return [
+        (text, quote(os.path.relpath(file, page.parent).replace(os.sep, "/")))
+        for text, file in beside.items()
+        if file.is_file()
+    ]

@@ -1,0 +1,129 @@
+"""Generate sentences from the beginning-of-sentence token under all conditions of a sweep (paper, appendix B).
+
+The model is loaded once and all conditions share its batches. What a condition gives for a seed is kept in the cache.
+"""
+
+import json
+from collections.abc import Sequence
+
+import h5py
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.interventions.conditions import Condition, read_condition
+from workflow_scripts.jobs import stage
+from workflow_scripts.jobs.cells import CellStore
+from workflow_scripts.jobs.hdf5 import read_strings, write_strings
+from workflow_scripts.jobs.parquet import write_parquet
+from workflow_scripts.jobs.usage import measured
+from workflow_scripts.models.devices import take_device
+from workflow_scripts.models.loading import LanguageModel, load_model
+from workflow_scripts.models.manifests import read_manifest
+from workflow_scripts.sweeps.generation import Sampling, Sentence, generate
+
+
+class Spec(stage.Spec):
+    """What the sentences depend on."""
+
+    target: str = Field(description="Language whose experts are meant.")
+    pooling: str | None = Field(description="How responses were pooled to find experts; None where there are none.")
+    sentences: int = Field(description="Sentences a seed.")
+    seeds: list[int] = Field(description="Seeds of sampling.")
+    max_tokens: int = Field(description="Tokens of a sentence, the prompt included.")
+    temperature: float = Field(description="Divides the logits.")
+    top_p: float = Field(description="Sampled from the most probable tokens that sum up to this.")
+    top_k: int = Field(description="Sampled from this many tokens at most; 0: no limit.")
+
+    @property
+    def sampling(self) -> Sampling:
+        """How tokens are drawn."""
+        return Sampling(self.max_tokens, self.temperature, self.top_p, self.top_k)
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.model_arguments(
+        Spec,
+        __doc__,
+        inputs={"model": "manifest of the model", "conditions...": "conditions of the sweep (JSON)"},
+        outputs={"generations": "one row a sentence (parquet)"},
+        command=command,
+    )
+    manifest = read_manifest(files.model)
+    conditions = [read_condition(path) for path in files.conditions]
+    store = CellStore(files.cache, "generations")
+    model: LanguageModel | None = None
+    frames = []
+    with measured(files.usage) as usage, take_device(files.device) as device:
+        for seed in spec.seeds:
+            keys = [
+                {
+                    "model": manifest.identity,
+                    "dtype": manifest.dtype,
+                    "change": condition.change,
+                    **spec.model_dump(exclude={"target", "pooling", "seeds"}),
+                    "seed": seed,
+                    "code": files.code,
+                }
+                for condition in conditions
+            ]
+            with store.reserved(keys):
+                missing = [condition for condition, key in zip(conditions, keys, strict=True) if not store.holds(key)]
+                written: dict[str, list[Sentence]] = {}
+                for condition, key in zip(conditions, keys, strict=True):
+
+                    def compute(
+                        cell: h5py.File, condition=condition, seed=seed, missing=missing, written=written
+                    ) -> None:
+                        nonlocal model
+                        model = model or load_checked(manifest, device)
+                        if condition.name not in written:
+                            # Those that the cache lacks share batches; one that it holds damaged comes alone.
+                            together = missing if condition in missing else [condition]
+                            written.update(sentences_of(model, together, seed, spec, files.tokens_per_batch))
+                        write_sentences(cell, written[condition.name])
+
+                    frames.append(read_sentences(usage.cell(store, key, compute), condition, seed, spec))
+    write_parquet(files.generations, pd.concat(frames, ignore_index=True))
+
+
+def load_checked(manifest, device: str) -> LanguageModel:
+    """Load a model that must be able to generate."""
+    model = load_model(manifest, device)
+    model.require_logits()
+    return model
+
+
+def sentences_of(
+    model: LanguageModel, conditions: Sequence[Condition], seed: int, spec: Spec, tokens_per_batch: int
+) -> dict[str, list[Sentence]]:
+    """The sentences of one seed under each condition, by the condition's name."""
+    draws = [(index, seed, number) for number in range(spec.sentences) for index in range(len(conditions))]
+    what = f"generating, seed {seed}, {len(conditions)} conditions"
+    sentences = generate(model, conditions, draws, spec.sampling, tokens_per_batch, what)
+    return {condition.name: sentences[index :: len(conditions)] for index, condition in enumerate(conditions)}
+
+
+def write_sentences(cell: h5py.File, sentences: list[Sentence]) -> None:
+    """Write the sentences of one condition and seed to a cell of the cache."""
+    # As JSON: models do write NUL characters, which HDF5's strings cannot hold.
+    texts = [json.dumps(sentence.text) for sentence in sentences]
+    write_strings(cell, "text", texts)
+    for name in ("tokens", "perplexity", "own_perplexity"):
+        values = np.array([getattr(sentence, name) for sentence in sentences])
+        cell.create_dataset(name, data=values, chunks=values.shape, fletcher32=True)
+
+
+def read_sentences(path, condition: Condition, seed: int, spec: Spec) -> pd.DataFrame:
+    """The sentences of a cell, one row each, under the sweep's target and pooling: the unintervened model has none."""
+    with h5py.File(path, "r") as cell:
+        rows = {name: cell[name][:] for name in ("tokens", "perplexity", "own_perplexity")}
+        texts = [json.loads(text) for text in read_strings(cell["text"])]
+    leading = {**condition.columns(), "target": spec.target, "pooling": spec.pooling}
+    del leading["seed"]
+    return pd.DataFrame({**leading, "sample_seed": seed, "sentence": range(spec.sentences), "text": texts, **rows})
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,222 @@
+"""Free generation under several conditions at once (paper, appendix B): sentences sampled from the BOS token alone.
+
+All conditions share batches: each row of a batch is under its own condition. What is sampled depends on the seed, the
+number of the sentence and the condition, up to rounding, whatever the batch: each sentence has random numbers of its
+own. They are the same under every condition, so that conditions differ by what they do, not by luck.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from workflow_scripts.interventions.conditions import Condition
+from workflow_scripts.interventions.hooks import intervene_by_row
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.progress import Progress
+from workflow_scripts.models.batching import Batch, batches, run_halving, tokens_at_once
+from workflow_scripts.models.loading import LanguageModel
+from workflow_scripts.sweeps.perplexity import token_losses
+
+FEW_TOKENS = 1024  # looked at first where top-k sets no limit
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn, as in transformers: temperature, then top-k, then top-p."""
+
+    max_tokens: int  # the prompt included
+    temperature: float
+    top_p: float
+    top_k: int  # 0: no limit
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A generated sentence; perplexities are over its generated tokens, the end of the sentence included."""
+
+    text: str
+    tokens: int  # generated ones
+    perplexity: float  # under the unintervened model
+    own_perplexity: float  # under the model that wrote it
+
+
+def generate(
+    model: LanguageModel,
+    conditions: Sequence[Condition],
+    draws: Sequence[tuple[int, int, int]],
+    sampling: Sampling,
+    tokens_per_batch: int,
+    what: str,
+) -> list[Sentence]:
+    """Generate sentences.
+
+    Args:
+        model: Unintervened.
+        conditions: Those that sentences are generated under.
+        draws: For each sentence the index of its condition, the seed and the sentence's number within the seed.
+        sampling: How tokens are drawn.
+        tokens_per_batch: Bounds the sentences generated together, times `max_tokens`.
+        what: Shown with the progress.
+
+    Raises:
+        StudyError: the tokenizer has no beginning-of-sentence token, the model takes fewer tokens, or as
+            `intervene_by_row`.
+    """
+    prompt = _prompt(model)
+    if model.max_tokens is not None and sampling.max_tokens > model.max_tokens:
+        raise StudyError(
+            f"generation.max_tokens: {sampling.max_tokens}, but {model.manifest.name} takes {model.max_tokens} at most."
+        )
+    written: list[_Written | None] = [None] * len(draws)
+    rows_per_batch = max(1, tokens_per_batch // sampling.max_tokens)
+    with Progress(what, total=len(draws), unit="sentence") as progress:
+
+        def forward(batch: Batch) -> None:
+            found = _write(model, conditions, [draws[row] for row in batch.rows], prompt, sampling)
+            for row, sentence in zip(batch.rows, found, strict=True):
+                written[row] = sentence
+            progress.advance(len(batch.rows), tokens=sum(len(sentence.tokens) for sentence in found))
+
+        for start in range(0, len(draws), rows_per_batch):
+            rows = list(range(start, min(start + rows_per_batch, len(draws))))
+            ones = torch.ones(len(rows), dtype=torch.long)
+            run_halving(forward, Batch(rows, ones[:, None] * prompt, ones, padded=False))
+        # What the unintervened model wrote is not read again.
+        by_base = [not conditions[condition].sites for condition, _, _ in draws]
+        others = [[prompt, *sentence.tokens] for sentence, base in zip(written, by_base, strict=True) if not base]
+        losses = iter(_mean_losses(model, others, tokens_per_batch))
+    texts = model.tokenizer.batch_decode([sentence.tokens for sentence in written], skip_special_tokens=True)
+    return [
+        Sentence(text, len(one.tokens), math.exp(one.loss if base else next(losses)), math.exp(one.loss))
+        for text, one, base in zip(texts, written, by_base, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Written:
+    tokens: list[int]  # generated ones
+    loss: float  # mean negative log likelihood of them under the model that wrote them
+
+
+def _prompt(model: LanguageModel) -> int:
+    candidates = (model.tokenizer.bos_token_id, getattr(model.model.generation_config, "bos_token_id", None))
+    found = next((token for token in candidates if token is not None), None)
+    if found is None:
+        raise StudyError(
+            f"the tokenizer of {model.manifest.name} has no beginning-of-sentence token to generate from; set "
+            "bos_token in its tokenizer_config.json."
+        )
+    return found
+
+
+def _ends(model: LanguageModel) -> torch.Tensor:
+    """Tokens that end a sentence."""
+    given = getattr(model.model.generation_config, "eos_token_id", None)
+    given = model.tokenizer.eos_token_id if given is None else given
+    return torch.tensor([] if given is None else given, dtype=torch.long, device=model.device).reshape(-1)
+
+
+def _write(
+    model: LanguageModel,
+    conditions: Sequence[Condition],
+    draws: Sequence[tuple[int, int, int]],
+    prompt: int,
+    sampling: Sampling,
+) -> list[_Written]:
+    """Sentences written together.
+
+    Through the model goes each unfinished beginning once: sentences of a condition whose tokens are the same so far
+    share a row of the model's batch, as all of them do at the prompt.
+    """
+    steps, device = sampling.max_tokens - 1, model.device
+    numbers = torch.from_numpy(np.stack([uniform_numbers(seed, number, steps) for _, seed, number in draws])).to(device)
+    ends = _ends(model)
+    tokens = torch.full((len(draws), steps), model.pad_id, dtype=torch.long, device=device)
+    losses = torch.zeros(len(draws), steps, device=device)
+    lengths = torch.full((len(draws),), steps, device=device)
+    condition_of_sentence = torch.tensor([condition for condition, _, _ in draws], device=device)
+    # Unfinished sentences in the order of their rows, the row of each, and the condition of each row.
+    running = condition_of_sentence.argsort(stable=True)
+    condition_of_row, row = condition_of_sentence[running].unique(return_inverse=True)
+    inputs, past = torch.full_like(condition_of_row, prompt), None
+    with torch.inference_mode(), intervene_by_row(model, conditions, condition_of_row) as set_rows:
+        for step in range(steps):
+            output = model.model(input_ids=inputs[:, None], past_key_values=past, use_cache=True)
+            past = output.past_key_values
+            logits = output.logits[:, -1].to(device).float()  # a spread model has its head on another device
+            if len(running) > len(logits):
+                logits = logits[row]
+            drawn = sample(logits, numbers[running, step], sampling)
+            tokens[running, step] = drawn
+            losses[running, step] = logits.logsumexp(dim=1) - logits.gather(1, drawn[:, None])[:, 0]
+            ended = torch.isin(drawn, ends)
+            lengths[running[ended]] = step + 1
+            running, row, drawn = running[~ended], row[~ended], drawn[~ended]
+            if not len(running) or step == steps - 1:
+                break
+            # A row of the next batch is a row of this one with a token drawn for it.
+            drawn_after, next_row = (row * logits.shape[1] + drawn).unique(return_inverse=True)
+            parents, inputs = drawn_after // logits.shape[1], drawn_after % logits.shape[1]
+            order = next_row.argsort(stable=True)
+            running, row = running[order], next_row[order]
+            if not torch.equal(parents, torch.arange(len(condition_of_row), device=device)):
+                past.reorder_cache(parents)
+                condition_of_row = condition_of_row[parents]
+                set_rows(condition_of_row)
+    return [
+        _Written(row[:length].tolist(), loss[:length].mean().item())
+        for row, length, loss in zip(tokens.cpu(), lengths.tolist(), losses.cpu(), strict=True)
+    ]
+
+
+def _mean_losses(model: LanguageModel, token_ids: Sequence[list[int]], tokens_per_batch: int) -> list[float]:
+    """Mean negative log likelihood, under the unintervened model, of each sentence's tokens but the first."""
+    found = [0.0] * len(token_ids)
+
+    def read(batch: Batch) -> None:
+        losses = token_losses(model, batch, torch.ones_like(batch.lengths))
+        for row, loss in zip(batch.rows, losses, strict=True):
+            found[row] = loss.mean().item()
+
+    for batch in batches(token_ids, tokens_at_once(tokens_per_batch, model.device), model.pad_id):
+        run_halving(read, batch)
+    return found
+
+
+def uniform_numbers(seed: int, number: int, count: int) -> np.ndarray:
+    """The random numbers in [0, 1) of a sentence, one a token: float64 [count]."""
+    return np.random.Generator(np.random.Philox(key=[seed, number])).random(count)
+
+
+def sample(logits: torch.Tensor, numbers: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+    """Draw a token for each row: int64 [rows], given logits [rows, vocabulary] and a number in [0, 1) each.
+
+    The number is looked up in the cumulative distribution of the tokens that top-k and top-p leave, the most probable
+    first.
+    """
+    highest, token_ids, total = _candidates(logits / sampling.temperature, sampling)
+    probabilities = (highest.double() - total).exp()
+    # A token stays if those more probable than it do not reach top_p without it.
+    before = probabilities.cumsum(dim=1) - probabilities
+    probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
+    cumulative = probabilities.cumsum(dim=1)
+    place = torch.searchsorted(cumulative, numbers[:, None] * cumulative[:, -1:], right=True)
+    # Rounding must not lead past the last token that stays.
+    last = (probabilities > 0).sum(dim=1, keepdim=True) - 1
+    return token_ids.gather(1, torch.minimum(place, last))[:, 0]
+
+
+def _candidates(logits: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The highest logits of each row, downwards, their tokens, and the logarithm of the sum that top-k leaves."""
+    vocabulary = logits.shape[1]
+    if not sampling.top_k and vocabulary > FEW_TOKENS:
+        # Sorting the whole vocabulary takes as long as a layer or more, and few tokens mostly reach top_p.
+        total = logits.double().logsumexp(dim=1, keepdim=True)
+        highest, token_ids = torch.topk(logits, FEW_TOKENS, dim=1)
+        if bool(((highest.double() - total).exp().sum(dim=1) >= sampling.top_p).all()):
+            return highest, token_ids, total
+    highest, token_ids = torch.topk(logits, min(sampling.top_k or vocabulary, vocabulary), dim=1)
+    return highest, token_ids, highest.double().logsumexp(dim=1, keepdim=True)

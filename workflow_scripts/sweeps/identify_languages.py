@@ -1,0 +1,96 @@
+"""Identify the language of generated texts: how many are in the target language? (paper, section 3.3, Appendix B)"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.jobs import stage
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.files import written_whole
+from workflow_scripts.jobs.parquet import read_parquet, write_parquet
+from workflow_scripts.sweeps.identification import IdentifierName, get_identifier, identify
+
+# What was done to the model, and the seed of the sample: one row of the metric each.
+GROUP = ["model", "condition", "method", "units", "target", "pooling", "k", "identifier", "sample_seed"]
+READ = [*(column for column in GROUP if column != "identifier"), "text", "tokens", "perplexity", "own_perplexity"]
+
+
+class Spec(stage.Spec):
+    """What the identified languages depend on."""
+
+    identifier: IdentifierName = Field(description="What identifies the language of a text.")
+    language: str = Field(description="ISO 639-1 code of the intervention's target.")
+
+
+def read_generations(path: Path) -> pd.DataFrame:
+    """Generated texts, one a row, as the stage `generation` writes them.
+
+    Raises:
+        StudyError: a column is missing, there are no texts, or a row has none (an empty one is fine).
+    """
+    generations = read_parquet(path).to_pandas()
+    if absent := [column for column in READ if column not in generations.columns]:
+        raise StudyError(
+            f"{path} has no column {', '.join(absent)}, so it holds no generations; delete it and run again."
+        )
+    if generations.empty or generations["text"].isna().any():
+        raise StudyError(f"{path} holds no texts, or rows without one; delete it and run again.")
+    return generations
+
+
+def pooled_perplexity(perplexity: pd.Series, tokens: pd.Series) -> float:
+    """exp of the mean log perplexity of texts, weighted by their tokens; texts without a perplexity do not count.
+
+    It is the perplexity of all tokens together. NaN if no text has one.
+    """
+    known = perplexity.notna() & (tokens > 0)
+    if not known.any():
+        return np.nan
+    return float(np.exp(np.average(np.log(perplexity[known]), weights=tokens[known])))
+
+
+def by_seed(identified: pd.DataFrame, language: str) -> pd.DataFrame:
+    """One row for each number of experts and sample seed: share of texts in the language, mean probability, perplexity.
+
+    Args:
+        identified: One text a row, with the columns that `identify` adds.
+        language: Code of the target as the identifier has it.
+    """
+    rows = []
+    for key, texts in identified.groupby(GROUP, sort=False, dropna=False):
+        measured = {
+            "sentences": len(texts),
+            "accuracy": (texts["language"] == language).mean(),
+            "probability": texts["target_probability"].mean(),
+            "perplexity": pooled_perplexity(texts["perplexity"], texts["tokens"]),
+            "own_perplexity": pooled_perplexity(texts["own_perplexity"], texts["tokens"]),
+        }
+        rows.append({**dict(zip(GROUP, key, strict=True)), **measured})
+    return pd.DataFrame(rows)
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"generations": "generated texts (parquet)"},
+        outputs={
+            "identified": "the same with each text's language (parquet)",
+            "language-id": "share of texts in the target language by number of experts and sample seed (CSV)",
+        },
+        command=command,
+    )
+    identifier = get_identifier(spec.identifier, spec.language)
+    generations = read_generations(files.generations)
+    found = identify(generations["text"], identifier, spec.language)
+    identified = pd.concat([generations.assign(identifier=spec.identifier), found], axis=1)
+    write_parquet(files.identified, identified)
+    with written_whole(files.language_id) as beside:
+        by_seed(identified, spec.language).to_csv(beside, index=False)
+
+
+if __name__ == "__main__":
+    stage.run(main)

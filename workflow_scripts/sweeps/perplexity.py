@@ -1,0 +1,149 @@
+"""Perplexity in strided windows (paper, appendix B), with no tensor of logits for a whole window.
+
+A window holds `context` tokens and starts `stride` tokens after the one before; of each window only the tokens that no
+earlier window has reached are scored, so every token is scored once, given at least context − stride tokens before it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.progress import Progress
+from workflow_scripts.models.batching import Batch, run_halving, tokens_at_once
+from workflow_scripts.models.loading import LanguageModel
+
+LOGIT_BYTES = 2**26  # of logits held at a time, were they float32,
+LOGIT_ROWS = 192  # or so many rows if those take more: the product of fewer is slow
+SLICE_BYTES = 2**24  # of float32 logits whose cross-entropy is taken at a time, which needs room for a copy of them
+
+
+@dataclass(frozen=True)
+class Window:
+    """Tokens `start` to `end` (excluded) of a text, of which the last `scored` are scored."""
+
+    start: int
+    end: int
+    scored: int
+
+
+@dataclass(frozen=True)
+class Perplexity:
+    """What was measured in each window of a text."""
+
+    negative_log_likelihood: np.ndarray  # [windows], summed over the scored tokens, nats
+    scored: np.ndarray  # [windows], number of scored tokens
+
+    @property
+    def log_perplexity(self) -> float:
+        """Mean negative log likelihood a token, in nats."""
+        return float(self.negative_log_likelihood.sum() / self.scored.sum())
+
+    @property
+    def log_perplexity_error(self) -> float:
+        """Standard error of the mean over windows (of a ratio of sums); NaN for a single window."""
+        windows = len(self.scored)
+        if windows < 2:
+            return math.nan
+        residuals = self.negative_log_likelihood - self.log_perplexity * self.scored
+        return float(np.sqrt(windows / (windows - 1) * (residuals**2).sum()) / self.scored.sum())
+
+
+def windows(tokens: int, context: int, stride: int) -> list[Window]:
+    """The windows of a text of so many tokens; its first token, which nothing comes before, is not scored.
+
+    Raises:
+        StudyError: the text is shorter than two tokens, or the stride leaves tokens without context.
+    """
+    if tokens < 2:
+        raise StudyError(f"a text of {tokens} tokens has no perplexity; give more text.")
+    if not 0 < stride < context:
+        raise StudyError(f"perplexity.stride: {stride} must be below the window's {context} tokens.")
+    found = [Window(0, min(context, tokens), min(context, tokens) - 1)]
+    while found[-1].end < tokens:
+        start = found[-1].start + stride
+        end = min(start + context, tokens)
+        found.append(Window(start, end, end - found[-1].end))
+    return found
+
+
+def measure_perplexity(
+    model: LanguageModel, token_ids: Sequence[int], context: int, stride: int, tokens_per_batch: int, what: str
+) -> Perplexity:
+    """Negative log likelihood of a text, window by window.
+
+    Args:
+        model: Interventions in force apply.
+        token_ids: The text, with its special tokens.
+        context: Tokens of a window.
+        stride: Tokens between the starts of windows.
+        tokens_per_batch: Tokens in one forward pass; on a CPU as `tokens_at_once` says.
+        what: Shown with the progress.
+
+    Raises:
+        StudyError: as `windows`, or the model gives NaN.
+    """
+    text = torch.as_tensor(token_ids, dtype=torch.long)
+    found = windows(len(text), context, stride)
+    sums = np.zeros(len(found))
+    rows_per_batch = max(1, tokens_at_once(tokens_per_batch, model.device) // context)
+    with Progress(what, total=len(found), unit="window") as progress:
+
+        def forward(batch: Batch) -> None:
+            last = torch.tensor([found[row].scored for row in batch.rows])
+            losses = token_losses(model, batch, batch.lengths - last)
+            sums[batch.rows] = [loss.sum(dtype=torch.float64).item() for loss in losses]
+            progress.advance(len(batch.rows), tokens=batch.tokens)
+
+        for start in range(0, len(found), rows_per_batch):
+            rows = list(range(start, min(start + rows_per_batch, len(found))))
+            run_halving(forward, _batch(text, [found[row] for row in rows], rows))
+    if not np.isfinite(sums).all():
+        raise StudyError(f"{model.manifest.name} gives NaN or infinite log likelihoods; try another dtype.")
+    return Perplexity(sums, np.array([window.scored for window in found]))
+
+
+def token_losses(model: LanguageModel, batch: Batch, first: torch.Tensor) -> list[torch.Tensor]:
+    """Negative log likelihood, float32 on the CPU, of each row's tokens from position `first[row]` (at least 1) on.
+
+    The LM head is applied to as many positions at a time as `LOGIT_BYTES` and `LOGIT_ROWS` allow.
+    """
+    hidden = model.forward(batch)
+    lengths, first = batch.lengths.to(hidden.device), first.to(hidden.device)
+    positions = torch.arange(hidden.shape[1], device=hidden.device)
+    scored = (positions >= first[:, None]) & (positions < lengths[:, None])
+    with torch.inference_mode():
+        labels = batch.token_ids.to(hidden.device)[scored]
+        before = hidden[:, :-1][scored[:, 1:]]  # a token is predicted from the position before it
+        at_a_time = max(LOGIT_ROWS, LOGIT_BYTES // (4 * model.vocabulary))
+        # Made before the logits: small tensors made among them that stay would leave the memory in pieces.
+        losses = torch.empty(len(labels), device=hidden.device)
+        for start in range(0, len(labels), at_a_time):
+            here = slice(start, start + at_a_time)
+            losses[here] = _cross_entropies(model, before[here], labels[here])
+        return list(losses.cpu().split(scored.sum(dim=1).tolist()))
+
+
+def _cross_entropies(model: LanguageModel, states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Those of the tokens `targets` [rows] after hidden states [rows, d], in float32."""
+    losses = torch.empty(len(targets), device=targets.device)
+    logits = model.logits(states)
+    targets = targets.to(logits.device)  # of a spread model, another device
+    rows = max(1, SLICE_BYTES // (4 * logits.shape[1]))
+    for start in range(0, len(logits), rows):
+        here = slice(start, start + rows)
+        losses[here] = torch.nn.functional.cross_entropy(logits[here].float(), targets[here], reduction="none")
+    return losses
+
+
+def _batch(text: torch.Tensor, chosen: list[Window], rows: list[int]) -> Batch:
+    lengths = torch.tensor([window.end - window.start for window in chosen])
+    longest = int(lengths.max())
+    # What fills the last window's row is masked, so any token serves.
+    token_ids = text[0].repeat(len(chosen), longest)
+    for row, window in enumerate(chosen):
+        token_ids[row, : window.end - window.start] = text[window.start : window.end]
+    return Batch(rows, token_ids, lengths, padded=bool((lengths < longest).any()))

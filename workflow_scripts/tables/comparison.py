@@ -1,0 +1,257 @@
+"""The comparison of methods: what is measured under each, at each strength, and at one and the same perplexity."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.tables.shown_models import BASE_ROW, CONSTANT_ROW, OWN_ROW
+
+# What is read of each kind of file, beside the columns that say what was done to the model.
+KINDS = {
+    "distances": ["measure", "query", "candidate", "value"],
+    "retrieval": ["similarity", "query", "candidate", "accuracy"],
+    "alignment": ["space", "centring", "measure", "query", "candidate", "value"],
+    "paraphrase": ["similarity", "language", "space", "accuracy"],
+    "language_id": ["sample_seed", "accuracy"],
+    "perplexity": ["log_perplexity"],
+}
+METRICS = {
+    "distance": "Distance",
+    "centred_distance": "Centred Distance",
+    "retrieval": "Retrieval",
+    "paraphrase": "Paraphrases",
+    "language_id": "Language ID",
+    "log_perplexity": "Log Perplexity",
+}
+COST = "log_perplexity"  # of an intervention, at which methods compare
+ROW = ["model", "pooling", "method", "strength", "matched"]  # what says which row of the comparison a number is in
+
+Observations = dict[str, pd.DataFrame]  # the metrics of one condition by kind; of a kind that is not there, no rows
+
+
+class Compared(BaseModel):
+    """A row: a method at a strength, with a model and a pooling, and its conditions for each target."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(description="Name of the model.")
+    pooling: str | None = Field(description="How responses were pooled to find experts; None where there are none.")
+    method: str = Field(description="Name that the row has.")
+    strength: float | None = Field(description="Share of the method's change that is made; None where it is undefined.")
+    conditions: dict[str, list[str]] = Field(
+        min_length=1, description="Slugs of the conditions by target, several of random units, of which the mean is."
+    )
+
+
+@dataclass(frozen=True)
+class Space:
+    """What the comparison is over, beside its rows."""
+
+    base: str  # slug of the condition that changes nothing
+    languages: list[str]  # between which distances and retrieval are measured
+    paraphrased: list[str]  # targets that there are paraphrases of
+    similarity: str  # of retrieval
+
+
+def by_target(metrics: Observations, compared: list[Compared], space: Space) -> pd.DataFrame:
+    """One row for each row of the comparison, target and metric, in that order, with the columns `values` and `value`.
+
+    `values` are distances of all ordered pairs of languages [languages, languages], NaN on the diagonal; retrieval with
+    the target as query by candidate [languages], NaN where the target itself would be; otherwise a single number,
+    language ID the mean over seeds. `value` is the mean of what is not NaN. What no sweep has measured under a
+    condition is NaN.
+
+    Raises:
+        StudyError: distances, retrieval or paraphrases of a condition are missing.
+    """
+    conditions = {kind: dict(iter(frame.groupby(["model", "condition"]))) for kind, frame in metrics.items()}
+    rows = []
+    for row in compared:
+        measures = CONSTANT_MEASURES if row.method == CONSTANT_ROW else MEASURES
+        for target, slugs in row.conditions.items():
+            for metric in METRICS:
+                values = [
+                    measures[metric](
+                        {
+                            kind: found.get((row.model, slug), metrics[kind].iloc[:0])
+                            for kind, found in conditions.items()
+                        },
+                        target,
+                        slug,
+                        space,
+                    )
+                    for slug in slugs
+                ]
+                leading = row.model_dump(include={"model", "pooling", "method", "strength"})
+                named = {**leading, "matched": False, "target": target, "metric": metric}
+                rows.append({**named, "values": np.mean(values, axis=0)})
+    return _with_value(pd.DataFrame(rows))
+
+
+def _with_value(rows: pd.DataFrame) -> pd.DataFrame:
+    """With the mean of `values` in the column `value`, NaN where nothing was measured."""
+    means = [math.nan if np.isnan(values).all() else float(np.nanmean(values)) for values in rows["values"]]
+    return rows.assign(value=means)
+
+
+def matched(values: pd.DataFrame, poolings: list[str]) -> pd.DataFrame:
+    """What each method does at the strength at which text of the target is as perplexing as under the study's own.
+
+    Along a method's strengths, from 0, the unintervened model, metrics are interpolated linearly between the first two
+    strengths between which the log perplexity reaches that of the study's own intervention with the same pooling (the
+    first pooling, for methods on layers). NaN where it never does; no rows where that was not measured.
+
+    Args:
+        values: As `by_target` gives them.
+        poolings: Of the study.
+
+    Returns:
+        Rows like those of `values`, `matched`, with the interpolated strength.
+    """
+    measured = values.dropna(subset="strength").fillna({"pooling": ""})
+    by_row = measured.set_index(["model", "target", "pooling", "method", "strength", "metric"])
+    wide = by_row["values"].unstack("metric")
+    rows = []
+    for (model, target), here in wide.groupby(["model", "target"]):
+        here = here.droplevel(["model", "target"])
+        (base,) = here.xs(BASE_ROW, level="method").to_dict("records")
+        for (pooling, method), strengths in here.groupby(["pooling", "method"]):
+            if method in (BASE_ROW, OWN_ROW):
+                continue
+            (own,) = here.loc[(pooling or poolings[0], OWN_ROW), COST]
+            if np.isnan(own):
+                continue
+            points = strengths.droplevel(["pooling", "method"]).reset_index().to_dict("records")
+            point = at_perplexity([{"strength": 0.0, **base}, *points], float(own))
+            leading = {"model": model, "pooling": pooling or None, "method": method, "strength": point["strength"]}
+            rows += [
+                {**leading, "matched": True, "target": target, "metric": metric, "values": point[metric]}
+                for metric in METRICS
+            ]
+    if not rows:
+        return values.iloc[:0]
+    return _with_value(pd.DataFrame(rows))
+
+
+Point = dict[str, np.ndarray | float]  # strength and what was measured there, by metric
+
+
+def at_perplexity(curve: list[Point], wanted: float) -> Point:
+    """The point at which a curve first reaches a log perplexity, interpolated linearly in all that was measured.
+
+    All NaN where it never does.
+    """
+    for before, after in pairwise(curve):
+        low, high = sorted((before[COST], after[COST]))  # False for NaN below
+        if low <= wanted <= high:
+            share = 1.0 if low == high else (wanted - before[COST]) / (after[COST] - before[COST])
+            return {name: before[name] + share * (after[name] - before[name]) for name in before}
+    return dict.fromkeys(curve[0], np.asarray(math.nan))
+
+
+UNMEASURED = np.asarray(math.nan)
+Measure = Callable[[Observations, str, str, Space], np.ndarray]
+
+
+def _distance(measure: str) -> Measure:
+    def distance(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
+        rows = observed["distances"]
+        return _of_pairs(rows[rows["measure"] == measure], f"{measure} distances under {condition}", space)
+
+    return distance
+
+
+def _retrieval(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
+    rows = observed["retrieval"]
+    rows = rows[(rows["similarity"] == space.similarity) & (rows["query"] == target)]
+    return _of_candidates(rows, "accuracy", f"accuracies of {target} as query under {condition}", space)
+
+
+def _paraphrase(wanted: str) -> Measure:
+    def paraphrase(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
+        if target not in space.paraphrased:
+            return UNMEASURED
+        rows = observed["paraphrase"]
+        kind = "pre" if condition == space.base else wanted
+        rows = rows[(rows["similarity"] == space.similarity) & (rows["space"] == kind) & (rows["language"] == target)]
+        return _complete(rows["accuracy"], 1, f"accuracies of paraphrases in {target} under {condition}")[0]
+
+    return paraphrase
+
+
+def _language_id(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
+    rows = observed["language_id"]
+    return np.asarray(rows.loc[rows["target"] == target].drop_duplicates("sample_seed")["accuracy"].mean())
+
+
+def _log_perplexity(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
+    # The unintervened model is in the sweep of every pooling, with the same text.
+    rows = observed["perplexity"]
+    return np.asarray(rows.loc[rows["target"] == target].drop_duplicates("target")["log_perplexity"].mean())
+
+
+def _unmeasured(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
+    return UNMEASURED
+
+
+def _of_constant(measure: str) -> Measure:
+    def of_constant(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
+        rows = observed["alignment"]
+        rows = rows[(rows["space"] == "constant") & (rows["measure"] == measure)]
+        what = f"{measure} of the constant of {condition}"
+        if measure == "pairs":
+            return _of_pairs(rows, what, space)
+        if space.similarity != "cosine":
+            return UNMEASURED  # the control is measured by cosines, to which alone a constant matters
+        return _of_candidates(rows[rows["query"] == target], "value", what, space)
+
+    return of_constant
+
+
+MEASURES: dict[str, Measure] = {
+    "distance": _distance("pairs"),
+    "centred_distance": _distance("pairs_centred"),
+    "retrieval": _retrieval,
+    "paraphrase": _paraphrase("post"),
+    "language_id": _language_id,
+    "log_perplexity": _log_perplexity,
+}
+# Of a constant of the size of the intervention's, added to every embedding: text and centred spaces stay as they are.
+CONSTANT_MEASURES: dict[str, Measure] = {
+    **dict.fromkeys(METRICS, _unmeasured),
+    "distance": _of_constant("pairs"),
+    "retrieval": _of_constant("cosine_accuracy"),
+    "paraphrase": _paraphrase("constant"),
+}
+
+
+def _of_pairs(rows: pd.DataFrame, what: str, space: Space) -> np.ndarray:
+    """The value of every ordered pair of different languages, NaN on the diagonal."""
+    rows = rows[rows[["query", "candidate"]].isin(space.languages).all(axis=1)]
+    _complete(rows["value"], len(space.languages) * (len(space.languages) - 1), what)
+    return (
+        rows.pivot(index="query", columns="candidate", values="value").loc[space.languages, space.languages].to_numpy()
+    )
+
+
+def _of_candidates(rows: pd.DataFrame, column: str, what: str, space: Space) -> np.ndarray:
+    """The values of a query by candidate, NaN where it would be its own."""
+    rows = rows[rows["candidate"].isin(space.languages)]
+    _complete(rows[column], len(space.languages) - 1, what)
+    return rows.set_index("candidate")[column].reindex(space.languages).to_numpy()
+
+
+def _complete(values: pd.Series, count: int, what: str) -> np.ndarray:
+    """Exactly so many values."""
+    if len(values) != count:
+        raise StudyError(
+            f"the table of methods needs {count} {what} and was given {len(values)}; delete that metric CSV and run "
+            "again."
+        )
+    return values.to_numpy()

@@ -1,0 +1,151 @@
+"""ABX discrimination of language and meaning, averaged over pairs of languages, before and after the intervention.
+
+And under the random control: as many random neurons in place of the experts.
+"""
+
+import math
+
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.jobs import stage
+from workflow_scripts.measures.abx import TASKS
+from workflow_scripts.measures.averages import Average, ResampledSpec, average_over_pairs
+from workflow_scripts.measures.metric_files import grid, pre_and_post, pre_and_random, read_metrics
+from workflow_scripts.tables import layout
+from workflow_scripts.tables.shown_models import Model
+
+LABELS = {"language": "Language discrimination", "meaning": "Meaning discrimination"}
+DECIMALS = 3  # since scores are often close to 1
+CONDITION = ["model", "pooling", "target", "task"]
+
+
+class Spec(ResampledSpec):
+    """What the table shows."""
+
+    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
+    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
+    targets: list[str] = Field(min_length=1, description="Intervention targets; a row each.")
+    languages: list[str] = Field(min_length=2, description="Languages over whose pairs scores are averaged.")
+    dataset: str = Field(description="Name of the parallel data set.")
+    seeds: list[int] = Field(default_factory=list, description="Seeds of the random control; none: there is none.")
+
+
+def averages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """One row for each model, pooling, target and task, averaged over ordered pairs of different languages.
+
+    Its columns are those, pre, post, random (post under random neurons, the mean over draws; NaN: there are none),
+    change (post − pre), ci_low and ci_high of the change, languages and resamples.
+
+    Raises:
+        StudyError: an observation is missing.
+    """
+    wanted = grid(
+        model=[model.name for model in spec.models],
+        pooling=spec.poolings,
+        target=spec.targets,
+        task=TASKS,
+        first=spec.languages,
+        second=spec.languages,
+    )
+    wanted = wanted[wanted["first"] != wanted["second"]]
+    by_pair = pre_and_post(scores, wanted, "score", "ABX scores")
+    by_pair["change"] = by_pair["post"] - by_pair["pre"]
+    by_pair["random"] = math.nan
+    if spec.seeds:
+        what = "ABX scores under random neurons"
+        by_pair["random"] = pre_and_random(scores, wanted, "score", spec.seeds, what)["post"]
+    rows = []
+    for key, pairs in by_pair.groupby(CONDITION, sort=False):
+        change = average_change(pairs, spec)
+        rows.append(
+            {
+                **dict(zip(CONDITION, key, strict=True)),
+                "pre": pairs["pre"].mean(),
+                "post": pairs["post"].mean(),
+                "random": pairs["random"].mean(),
+                "change": change.mean,
+                "ci_low": change.ci_low,
+                "ci_high": change.ci_high,
+                "languages": len(spec.languages),
+                "resamples": change.resamples,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def average_change(pairs: pd.DataFrame, spec: Spec) -> Average:
+    """The change averaged over pairs, with its interval over languages."""
+    changes = pairs.pivot(index="first", columns="second", values="change")
+    changes = changes.reindex(index=spec.languages, columns=spec.languages).to_numpy()
+    return average_over_pairs(changes, spec.resampling)
+
+
+def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
+    """A row for each model and target; scores before and after, and their difference, of each task."""
+    by_key = {(row.model, row.pooling, row.target, row.task): row for row in tidy.itertuples()}
+    rows = [
+        [
+            layout.Cell(model.label),
+            *layout.pooling_cells(pooling, spec.poolings),
+            layout.Cell(target),
+            *(
+                cell
+                for task in TASKS
+                for row in [by_key[model.name, pooling, target, task]]
+                for cell in value_cells(row, spec)
+            ),
+        ]
+        for model in spec.models
+        for pooling in spec.poolings
+        for target in spec.targets
+    ]
+    labels = [layout.Column("Model"), *layout.pooling_columns(spec.poolings), layout.Column("Target")]
+    shown = ["Pre", "Post", "Change", *(["Random"] if spec.seeds else [])]
+    values = [layout.Column(text, group=LABELS[task]) for task in TASKS for text in shown]
+    return layout.Table(
+        title="ABX discrimination of language and meaning before and after the intervention",
+        caption=caption(spec, resamples=int(tidy["resamples"].max())),
+        columns=[*labels, *values],
+        rows=rows,
+        labels=len(labels),
+        gray_means=f"the {100 * spec.confidence:g}% interval of the change holds 0",
+    )
+
+
+def value_cells(row: tuple, spec: Spec) -> list[layout.Cell]:
+    """The cells of one task: before, after, their difference, and after under random neurons where there are any."""
+    pre, post, random = (layout.number_cell(score, DECIMALS) for score in (row.pre, row.post, row.random))
+    change = layout.interval_cell(row.change, row.ci_low, row.ci_high, DECIMALS)
+    return [pre, post, change, *([random] if spec.seeds else [])]
+
+
+def caption(spec: Spec, resamples: int) -> str:
+    """What the table shows and how it was computed."""
+    count = len(spec.languages)
+    definitions = " ".join(f"{LABELS[task]}: the share of {shares}." for task, shares in TASKS.items())
+    interval = f"{100 * spec.confidence:g}% bootstrap confidence intervals ({resamples:,} resamples of languages)"
+    return (
+        f"ABX scores on {spec.dataset} without (pre) and with (post) the intervention on experts of the target. "
+        f"{definitions} By cosine distance, over all triples, ties counting half: 1 is perfect, 0.5 is chance. "
+        f"Averaged over the {count * (count - 1):,} ordered pairs of {count} languages."
+        + (f" In brackets: {interval}." if resamples else "")
+        + (f" Random: with as many random neurons, the mean over {len(spec.seeds)} draws." if spec.seeds else "")
+    )
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"abx...": "ABX scores, one CSV a condition, the unintervened model's too"},
+        outputs=layout.OUTPUTS,
+        command=command,
+    )
+    tidy = averages(read_metrics(files.abx, ["task", "first", "second", "score"]), spec)
+    layout.write(tidy, as_table(tidy, spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,176 @@
+"""What survives centring, beside a constant that is added to every embedding and beside random neurons: gain by gain.
+
+Forcing constants on neurons moves every sentence by nearly the same vector, which shrinks cosine distances by itself.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.jobs import stage
+from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.measures.averages import ResampledSpec
+from workflow_scripts.measures.effects import EFFECTS, SURVIVES, VALUES, Effect, measured_effect
+from workflow_scripts.measures.metric_files import read_metrics
+from workflow_scripts.tables import layout
+from workflow_scripts.tables.shown_models import Model
+
+COLUMNS = {
+    "alignment": ["space", "centring", "measure", "query", "candidate", "value"],
+    "paraphrase": ["similarity", "language", "space", "accuracy"],
+}
+RANDOM = layout.Column("Random")
+SURVIVES_RANDOM = layout.Column("random neurons", group="The gain survives")
+HEADERS = [
+    layout.Column("Pre"),
+    layout.Column("Post"),
+    layout.Column("Constant"),
+    RANDOM,
+    layout.Column("Pre", group="Centred"),
+    layout.Column("Post", group="Centred"),
+    layout.Column("Pre", group="Each language centred"),
+    layout.Column("Post", group="Each language centred"),
+    layout.Column("Targets that gain"),
+    layout.Column("centring", group="The gain survives"),
+    layout.Column("language centring", group="The gain survives"),
+    layout.Column("constant control", group="The gain survives"),
+    SURVIVES_RANDOM,
+    layout.Column("Share of the constant"),
+]
+UNDEFINED = layout.Cell("–", value=float("nan"))
+
+
+class Spec(ResampledSpec):
+    """What the table shows."""
+
+    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
+    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
+    targets: list[str] = Field(min_length=1, description="Intervention targets over which means are taken.")
+    languages: list[str] = Field(min_length=2, description="Languages of the space.")
+    paraphrase_targets: list[str] = Field(description="Targets that there are paraphrases of.")
+    seeds: list[int] = Field(default_factory=list, description="Seeds of the random control; none: there is none.")
+
+
+def effects_by_target(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFrame:
+    """One row for each effect, model, pooling and target; the columns are those of `measured_effect`.
+
+    Raises:
+        StudyError: an observation is missing.
+    """
+    found = []
+    for effect in EFFECTS.values():
+        targets = spec.paraphrase_targets if effect.over == "paraphrase" else spec.targets
+        conditions = {"model": [model.name for model in spec.models], "pooling": spec.poolings, "target": targets}
+        if targets:
+            found.append(measured_effect(effect, metrics, conditions, spec.languages, spec.seeds, spec.resampling))
+    return pd.concat(found, ignore_index=True)
+
+
+def as_table(by_target: pd.DataFrame, spec: Spec) -> layout.Table:
+    """A row for each model, pooling and effect: means over targets, and of how many targets a gain survives."""
+    of = {key: rows for key, rows in by_target.groupby(["model", "pooling", "effect"])}
+    rows = [
+        [
+            layout.Cell(model.label),
+            *layout.pooling_cells(pooling, spec.poolings),
+            layout.Cell(f"{effect.label} {'↓' if effect.falls else '↑'}", latex=latex_label(effect)),
+            *value_cells(of[model.name, pooling, name], effect, spec),
+        ]
+        for model in spec.models
+        for pooling in spec.poolings
+        for name, effect in EFFECTS.items()
+        if (model.name, pooling, name) in of
+    ]
+    labels = [layout.Column("Model"), *layout.pooling_columns(spec.poolings), layout.Column("Measure")]
+    return layout.Table(
+        title="What survives centring and a constant",
+        caption=caption(spec),
+        columns=[*labels, *(header for header in HEADERS if spec.seeds or header not in (RANDOM, SURVIVES_RANDOM))],
+        rows=rows,
+        labels=len(labels),
+        gray_means="the gain survives in at most half of the targets that gain",
+    )
+
+
+def latex_label(effect: Effect) -> str:
+    """The label with an arrow in mathematics."""
+    arrow = r"$\downarrow$" if effect.falls else r"$\uparrow$"
+    return f"{effect.label.translate(layout.LATEX)} {arrow}"
+
+
+def value_cells(rows: pd.DataFrame, effect: Effect, spec: Spec) -> list[layout.Cell]:
+    """Means over the targets of one effect, how many of them gain, and of how many of these the gain survives."""
+    means = rows[[name for name in VALUES if spec.seeds or name != "random"]].mean(skipna=False)
+    shown = [
+        UNDEFINED if pd.isna(mean) else layout.Cell(text := layout.number(mean, effect.decimals), f"${text}$", mean)
+        for mean in means
+    ]
+    gained = int(rows["gain"].sum())
+    verdicts = []
+    for name in (name for name in SURVIVES if spec.seeds or name != "survives_random"):
+        survives = rows[name].dropna()
+        share = survives.mean()
+        said = f"{'yes' if share > 0.5 else 'no'} ({int(survives.sum())} of {len(survives)})"
+        verdicts.append(layout.Cell(said, value=share, gray=not share > 0.5) if len(survives) else UNDEFINED)
+    return [*shown, layout.Cell(f"{gained} of {len(rows)}", value=gained), *verdicts, constant_cell(rows)]
+
+
+def constant_cell(rows: pd.DataFrame) -> layout.Cell:
+    """What part of the gains, summed over the targets that gain, the constant control has."""
+    gains = rows[rows["gain"] == 1]
+    if not len(gains) or gains["constant"].isna().any():
+        return UNDEFINED
+    share = (gains["constant"] - gains["pre"]).sum() / (gains["post"] - gains["pre"]).sum()
+    return layout.Cell(f"{share:z.0%}", value=share)
+
+
+def caption(spec: Spec) -> str:
+    """What the table shows and how it was computed."""
+    random = (
+        f" Random: with as many random neurons in place of the experts, the mean over {len(spec.seeds)} draws."
+        if spec.seeds
+        else ""
+    )
+    return (
+        f"Means over the intervention targets ({', '.join(spec.targets)}) in a space of {len(spec.languages)} "
+        "languages, without (pre) and with (post) the intervention on experts; all by cosine. Arrows say which way the "
+        "paper reports a measure to move, or, below the paraphrases, which way is the better one. Constant: the space "
+        "without the intervention, with the difference of the two spaces' means added to every "
+        f"embedding.{random} Centred: "
+        "less the mean of all embeddings of the space; each language centred: less that of its language. A target "
+        "gains if the measure moves that way from pre to post. Among these the gain survives centring if the "
+        "measure still moves that way in the centred spaces, and a control if post is beyond it: yes, if in most of "
+        f"them. By more than chance: of means over languages, the {100 * spec.confidence:g}% bootstrap interval of the "
+        "difference, by resampling languages, does not hold 0. Share of the constant: what part of their gains "
+        "constant has. –: not defined, or no target gains. CKA, effective ranks and shares of variance do not change "
+        "with a constant."
+    )
+
+
+def read(paths: list[Path]) -> dict[str, pd.DataFrame]:
+    """Metric CSVs by what they hold, which is their file's name.
+
+    Raises:
+        StudyError: a file is none of those expected here.
+    """
+    if unknown := [str(path) for path in paths if path.stem not in COLUMNS]:
+        raise StudyError(f"{unknown[0]} is none of {', '.join(f'{name}.csv' for name in COLUMNS)}; leave it out.")
+    by_name = {name: [path for path in paths if path.stem == name] for name in COLUMNS}
+    return {name: read_metrics(of_name, COLUMNS[name]) for name, of_name in by_name.items() if of_name}
+
+
+def main(command: list[str] | None = None) -> None:
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"metrics...": "alignment.csv of each condition, the unintervened model's too; paraphrase.csv of each"},
+        outputs=layout.OUTPUTS,
+        command=command,
+    )
+    by_target = effects_by_target(read(files.metrics), spec)
+    layout.write(by_target, as_table(by_target, spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)

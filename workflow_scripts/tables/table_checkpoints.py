@@ -1,0 +1,100 @@
+"""Distance, retrieval, MEXA and ABX scores of trained models at the steps of their training that are kept."""
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from workflow_scripts.jobs import stage
+from workflow_scripts.measures.averages import ResampledSpec
+from workflow_scripts.measures.compared import COMPARED, Averaging, compared_matrices, definitions, read_compared
+from workflow_scripts.tables import layout
+from workflow_scripts.tables.shown_models import Model
+
+
+class TrainedModel(BaseModel):
+    """A model and its checkpoints, which are models, too."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: Model
+    steps: list[tuple[str, int]] = Field(
+        min_length=1, description="Names of the model at each step, and the step, ascending."
+    )
+
+
+class Spec(ResampledSpec):
+    """What the table shows."""
+
+    models: list[TrainedModel] = Field(min_length=1, description="Models in the order of the rows.")
+    layer: str = Field(description="Layer whose output the embeddings are.")
+    languages: list[str] = Field(min_length=2, description="Languages over whose pairs measures are averaged.")
+    pivot: str = Field(description="Language whose pairs MEXA is of.")
+    pivot_name: str = Field(description="Its name, for the caption.")
+    dataset: str = Field(description="Name of the parallel data set.")
+
+
+def by_step(observations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """One row for each model, step and measure: model, checkpoint, step, measure, value, ci_low, ci_high, resamples.
+
+    Raises:
+        StudyError: an observation is missing.
+    """
+    averaging = Averaging(spec.languages.index(spec.pivot), spec.resampling)
+    rows = []
+    for trained in spec.models:
+        wanted = pd.DataFrame({"model": [name for name, _ in trained.steps]}).assign(units="none", layer=spec.layer)
+        spaces = compared_matrices(observations, wanted, spec.languages)
+        for (name, step), space in zip(trained.steps, spaces, strict=True):
+            for measure, values in zip(COMPARED, space, strict=True):
+                found = averaging(measure, values)
+                key = {"model": trained.model.name, "checkpoint": name, "step": step, "measure": measure}
+                interval = {"ci_low": found.ci_low, "ci_high": found.ci_high, "resamples": found.resamples}
+                rows.append({**key, "value": found.mean, **interval})
+    return pd.DataFrame(rows)
+
+
+def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
+    """A row for each model and step, a column for each measure."""
+    by_key = {(row.checkpoint, row.measure): row for row in tidy.itertuples()}
+    rows = [
+        [
+            layout.Cell(trained.model.label),
+            layout.Cell(f"{step:,}", value=step),
+            *(
+                layout.interval_cell(row.value, row.ci_low, row.ci_high, decimals=3, gray=False)
+                for row in (by_key[name, measure] for measure in COMPARED)
+            ),
+        ]
+        for trained in spec.models
+        for name, step in trained.steps
+    ]
+    return layout.Table(
+        title="Steps of the training",
+        caption=(
+            f"Measures on {spec.dataset} after so many optimiser steps, without an intervention. "
+            f"{definitions(spec.pivot_name)} In brackets: {100 * spec.confidence:g}% bootstrap confidence intervals "
+            f"({spec.resamples:,} resamples of languages)."
+        ),
+        columns=[
+            *(layout.Column("Model"), layout.Column("Step")),
+            *(layout.Column(measure.label) for measure in COMPARED.values()),
+        ],
+        rows=rows,
+        labels=2,
+    )
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"metrics...": "alignment.csv and abx.csv of the models at each step, unintervened"},
+        outputs=layout.OUTPUTS,
+        command=command,
+    )
+    tidy = by_step(read_compared(files.metrics), spec)
+    layout.write(tidy, as_table(tidy, spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,140 @@
+"""Table 2: correlations over candidate languages between retrieval accuracy and distance to the query language."""
+
+import math
+
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.jobs import stage
+from workflow_scripts.measures.metric_files import grid, read_metrics, select
+from workflow_scripts.tables import layout
+from workflow_scripts.tables.shown_models import Model
+
+SIGNIFICANCE_LEVEL = 0.05
+CORRELATIONS = {
+    "acc_post~d_post": layout.Column(
+        "r(acc_post, d_post)", latex=r"$r(\mathrm{acc}_{\mathrm{post}}, d_{\mathrm{post}})$"
+    ),
+    "acc_pre~d_pre": layout.Column("r(acc_pre, d_pre)", latex=r"$r(\mathrm{acc}_{\mathrm{pre}}, d_{\mathrm{pre}})$"),
+    "d_post~d_pre": layout.Column("r(d_post, d_pre)", latex=r"$r(d_{\mathrm{post}}, d_{\mathrm{pre}})$"),
+    "delta_acc~delta_d": layout.Column(
+        "r(Δacc, d_pre − d_post)", latex=r"$r(\Delta\mathrm{acc}, d_{\mathrm{pre}} - d_{\mathrm{post}})$"
+    ),
+}
+CANDIDATES = {"seen": "the candidate languages seen in pre-training", "all": "all candidate languages"}
+KEY = ["model", "pooling", "similarity", "measure", "query", "candidates_set", "correlation"]
+VALUES = ["r", "ci_low", "ci_high", "p_value", "candidates", "resamples"]
+
+
+class Spec(stage.Spec):
+    """What Table 2 shows."""
+
+    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
+    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
+    targets: list[str] = Field(min_length=1, description="Intervention targets; each is the query language of its row.")
+    similarity: str = Field(description="Similarity of retrieval that the paper-shaped table shows.")
+    measure: str = Field(description="Measure of distance that the paper-shaped table shows, like pairs.")
+    candidates_set: str = Field(description="Candidate languages in the paper-shaped table: seen or all.")
+    confidence: float = Field(0.95, description="Confidence of the bootstrap intervals, for the caption.")
+
+
+def of_targets(correlations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """Correlations where query and intervention target are one language, in every reading, in the order of the spec.
+
+    Raises:
+        StudyError: a correlation that the paper-shaped table shows is missing, or one is there twice.
+    """
+    readings = {name: list(correlations[name].unique()) for name in ("similarity", "measure", "candidates_set")}
+    shown = {"similarity": spec.similarity, "measure": spec.measure, "candidates_set": spec.candidates_set}
+    select(correlations, _wanted(spec, **{name: [value] for name, value in shown.items()}), "correlations")
+    everything = _wanted(spec, **readings)
+    there = everything.merge(correlations[list(everything.columns)].drop_duplicates())
+    return select(correlations, there, "correlations")[[*KEY, *VALUES]]
+
+
+def _wanted(spec: Spec, similarity: list[str], measure: list[str], candidates_set: list[str]) -> pd.DataFrame:
+    wanted = grid(
+        model=[model.name for model in spec.models],
+        pooling=spec.poolings,
+        similarity=similarity,
+        measure=measure,
+        query=spec.targets,
+        candidates_set=candidates_set,
+        correlation=CORRELATIONS,
+    )
+    return wanted.assign(target=wanted["query"], units="expert")
+
+
+def correlation_cell(r: float, ci_low: float, ci_high: float, p_value: float) -> layout.Cell:
+    """A coefficient and its interval as the paper shows them; gray unless significant, NA where undefined."""
+    if math.isnan(r):
+        return layout.Cell("NA", value=r)
+    shown, low, high = (layout.number(value) for value in (r, ci_low, ci_high))
+    return layout.Cell(
+        f"{shown} [{low} {high}]",
+        latex=rf"${shown}$ [${low}$ ${high}$]".replace("$NA$", "NA"),
+        value=r,
+        gray=not p_value <= SIGNIFICANCE_LEVEL,
+    )
+
+
+def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
+    """The layout of the paper's Table 2: a row for each model and query language, a column for each correlation."""
+    shown = tidy[
+        (tidy["similarity"] == spec.similarity)
+        & (tidy["measure"] == spec.measure)
+        & (tidy["candidates_set"] == spec.candidates_set)
+    ]
+    cells = {
+        (row.model, row.pooling, row.query, row.correlation): correlation_cell(
+            row.r, row.ci_low, row.ci_high, row.p_value
+        )
+        for row in shown.itertuples()
+    }
+    rows = [
+        [
+            layout.Cell(model.label),
+            *layout.pooling_cells(pooling, spec.poolings),
+            layout.Cell(query),
+            *(cells[model.name, pooling, query, correlation] for correlation in CORRELATIONS),
+        ]
+        for model in spec.models
+        for pooling in spec.poolings
+        for query in spec.targets
+    ]
+    labels = [layout.Column("Model"), *layout.pooling_columns(spec.poolings), layout.Column("Query language")]
+    return layout.Table(
+        title="Correlations of retrieval accuracy with distance",
+        caption=caption(spec, resamples=int(shown["resamples"].max())),
+        columns=[*labels, *CORRELATIONS.values()],
+        rows=rows,
+        labels=len(labels),
+        gray_means=f"not statistically significant (p > {SIGNIFICANCE_LEVEL})",
+    )
+
+
+def caption(spec: Spec, resamples: int) -> str:
+    """What the table shows and how it was computed."""
+    return (
+        f"Pearson correlations (r) over {CANDIDATES[spec.candidates_set]}, the query language excluded, between top-1 "
+        f"retrieval accuracy (acc, by {spec.similarity.replace('_', ' ')}) and distance to the query language (d, the "
+        f"{layout.DISTANCES[spec.measure]}). The query language is the intervention target; pre: without, post: with "
+        f"the intervention on its experts. In brackets: {100 * spec.confidence:g}% bootstrap confidence intervals "
+        f"({resamples:,} resamples of languages). NA: undefined, since one side is constant or languages are too few."
+    )
+
+
+def main(command: list[str] | None = None) -> None:
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"correlations...": "correlations, one CSV a condition"},
+        outputs=layout.OUTPUTS,
+        command=command,
+    )
+    tidy = of_targets(read_metrics(files.correlations, [*KEY[2:], *VALUES]), spec)
+    layout.write(tidy, as_table(tidy, spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)

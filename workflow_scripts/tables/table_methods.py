@@ -1,0 +1,159 @@
+"""Compare methods of intervention: distances, retrieval, paraphrases, generated language and perplexity under each."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.jobs import stage
+from workflow_scripts.measures.averages import ResampledSpec
+from workflow_scripts.measures.metric_files import read_metrics
+from workflow_scripts.tables import layout
+from workflow_scripts.tables.comparison import KINDS, METRICS, ROW, Compared, Space, by_target, matched
+from workflow_scripts.tables.contrasts import contrasts
+from workflow_scripts.tables.shown_models import BASE_ROW, CONSTANT_ROW, OWN_ROW, Model, without_text
+
+DECIMALS = {"distance": 3, "centred_distance": 3, "retrieval": 3}  # in which methods differ by less than two show
+
+
+class Spec(ResampledSpec):
+    """What the table shows."""
+
+    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
+    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
+    compared: list[Compared] = Field(min_length=1, description="The rows.")
+    base: str = Field(description="Slug of the condition that changes nothing.")
+    languages: list[str] = Field(min_length=2, description="Languages between which distances are measured.")
+    paraphrased: list[str] = Field(description="Targets that there are paraphrases of.")
+    similarity: str = Field(description="Similarity of retrieval.")
+
+    @property
+    def space(self) -> Space:
+        """What the comparison is over."""
+        return Space(self.base, self.languages, self.paraphrased, self.similarity)
+
+
+def compare(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFrame:
+    """Mean and standard error of the mean, SD / √n with n − 1 in the SD, over targets, of each row and metric.
+
+    And, as `contrasts` has them, differences from the unintervened model and from the study's own intervention. Rows at
+    matched perplexity follow their method's others; targets whose perplexity a method does not reach are not in
+    their means.
+    """
+    values = by_target(metrics, spec.compared, spec.space)
+    at_perplexity = matched(values, spec.poolings)
+    # The strength of a matched row is a mean as the other numbers are.
+    strengths = at_perplexity.groupby(["model", "pooling", "method"], dropna=False)["strength"].transform("mean")
+    tables_of = [_over_targets(values), _over_targets(at_perplexity.assign(strength=strengths))]
+    both = pd.concat([each for each in tables_of if len(each)], ignore_index=True)
+    place = {key: row for row, key in enumerate(dict.fromkeys(_keys(both)))}
+    order = pd.Series([place[key] for key in _keys(both)])  # one place a method; a stable sort leaves matched rows last
+    both = both.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+    return both.drop(columns="values").join(contrasts(both, spec.poolings, spec.resampling))
+
+
+def _keys(frame: pd.DataFrame) -> list[tuple]:
+    return list(frame[["model", "pooling", "method"]].astype(str).itertuples(index=False, name=None))
+
+
+def _over_targets(values: pd.DataFrame) -> pd.DataFrame:
+    """Means over targets, and in the column `values` what was measured by target."""
+    groups = values.groupby([*ROW, "metric"], sort=False, dropna=False)
+    summary = groups["value"].agg(mean="mean", sem="sem", targets="count").reset_index()
+    return summary.assign(values=[dict(zip(rows["target"], rows["values"], strict=True)) for _, rows in groups])
+
+
+def as_table(summary: pd.DataFrame, spec: Spec) -> layout.Table:
+    """A row for each row of the comparison, a column for each metric that was measured at all."""
+    labels = {model.name: model.label for model in spec.models}
+    shown = [metric for metric in METRICS if (summary["metric"].eq(metric) & summary["targets"].gt(0)).any()]
+    rows = []
+    for (model, pooling, method, strength, is_matched), row in summary.groupby(ROW, sort=False, dropna=False):
+        of_metric = row.set_index("metric")
+        rows.append(
+            [
+                layout.Cell(labels[model]),
+                *layout.pooling_cells(pooling if isinstance(pooling, str) else "", spec.poolings),
+                layout.Cell(method.replace("_", " ")),
+                _strength_cell(method, strength, is_matched),
+                *(value_cell(of_metric.loc[metric], DECIMALS.get(metric, 2)) for metric in shown),
+            ]
+        )
+    leading = [layout.Column("Model"), *layout.pooling_columns(spec.poolings), layout.Column("Method")]
+    return layout.Table(
+        title="Methods of intervention",
+        caption=caption(spec),
+        columns=[*leading, layout.Column("Strength"), *(layout.Column(METRICS[metric]) for metric in shown)],
+        rows=rows,
+        labels=len(leading) + 1,
+        gray_means=f"the {100 * spec.confidence:g}% interval of the difference from {BASE_ROW} holds 0",
+    )
+
+
+def _strength_cell(method: str, strength: float, is_matched: bool) -> layout.Cell:
+    if is_matched:
+        return layout.Cell("matched" if math.isnan(strength) else f"matched: {strength:.2f}", value=strength)
+    return layout.Cell("" if method in (BASE_ROW, CONSTANT_ROW) else f"{strength:g}", value=strength)
+
+
+def value_cell(observed: pd.Series, decimals: int) -> layout.Cell:
+    """A mean with its standard error, gray where it does not differ from the unintervened model's beyond chance."""
+    if not observed["targets"]:
+        return layout.Cell("–", value=math.nan)
+    unchanged = observed["from_none_low"] <= 0 <= observed["from_none_high"]  # False where there is no interval
+    return dataclasses.replace(layout.mean_cell(observed["mean"], observed["sem"], decimals), gray=bool(unchanged))
+
+
+def caption(spec: Spec) -> str:
+    """What the table shows and how it was computed."""
+    targets = list(dict.fromkeys(target for row in spec.compared for target in row.conditions))
+    spread = f"means ± standard errors of the mean over {len(targets)} targets" if len(targets) > 1 else "values"
+    return (
+        f"What methods of intervention on a target language ({', '.join(targets)}) do: {spread}. "
+        f"{OWN_ROW.capitalize()} is the study's own; the constant is a vector of the size of its mean change, added to "
+        "every embedding of the unintervened model. Distance: mean cosine distance over all cross-language sentence "
+        f"pairs of {len(spec.languages)} languages; centred, of mean-centred embeddings. Retrieval: top-1 accuracy by "
+        f"{spec.similarity.replace('_', ' ')} with the target as query, over all candidate languages. Paraphrases: "
+        "the same for paraphrases in the target. Language ID: share of generated sentences in the target. Log "
+        "perplexity: of text in the target, in nats a token. Matched: at the strength, interpolated between those "
+        "measured and none at all, at which text of the target is as perplexing as under the study's own intervention; "
+        "– where a method never reaches that. Language ID and perplexity of the study's own are there if its number of "
+        "experts is among sweep.ks. The CSV has the differences from the unintervened model and from the study's own "
+        f"intervention, means over languages with bootstrap intervals over languages. {without_text(spec.models)}"
+    ).rstrip()
+
+
+def read_kind(paths: list[Path], columns: list[str]) -> pd.DataFrame:
+    """Observations of one kind of metric, none if there are no files."""
+    return read_metrics(paths, columns) if paths else pd.DataFrame(columns=["model", "condition", "target", *columns])
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={
+            "distances...": "distances between languages, one CSV a condition",
+            "retrieval...": "accuracies of retrieval, one CSV a condition",
+            "alignment...": "measures of alignment under the study's own intervention, one CSV a condition",
+            "paraphrase[...]": "paraphrase retrieval, one CSV a condition but the base",
+            "language-id[...]": "languages of generated sentences, one CSV a sweep",
+            "perplexity[...]": "perplexity, one CSV a sweep",
+        },
+        outputs=layout.OUTPUTS,
+        command=command,
+    )
+    metrics = {kind: read_kind(getattr(files, kind), columns) for kind, columns in KINDS.items()}
+    # The unintervened model's paraphrases stand in the files of all interventions.
+    pre = metrics["paraphrase"]
+    pre = pre[pre["space"] == "pre"].drop_duplicates(["model", "similarity", "language"]).assign(condition=spec.base)
+    metrics["paraphrase"] = pd.concat([metrics["paraphrase"], pre], ignore_index=True)
+    summary = compare(metrics, spec)
+    layout.write(summary, as_table(summary, spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,128 @@
+"""Tables 3, 5 and 6: paraphrase retrieval inside a language, without and with the intervention.
+
+And mixed: from sentences without to sentences with the intervention. Table 6 shows the random control with its spread
+over seeds.
+"""
+
+import math
+from typing import Literal
+
+import pandas as pd
+from pydantic import Field, model_validator
+
+from workflow_scripts.jobs import stage
+from workflow_scripts.measures.metric_files import grid, read_metrics, select
+from workflow_scripts.tables import layout
+from workflow_scripts.tables.shown_models import Model
+
+SPACES = {"pre": "Pre", "post": "Post", "mixed": "Mixed"}
+
+
+class Spec(stage.Spec):
+    """What Table 3, 5 or 6 shows."""
+
+    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
+    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
+    targets: list[str] = Field(
+        min_length=1, description="Intervention targets: one in Table 3, the others in Table 5, all in Table 6."
+    )
+    similarity: str = Field(description="Similarity of retrieval that the paper-shaped table shows.")
+    names: dict[str, str] = Field(default_factory=dict, description="Language names for the caption.")
+    units: Literal["expert", "random"] = Field("expert", description="Whether experts or the random control are shown.")
+    seeds: list[int] = Field(default_factory=list, description="Seeds of the random control.")
+
+    @model_validator(mode="after")
+    def _seeds_of_the_control(self) -> "Spec":
+        if self.units == "random" and not self.seeds:
+            raise ValueError("units: random needs seeds")
+        return self
+
+
+def accuracies(paraphrase: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """One row for each model, pooling, similarity and target, with the columns pre, post, mixed and pairs.
+
+    Of the random control, one row for each seed too, in the column seed.
+
+    Raises:
+        StudyError: an observation is missing.
+    """
+    seeds = {"seed": spec.seeds} if spec.units == "random" else {}
+    wanted = grid(
+        model=[model.name for model in spec.models],
+        pooling=spec.poolings,
+        similarity=sorted({*paraphrase["similarity"], spec.similarity}),
+        target=spec.targets,
+        **seeds,
+    )
+    # Seeds are read as floats where a file has none.
+    key = wanted.assign(language=wanted["target"], units=spec.units).astype(dict.fromkeys(seeds, float))
+    found = {space: select(paraphrase, key.assign(space=space), "paraphrase accuracies") for space in SPACES}
+    accuracy = {space: rows["accuracy"].to_numpy() for space, rows in found.items()}
+    return wanted.assign(**accuracy, pairs=found["post"]["pairs"].to_numpy())
+
+
+def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
+    """The layout of the paper's Tables 3, 5 and 6; a column for the language where there is more than one."""
+    by_condition = tidy[tidy["similarity"] == spec.similarity].groupby(["model", "pooling", "target"])
+    several = len(spec.targets) > 1
+    rows = [
+        [
+            layout.Cell(model.label),
+            *layout.pooling_cells(pooling, spec.poolings),
+            *([layout.Cell(target)] if several else []),
+            *accuracy_cells(by_condition.get_group((model.name, pooling, target))),
+        ]
+        for model in spec.models
+        for pooling in spec.poolings
+        for target in spec.targets
+    ]
+    language = [layout.Column("Language")] if several else []
+    labels = [layout.Column("Model"), *layout.pooling_columns(spec.poolings), *language]
+    title = "Paraphrase retrieval before and after the intervention"
+    return layout.Table(
+        title=f"{title} on random neurons" if spec.units == "random" else title,
+        caption=caption(spec),
+        columns=[*labels, *(layout.Column(text, group="Top-1 Accuracy") for text in SPACES.values())],
+        rows=rows,
+        labels=len(labels),
+    )
+
+
+def accuracy_cells(rows: pd.DataFrame) -> list[layout.Cell]:
+    """Pre, post and mixed of one condition: mean ± standard deviation over its rows, the seeds, if there are several.
+
+    Pre has no spread, since the original model knows of no seed.
+    """
+    return [layout.mean_cell(rows[space].mean(), math.nan if space == "pre" else rows[space].std()) for space in SPACES]
+
+
+def caption(spec: Spec) -> str:
+    """What the table shows and how it was computed."""
+    targets = ", ".join(spec.names.get(target, target) for target in spec.targets)
+    control = ""
+    if spec.units == "random":
+        draws = f"mean ± standard deviation over {len(spec.seeds)} draws" if len(spec.seeds) > 1 else "one draw"
+        control = f" The intervention is on as many random neurons as there are experts: {draws}."
+    return (
+        f"Top-1 accuracy of paraphrase retrieval (by {spec.similarity.replace('_', ' ')}) in the language of the "
+        f"intervention ({targets}). Pre: query and candidates are embedded by the original model. Post: query and "
+        "candidates are embedded by the intervened model. Mixed: the query is embedded by the original and the "
+        f"candidates by the intervened model.{control}"
+    )
+
+
+def main(command: list[str] | None = None) -> None:
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={"paraphrase...": "paraphrase retrieval, one CSV a condition"},
+        outputs=layout.OUTPUTS,
+        command=command,
+    )
+    metrics = read_metrics(files.paraphrase, ["similarity", "language", "space", "pairs", "accuracy"])
+    tidy = accuracies(metrics, spec)
+    layout.write(tidy, as_table(tidy, spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,173 @@
+"""How retrieval, distance and transfer between languages, and their changes, correlate with similarity of languages."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.jobs import stage
+from workflow_scripts.kinship.outcomes import (
+    CHANGE,
+    Outcome,
+    label,
+    outcomes_of,
+    read_distances,
+    read_measured,
+    read_retrieval,
+    read_transfer,
+    similarities_of,
+)
+from workflow_scripts.kinship.pair_correlations import COEFFICIENTS, correlate_pairs
+from workflow_scripts.measures.averages import ResampledSpec
+from workflow_scripts.tables import layout
+from workflow_scripts.tables.shown_models import Model
+
+SHOWN = {"pearson": layout.Cell("r", latex="$r$"), "spearman": layout.Cell("ρ")}
+ROW = ["model", "outcome", "quantity", "pooling", "target", "coefficient"]
+
+
+class Spec(ResampledSpec):
+    """What the table shows."""
+
+    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
+    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
+    targets: list[str] = Field(min_length=1, description="Intervention targets.")
+    languages: list[str] = Field(min_length=2, description="Languages over whose ordered pairs is correlated.")
+    dataset: str = Field(description="Name of the parallel data set.")
+    similarity: str = Field(description="Similarity of retrieval.")
+    measure: str = Field(description="Measure of distance, like pairs.")
+
+
+def correlations(measured: pd.DataFrame, observed: list[pd.DataFrame], spec: Spec) -> pd.DataFrame:
+    """One row for each model, outcome, coefficient and measure of similarity.
+
+    Its columns are model, outcome, quantity (pre, or the change: post − pre), pooling, target, coefficient, measure,
+    value, ci_low, ci_high, pairs (ordered), languages and resamples.
+
+    Raises:
+        StudyError: an observation is missing.
+    """
+    return pd.DataFrame([row for model in spec.models for row in _of_model(model.name, measured, observed, spec)])
+
+
+def _of_model(model: str, measured: pd.DataFrame, observed: list[pd.DataFrame], spec: Spec) -> Iterator[dict]:
+    similarities = similarities_of(measured, model, spec.languages)
+    outcomes: list[Outcome] = list(outcomes_of(model, observed, spec.poolings, spec.targets, spec.languages))
+    found = correlate_pairs(
+        np.stack(list(similarities.values())),
+        np.stack([outcome.values for outcome in outcomes]),
+        spec.resamples,
+        spec.confidence,
+        spec.interval,
+        spec.seed,
+    )
+    for column, outcome in enumerate(outcomes):
+        for number, coefficient in enumerate(COEFFICIENTS):
+            for row, measure in enumerate(similarities):
+                place = number, row, column
+                yield {
+                    "model": model,
+                    **outcome.key,
+                    "coefficient": coefficient,
+                    "measure": measure,
+                    "value": found.values[place],
+                    "ci_low": found.low[place],
+                    "ci_high": found.high[place],
+                    "pairs": found.pairs[row, column],
+                    "languages": found.languages[row, column],
+                    "resamples": found.resamples[place],
+                }
+
+
+def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
+    """A row for each model, outcome and coefficient; a column for each measure of similarity."""
+    measures = list(dict.fromkeys(tidy["measure"]))
+    labels = {model.name: model.label for model in spec.models}
+    rows = []
+    for key, of_row in tidy.groupby(ROW, sort=False, dropna=False):
+        model, outcome, quantity, pooling, target, coefficient = key
+        by_measure = {
+            row.measure: layout.interval_cell(row.value, row.ci_low, row.ci_high) for row in of_row.itertuples()
+        }
+        rows.append(
+            [
+                layout.Cell(labels[model]),
+                *outcome_cells(outcome, quantity, pooling, target, spec.poolings),
+                SHOWN[coefficient],
+                *(by_measure.get(measure, layout.number_cell(math.nan)) for measure in measures),
+            ]
+        )
+    heads = [layout.Column("Model"), *outcome_columns(spec.poolings), layout.Column("")]
+    return layout.Table(
+        title="Correlations with the similarity of languages",
+        caption=caption(spec, int(tidy["resamples"].max())),
+        columns=[*heads, *(layout.Column(measure.capitalize()) for measure in measures)],
+        rows=rows,
+        labels=len(heads),
+        gray_means=f"the {100 * spec.confidence:g}% interval holds 0",
+    )
+
+
+def outcome_columns(poolings: list[str]) -> list[layout.Column]:
+    """Headers of the cells that say what an outcome is."""
+    return [layout.Column("Outcome"), *layout.pooling_columns(poolings), layout.Column("Target")]
+
+
+def outcome_cells(outcome: str, quantity: str, pooling: str, target: str, poolings: list[str]) -> list[layout.Cell]:
+    """Cells that say what an outcome is; without an intervention there is no pooling and no target."""
+    without = layout.Cell("–")
+    if quantity == CHANGE:
+        intervention = [*layout.pooling_cells(pooling, poolings), layout.Cell(target)]
+    else:
+        intervention = [without] * (len(layout.pooling_columns(poolings)) + 1)
+    return [layout.Cell(f"{label(outcome)}, {quantity}"), *intervention]
+
+
+def caption(spec: Spec, resamples: int) -> str:
+    """What the table shows and how it was computed."""
+    interval = f"{100 * spec.confidence:g}% bootstrap confidence intervals ({resamples:,} resamples of languages)"
+    return (
+        f"Pearson (r) and Spearman (ρ) correlations of similarity of languages with top-1 retrieval accuracy (by "
+        f"{spec.similarity.replace('_', ' ')}) and with distance (the {layout.DISTANCES[spec.measure]}) on "
+        f"{spec.dataset}, and with scores of probes trained in one language and tested in the other where these were "
+        "measured: without an intervention (pre), and their change (post − pre) by the intervention on experts of the "
+        f"target; over the ordered pairs of {len(spec.languages)} languages. {MEASURES} "
+        + (f"In brackets: {interval}, if at least five languages are known. " if resamples else "")
+        + "NA: undefined, since fewer than three languages are known or one side is constant."
+    )
+
+
+MEASURES = (
+    "Similarity: cosine of URIEL vectors of syntax, phonology, inventory of phonemes, family and geography, unless the "
+    "config gives others; trigrams, subwords: what share of the distinct character trigrams of words, and of tokens of "
+    "the model, of either language's text is in both (Jaccard)."
+)
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={
+            "similarities...": "similarities of languages, and those by the subwords of each model (CSV)",
+            "retrieval...": "accuracies, one CSV a condition, the unintervened model's too",
+            "distances...": "distances, likewise",
+            "transfer[...]": "scores of probes between languages, likewise, where there are any",
+        },
+        outputs=layout.OUTPUTS,
+        command=command,
+    )
+    observed = [
+        read_retrieval(files.retrieval, spec.similarity),
+        read_distances(files.distances, spec.measure),
+        read_transfer(files.transfer),
+    ]
+    tidy = correlations(read_measured(files.similarities), observed, spec)
+    layout.write(tidy, as_table(tidy, spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,126 @@
+"""What each similarity of languages adds to retrieval and its change, beside query and candidate (a mixed model)."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.jobs import stage
+from workflow_scripts.kinship.mixed import DEVIATIONS, fit_mixed_model
+from workflow_scripts.kinship.outcomes import outcomes_of, read_measured, read_retrieval, similarities_of
+from workflow_scripts.tables import layout
+from workflow_scripts.tables.shown_models import Model
+from workflow_scripts.tables.table_similarity import MEASURES, outcome_cells, outcome_columns
+
+ROW = ["model", "outcome", "quantity", "pooling", "target"]
+POINTS = 100  # of accuracy, in which cells are shown
+
+
+class Spec(stage.Spec):
+    """What the table shows."""
+
+    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
+    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
+    targets: list[str] = Field(min_length=1, description="Intervention targets.")
+    languages: list[str] = Field(min_length=2, description="Languages whose ordered pairs are observed.")
+    dataset: str = Field(description="Name of the parallel data set.")
+    similarity: str = Field(description="Similarity of retrieval.")
+    confidence: float = Field(0.95, description="Of the Wald intervals.")
+
+
+def coefficients(measured: pd.DataFrame, retrieval: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """One row for each model, outcome and measure of similarity.
+
+    Its columns are model, outcome, quantity (pre, or the change: post − pre), pooling, target, measure, coefficient,
+    ci_low, ci_high, then of the whole model sd_query, sd_candidate, sd_pair, sd_residual, pairs (ordered), languages
+    and note, which says why there is no model.
+
+    Raises:
+        StudyError: an observation is missing.
+    """
+    rows = []
+    for model in spec.models:
+        similarities = similarities_of(measured, model.name, spec.languages)
+        stacked = np.stack(list(similarities.values()))
+        for outcome in outcomes_of(model.name, [retrieval], spec.poolings, spec.targets, spec.languages):
+            found = fit_mixed_model(outcome.values, stacked, spec.confidence)
+            whole = {f"sd_{name}": found.deviations.get(name, math.nan) for name in DEVIATIONS}
+            whole |= {"pairs": found.pairs, "languages": found.languages, "note": found.note}
+            for place, measure in enumerate(similarities):
+                ends = {"ci_low": found.low[place], "ci_high": found.high[place]}
+                of_measure = {"measure": measure, "coefficient": found.coefficients[place], **ends}
+                rows.append({"model": model.name, **outcome.key, **of_measure, **whole})
+    return pd.DataFrame(rows)
+
+
+def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
+    """A row for each model and outcome; a column for each coefficient and each standard deviation, in points."""
+    measures = list(dict.fromkeys(tidy["measure"]))
+    labels = {model.name: model.label for model in spec.models}
+    rows = []
+    for key, of_row in tidy.groupby(ROW, sort=False, dropna=False):
+        model, outcome, quantity, pooling, target = key
+        shown = {
+            row.measure: layout.interval_cell(*(POINTS * value for value in (row.coefficient, row.ci_low, row.ci_high)))
+            for row in of_row.itertuples()
+        }
+        first = of_row.iloc[0]
+        rows.append(
+            [
+                layout.Cell(labels[model]),
+                *outcome_cells(outcome, quantity, pooling, target, spec.poolings),
+                *(shown.get(measure, layout.Cell("NA", value=math.nan)) for measure in measures),
+                *(layout.number_cell(POINTS * first[f"sd_{name}"]) for name in DEVIATIONS),
+                layout.Cell(f"{first['pairs']:,}", value=first["pairs"]),
+                layout.Cell(first["note"]),
+            ]
+        )
+    heads = [layout.Column("Model"), *outcome_columns(spec.poolings)]
+    return layout.Table(
+        title="Retrieval accuracy explained by the similarity of languages",
+        caption=caption(spec),
+        columns=[
+            *heads,
+            *(layout.Column(measure.capitalize(), group="Coefficient") for measure in measures),
+            *(layout.Column(name.capitalize(), group="Standard deviation") for name in DEVIATIONS),
+            layout.Column("Pairs"),
+            layout.Column("No model, since"),
+        ],
+        rows=rows,
+        labels=len(heads),
+        gray_means=f"the {100 * spec.confidence:g}% interval holds 0",
+    )
+
+
+def caption(spec: Spec) -> str:
+    """What the table shows and how it was computed."""
+    return (
+        "Linear mixed models of top-1 retrieval accuracy as it is (by "
+        f"{spec.similarity.replace('_', ' ')}) on {spec.dataset} without an intervention (pre), and of its change "
+        "(post − pre) by the intervention on experts of the target, over the ordered pairs of "
+        f"{len(spec.languages)} languages; in points, of which a perfect accuracy has {POINTS}. All similarities "
+        "together are fixed effects, each in standard deviations over the pairs; query, candidate and unordered pair "
+        f"have random intercepts (restricted maximum likelihood). {MEASURES} In brackets: "
+        f"{100 * spec.confidence:g}% Wald intervals. NA: not known or constant, or no model."
+    )
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={
+            "similarities...": "similarities of languages, and those by the subwords of each model (CSV)",
+            "retrieval...": "accuracies, one CSV a condition, the unintervened model's too",
+        },
+        outputs=layout.OUTPUTS,
+        command=command,
+    )
+    tidy = coefficients(read_measured(files.similarities), read_retrieval(files.retrieval, spec.similarity), spec)
+    layout.write(tidy, as_table(tidy, spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)

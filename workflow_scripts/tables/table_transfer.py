@@ -1,0 +1,171 @@
+"""Probes trained in one language and tested in the same and in others, without and with the intervention."""
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from workflow_scripts.jobs import stage
+from workflow_scripts.measures.averages import Average, ResampledSpec, average_over_languages, average_over_pairs
+from workflow_scripts.measures.metric_files import grid, pre_and_post, read_metrics, select
+from workflow_scripts.probes.tasks import BASELINES, LABELS, MEASURES, Task, explained
+from workflow_scripts.tables import layout
+from workflow_scripts.tables.shown_models import Model
+
+SCOPES = {"same": "Same language", "others": "Other languages"}
+DECIMALS = 3
+NOTHING = "–"
+UNTRAINED = "untrained"  # the condition of random weights
+
+
+class Spec(ResampledSpec):
+    """What the table shows."""
+
+    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
+    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
+    targets: list[str] = Field(min_length=1, description="Intervention targets; rows each.")
+    tasks: list[Task] = Field(min_length=1, description="What probes tell; a row each.")
+
+
+def averages(transfer: pd.DataFrame, baselines: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """One row for each model, pooling, target, task and scope, averaged over languages or ordered pairs of them.
+
+    Its columns are those, measure, pre, post, change (post − pre), ci_low and ci_high of the change, languages and
+    resamples; random_weights, the score of the same architecture untrained (NaN where not measured), and baseline, that
+    of the most frequent label, or of attaching every word to the next one.
+
+    Raises:
+        StudyError: an observation is missing.
+    """
+    trained = transfer[transfer["condition"] != UNTRAINED]
+    untrained = transfer[transfer["condition"] == UNTRAINED]
+    rows = []
+    for task in spec.tasks:
+        key = {"task": task.name, "measure": MEASURES[task.name]}
+        pairs = grid(train=task.languages, test=task.languages).assign(**key)
+        for model in spec.models:
+            of_model = {"model": [model.name], "task": [task.name]}
+            trivial = select(
+                baselines,
+                grid(**of_model, test=task.languages).assign(measure=key["measure"], baseline=BASELINES[task.name]),
+                "baselines of probes",
+            )["score"].mean()
+            random = np.full((len(task.languages),) * 2, np.nan)
+            if (untrained["task"] == task.name).any():
+                found = select(untrained, pairs.assign(model=model.name), "scores of probes at random weights")
+                random = _matrix(found["score"], task)
+            for pooling in spec.poolings:
+                for target in spec.targets:
+                    condition = {"model": model.name, "pooling": pooling, "target": target}
+                    found = pre_and_post(trained, pairs.assign(**condition), "score", "scores of probes")
+                    pre, post = _matrix(found["pre"], task), _matrix(found["post"], task)
+                    for scope in SCOPES:
+                        change = _change(post - pre, scope, spec)
+                        rows.append(
+                            {
+                                **condition,
+                                "task": task.name,
+                                "scope": scope,
+                                "measure": key["measure"],
+                                "pre": _mean(pre, scope),
+                                "post": _mean(post, scope),
+                                "change": change.mean,
+                                "ci_low": change.ci_low,
+                                "ci_high": change.ci_high,
+                                "random_weights": _mean(random, scope),
+                                "baseline": trivial,
+                                "languages": len(task.languages),
+                                "resamples": change.resamples,
+                            }
+                        )
+    return pd.DataFrame(rows)
+
+
+def _matrix(scores: pd.Series, task: Task) -> np.ndarray:
+    """Scores of pairs as [languages of training, languages of test]."""
+    return scores.to_numpy().reshape(len(task.languages), len(task.languages))
+
+
+def _mean(scores: np.ndarray, scope: str) -> float:
+    """Mean of scores [languages, languages] over the same or over different languages."""
+    same = np.eye(len(scores), dtype=bool)
+    return float(scores[same if scope == "same" else ~same].mean())
+
+
+def _change(changes: np.ndarray, scope: str, spec: Spec) -> Average:
+    """The mean of changes [languages, languages], with its interval over languages."""
+    if scope == "others":
+        return average_over_pairs(changes, spec.resampling)
+    return average_over_languages(np.diag(changes), spec.resampling)
+
+
+def score_cell(score: float) -> layout.Cell:
+    """A score, a dash where there is none."""
+    return layout.number_cell(score, DECIMALS, NOTHING)
+
+
+def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
+    """A row for each model, target and task; scores before and after, and their difference, in each scope."""
+    by_key = {(row.model, row.pooling, row.target, row.task, row.scope): row for row in tidy.itertuples()}
+    rows = []
+    for model in spec.models:
+        for pooling in spec.poolings:
+            for target in spec.targets:
+                for task in spec.tasks:
+                    found = [by_key[model.name, pooling, target, task.name, scope] for scope in SCOPES]
+                    labels = [layout.Cell(model.label), *layout.pooling_cells(pooling, spec.poolings)]
+                    labels += [layout.Cell(target), layout.Cell(LABELS[task.name])]
+                    values = [score_cell(found[0].baseline)]
+                    for row in found:
+                        values += [score_cell(score) for score in (row.random_weights, row.pre, row.post)]
+                        values.append(layout.interval_cell(row.change, row.ci_low, row.ci_high, DECIMALS, NOTHING))
+                    rows.append([*labels, *values])
+    labels = [layout.Column("Model"), *layout.pooling_columns(spec.poolings)]
+    labels += [layout.Column("Target"), layout.Column("Task")]
+    values = [layout.Column("Baseline")]
+    values += [
+        layout.Column(text, group=group)
+        for group in SCOPES.values()
+        for text in ("Random weights", "Pre", "Post", "Change")
+    ]
+    return layout.Table(
+        title="Transfer between languages by light probes before and after the intervention",
+        caption=caption(spec, resamples=int(tidy["resamples"].max())),
+        columns=[*labels, *values],
+        rows=rows,
+        labels=len(labels),
+        gray_means=f"the {100 * spec.confidence:g}% interval of the change holds 0",
+    )
+
+
+def caption(spec: Spec, resamples: int) -> str:
+    """What the table shows and how it was computed."""
+    interval = f"{100 * spec.confidence:g}% bootstrap confidence intervals ({resamples:,} resamples of languages)"
+    return (
+        "Probes on frozen embeddings without (pre) and with (post) the intervention on experts of the target, trained "
+        "in one language and tested on held-out sentences of the same or of the others, averaged over languages or "
+        f"over ordered pairs of them. {explained(spec.tasks)} Baseline: the most frequent label of the language, or "
+        "every word attached to the next one. Random weights: the same architecture, untrained."
+        + (f" In brackets: {interval}." if resamples else "")
+    )
+
+
+def main(command: list[str] | None = None) -> None:
+    """Run the stage from its command line."""
+    spec, files = stage.arguments(
+        Spec,
+        __doc__,
+        inputs={
+            "transfer...": "scores of probes, of the unintervened model, of random weights and of every condition",
+            "baselines...": "scores of baselines, one CSV a data set",
+        },
+        outputs=layout.OUTPUTS,
+        command=command,
+    )
+    transfer = read_metrics(files.transfer, ["task", "train", "test", "measure", "score"])
+    baselines = read_metrics(files.baselines, ["task", "baseline", "test", "measure", "score"])
+    tidy = averages(transfer, baselines, spec)
+    layout.write(tidy, as_table(tidy, spec), files)
+
+
+if __name__ == "__main__":
+    stage.run(main)
