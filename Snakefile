@@ -1,6 +1,6 @@
-# Steering into New Embedding Spaces: texts -> activations -> experts -> conditions -> embeddings -> metrics -> tables,
-# figures. Ask for any file by name, or for one of the targets all, tables, figures, models, texts, prefetch; the
-# files of rules/ follow the flow.
+# Steering into New Embedding Spaces: texts -> models -> neurons -> conditions -> embeddings -> measures -> tables,
+# figures -> report. Ask for any file by name, or for one of the targets all, beyond, tables, figures, models, texts,
+# prefetch; each room of the work has a file in rules/ and a folder in workflow_scripts/.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -20,6 +20,7 @@ pathvars:
 
 localrules:
     all,
+    beyond,
     tables,
     figures,
     models,
@@ -29,45 +30,52 @@ localrules:
 
 
 wildcard_constraints:
-    model=alternatives(PLAN.nameable_models),
-    dataset=alternatives(PLAN.datasets),
-    condition=PLAN.condition_pattern,
-    pooling=alternatives(PLAN.poolings),
+    model=alternatives(PLAN.models.nameable),
+    dataset=alternatives(PLAN.corpora.names),
+    condition=PLAN.conditions.pattern,
+    pooling=alternatives(PLAN.conditions.poolings),
     target=alternatives(CONFIG.study.targets),
-    layer=LAYER_PATTERN,
     method=f"({alternatives(f'-{method}' for method in CONFIG.methods)})?",
 
 
 include: "rules/texts.smk"
 include: "rules/models.smk"
-include: "rules/activations.smk"
-include: "rules/experts.smk"
+include: "rules/neurons.smk"
 include: "rules/conditions.smk"
 include: "rules/embeddings.smk"
-include: "rules/metrics.smk"
-include: "rules/transfer.smk"
+include: "rules/measures.smk"
 include: "rules/sweeps.smk"
-include: "rules/similarity.smk"
+include: "rules/probes.smk"
+include: "rules/kinship.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 
 
+# The paper's tables and figures.
 rule all:
     default_target: True
     input:
         rules.tables.input,
         rules.figures.input,
-        rules.results_page.output,
-        expand("<results>/models/{model}/evaluation.csv", model=PLAN.models_from("train")),
+        rules.write_report.output,
+        expand("<results>/models/{model}/evaluation.csv", model=PLAN.models.from_source("train")),
+
+
+# What goes beyond the paper; the report has it from then on.
+rule beyond:
+    input:
+        table_files(PLAN.shown.tables(beyond=True)),
+        figure_files(PLAN.shown.figures(beyond=True)),
+        rules.write_report.output,
 
 
 # Everything that a network is needed for, so that the rest can run where there is none.
 rule prefetch:
     input:
-        expand("<results>/models/{model}/model.json", model=PLAN.models_from("hub")),
-        expand("<results>/models/{model}/weights/model.safetensors", model=PLAN.models_from("gguf")),
-        expand("<results>/texts/{dataset}.parquet", dataset=hub_datasets()),
+        expand(paths.manifest(), model=PLAN.models.from_source("hub")),
+        expand("<results>/models/{model}/weights/model.safetensors", model=PLAN.models.from_source("gguf")),
+        expand(paths.texts(), dataset=PLAN.corpora.from_source("hub")),
 
 
 onerror:

@@ -1,161 +1,85 @@
 # Conditions: the units that are changed and their parameters, as JSON.
 
 
-rule condition:
+def ranking(wildcards):
+    """Return the ranking of neurons that a condition takes its units from."""
+    pooling = ConditionName.parse(wildcards.condition).pooling
+    return f"<results>/experts/{wildcards.model}/{pooling}.h5"
+
+
+def responses(wildcards):
+    """Return the responses that a condition's parameters are made of, where its method needs them."""
+    needed = PLAN.conditions.needs_responses(wildcards.condition)
+    return [f"<results>/activations/{wildcards.model}.h5"] if needed else []
+
+
+def probabilities(wildcards):
+    """Return the activation probabilities that a condition's units are selected by, where they are."""
+    selected = PLAN.conditions.selection(wildcards.condition) == "lape"
+    return [f"<results>/activation_probabilities/{wildcards.model}.h5"] if selected else []
+
+
+def layer_means(wildcards):
+    """Return the mean states of the layer that a condition changes."""
+    layer = PLAN.conditions.changed_layer(ConditionName.parse(wildcards.condition).method)
+    return f"<results>/layer_means/{wildcards.model}/{layer}.h5"
+
+
+use rule stage as change_nothing with:
+    output:
+        condition=paths.condition(),
+    log:
+        "<logs>/change_nothing/{model}/{condition}.log",
+    wildcard_constraints:
+        condition=f"{BASE}|{UNTRAINED}",
+    params:
+        **contract("change_nothing", lambda wildcards: SLICES.change_nothing(wildcards.model, wildcards.condition)),
+
+
+use rule stage as choose_units with:
     input:
         experts=ranking,
         activations=responses,
         probabilities=probabilities,
     output:
-        condition="<results>/conditions/{model}/{condition}.json",
+        condition=paths.condition(),
     log:
-        "<logs>/conditions/{model}/{condition}.log",
+        "<logs>/choose_units/{model}/{condition}.log",
     wildcard_constraints:
-        condition=PLAN.unit_pattern,
-    conda:
-        ENVIRONMENT
-    resources:
-        runtime=grown(3),
+        condition=PLAN.conditions.unit_pattern,
     params:
-        spec=lambda wildcards: PLAN.condition(wildcards.model, wildcards.condition),
-        code=code("conditions.choose_units"),
-    shell:
-        "python -m workflow_scripts.conditions.choose_units --spec {params.spec:q} --experts {input.experts:q}"
-        " --activations {input.activations:q} --probabilities {input.probabilities:q}"
-        " --condition {output.condition:q} 2> {log:q}"
+        **contract("choose_units", lambda wildcards: SLICES.choose_units(wildcards.model, wildcards.condition)),
 
 
-rule activation_probabilities:
+use rule on_model as fit_by_layer with:
     input:
-        model="<results>/models/{model}/model.json",
-        texts=f"<results>/texts/{CONFIG.study.probing.dataset}.parquet",
-    output:
-        probabilities="<results>/activation_probabilities/{model}.h5",
-    log:
-        text="<logs>/activation_probabilities/{model}.log",
-        usage="<logs>/activation_probabilities/{model}.usage.json",
-    benchmark:
-        "<benchmarks>/activation_probabilities/{model}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: setting("threads")
-    resources:
-        gpu=gpus,
-        mem_mb=model_memory,
-        runtime=model_minutes("activation_probabilities"),
-        tokens_per_batch=setting("tokens_per_batch"),
-        device=setting("device"),
-        cache=CONFIG.cache,
-    params:
-        spec=PLAN.activation_probabilities(),
-        code=code("neurons.count_active_tokens"),
-    shell:
-        "python -m workflow_scripts.neurons.count_active_tokens --spec {params.spec:q} --code {params.code}"
-        " --cache {resources.cache:q} --device {resources.device} --tokens-per-batch {resources.tokens_per_batch}"
-        " --usage {log.usage:q} --model {input.model:q} --texts {input.texts:q}"
-        " --probabilities {output.probabilities:q} 2> {log.text:q}"
-
-
-rule by_layer_condition:
-    input:
-        model="<results>/models/{model}/model.json",
-        texts=f"<results>/texts/{CONFIG.study.probing.dataset}.parquet",
+        model=paths.manifest(),
+        texts=paths.texts(CONFIG.study.probing.dataset),
         experts=ranking,
         activations="<results>/activations/{model}.h5",
         probabilities=probabilities,
     output:
-        condition="<results>/conditions/{model}/{condition}.json",
+        condition=paths.condition(),
     log:
-        text="<logs>/by_layer_condition/{model}/{condition}.log",
-        usage="<logs>/by_layer_condition/{model}/{condition}.usage.json",
+        text="<logs>/fit_by_layer/{model}/{condition}.log",
+        usage="<logs>/fit_by_layer/{model}/{condition}.usage.json",
     benchmark:
-        "<benchmarks>/by_layer_condition/{model}/{condition}.tsv"
+        "<benchmarks>/fit_by_layer/{model}/{condition}.tsv"
     wildcard_constraints:
-        condition=PLAN.by_layer_pattern,
-    conda:
-        ENVIRONMENT
-    threads: setting("threads")
-    resources:
-        gpu=gpus,
-        mem_mb=model_memory,
-        runtime=model_minutes("by_layer_condition"),
-        tokens_per_batch=setting("tokens_per_batch"),
-        device=setting("device"),
-        cache=CONFIG.cache,
+        condition=PLAN.conditions.by_layer_pattern,
     params:
-        spec=lambda wildcards: PLAN.by_layer_condition(wildcards.model, wildcards.condition),
-        code=code("conditions.fit_by_layer"),
-    shell:
-        "python -m workflow_scripts.conditions.fit_by_layer --spec {params.spec:q} --code {params.code}"
-        " --cache {resources.cache:q} --device {resources.device} --tokens-per-batch {resources.tokens_per_batch}"
-        " --usage {log.usage:q} --model {input.model:q} --texts {input.texts:q} --experts {input.experts:q}"
-        " --activations {input.activations:q} --probabilities {input.probabilities:q}"
-        " --condition {output.condition:q} 2> {log.text:q}"
+        **contract("fit_by_layer", lambda wildcards: SLICES.fit_by_layer(wildcards.model, wildcards.condition)),
 
 
-rule layer_means:
+use rule stage as steer_layer with:
     input:
-        model="<results>/models/{model}/model.json",
-        texts=f"<results>/texts/{CONFIG.study.probing.dataset}.parquet",
-    output:
-        means="<results>/layer_means/{model}/{changed}.h5",
-    log:
-        text="<logs>/layer_means/{model}/{changed}.log",
-        usage="<logs>/layer_means/{model}/{changed}.usage.json",
-    benchmark:
-        "<benchmarks>/layer_means/{model}/{changed}.tsv"
-    wildcard_constraints:
-        changed=r"\d+|last",
-    conda:
-        ENVIRONMENT
-    threads: setting("threads")
-    resources:
-        gpu=gpus,
-        mem_mb=model_memory,
-        runtime=model_minutes("layer_means"),
-        tokens_per_batch=setting("tokens_per_batch"),
-        device=setting("device"),
-        cache=CONFIG.cache,
-    params:
-        spec=lambda wildcards: PLAN.layer_means(wildcards.changed),
-        code=code("embeddings.average_states"),
-    shell:
-        "python -m workflow_scripts.embeddings.average_states --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
-        " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch} --usage {log.usage:q}"
-        " --model {input.model:q} --texts {input.texts:q} --means {output.means:q} 2> {log.text:q}"
-
-
-rule layer_condition:
-    input:
-        model="<results>/models/{model}/model.json",
+        model=paths.manifest(),
         means=layer_means,
     output:
-        condition="<results>/conditions/{model}/{condition}.json",
+        condition=paths.condition(),
     log:
-        "<logs>/conditions/{model}/{condition}.log",
+        "<logs>/steer_layer/{model}/{condition}.log",
     wildcard_constraints:
-        condition=PLAN.layer_pattern,
-    conda:
-        ENVIRONMENT
+        condition=PLAN.conditions.layer_pattern,
     params:
-        spec=lambda wildcards: PLAN.layer_condition(wildcards.model, wildcards.condition),
-        code=code("conditions.steer_layer"),
-    shell:
-        "python -m workflow_scripts.conditions.steer_layer --spec {params.spec:q} --model {input.model:q}"
-        " --means {input.means:q} --condition {output.condition:q} 2> {log:q}"
-
-
-rule base_condition:
-    output:
-        condition="<results>/conditions/{model}/{condition}.json",
-    log:
-        "<logs>/conditions/{model}/{condition}.log",
-    wildcard_constraints:
-        condition=f"{BASE}|{UNTRAINED}",
-    conda:
-        ENVIRONMENT
-    params:
-        spec=lambda wildcards: PLAN.base_condition(wildcards.model, wildcards.condition),
-        code=code("conditions.change_nothing"),
-    shell:
-        "python -m workflow_scripts.conditions.change_nothing --spec {params.spec:q} --condition {output.condition:q} 2> {log:q}"
+        **contract("steer_layer", lambda wildcards: SLICES.steer_layer(wildcards.model, wildcards.condition)),

@@ -1,76 +1,73 @@
-# Sentence embeddings, one job a model, condition and data set.
-
-EMBED = (
-    "python -m workflow_scripts.embeddings.embed_sentences --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
-    " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch} --usage {log.usage:q}"
-    " --model {input.model:q} --condition {input.condition:q} --texts {input.texts:q}"
-    " --embeddings {output.embeddings:q} 2> {log.text:q}"
-)
-
-
-rule embeddings:
-    input:
-        model="<results>/models/{model}/model.json",
-        condition="<results>/conditions/{model}/{condition}.json",
-        texts="<results>/texts/{dataset}.parquet",
-    output:
-        embeddings="<results>/embeddings/{model}/{condition}/{dataset}.h5",
-    log:
-        text="<logs>/embeddings/{model}/{condition}/{dataset}.log",
-        usage="<logs>/embeddings/{model}/{condition}/{dataset}.usage.json",
-    benchmark:
-        "<benchmarks>/embeddings/{model}/{condition}/{dataset}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: setting("threads")
-    resources:
-        gpu=gpus,
-        mem_mb=model_memory,
-        runtime=model_minutes("embeddings"),
-        tokens_per_batch=setting("tokens_per_batch"),
-        device=setting("device"),
-        cache=CONFIG.cache,
-    params:
-        spec=lambda wildcards: PLAN.embeddings(wildcards.condition, wildcards.dataset),
-        code=code("embeddings.embed_sentences"),
-    shell:
-        EMBED
-
-
-# Further layers of a model, all in one pass; they are as many as the model's config names, so each model has a rule.
-for layered_model in filter(lambda model: CONFIG.models[model].layers, CONFIG.study.models):
+# Sentence embeddings: a job loads a model once and embeds every data set, language and layer under a condition. Which
+# data sets and layers these are depends on model and condition, so each such set of files has a rule.
+for group in PLAN.embedded.embedding_groups:
 
     rule:
         name:
-            f"layer_embeddings_{layered_model}"
+            group.rule
         input:
-            model="<results>/models/{model}/model.json",
-            condition="<results>/conditions/{model}/{condition}.json",
-            texts=f"<results>/texts/{ALIGNMENT}.parquet",
+            model=paths.manifest(),
+            condition=paths.condition(),
+            texts=[paths.texts(dataset) for dataset in group.datasets],
         output:
-            embeddings=[
-                aligned_embeddings().replace("{layer}", layer_path(layer))
-                for layer in CONFIG.models[layered_model].layers
-            ],
+            embeddings=[paths.embeddings(part) for part in group.parts],
         log:
-            text="<logs>/layer_embeddings/{model}/{condition}.log",
-            usage="<logs>/layer_embeddings/{model}/{condition}.usage.json",
+            text="<logs>/embed_sentences/{model}/{condition}.log",
+            usage="<logs>/embed_sentences/{model}/{condition}.usage.json",
         benchmark:
-            "<benchmarks>/layer_embeddings/{model}/{condition}.tsv"
+            "<benchmarks>/embed_sentences/{model}/{condition}.tsv"
         wildcard_constraints:
-            model=alternatives([layered_model, *PLAN.checkpoints_of(layered_model)]),
+            model=alternatives(group.models),
+            condition=group.conditions,
         conda:
             ENVIRONMENT
         threads: setting("threads")
         resources:
             gpu=gpus,
             mem_mb=model_memory,
-            runtime=model_minutes("embeddings"),
+            runtime=model_minutes,
             tokens_per_batch=setting("tokens_per_batch"),
             device=setting("device"),
             cache=CONFIG.cache,
         params:
-            spec=lambda wildcards: PLAN.layer_embeddings(wildcards.model, wildcards.condition),
-            code=code("embeddings.embed_sentences"),
+            **contract(
+                "embed_sentences", lambda wildcards: SLICES.embed_sentences(wildcards.model, wildcards.condition)
+            ),
         shell:
-            EMBED
+            RUN_MODEL
+
+
+use rule on_model as embed_words with:
+    input:
+        model=paths.manifest(),
+        condition=paths.condition(),
+        texts=paths.texts(TREEBANK),
+    output:
+        words=paths.words(TREEBANK),
+    log:
+        text="<logs>/embed_words/{model}/{condition}.log",
+        usage="<logs>/embed_words/{model}/{condition}.usage.json",
+    benchmark:
+        "<benchmarks>/embed_words/{model}/{condition}.tsv"
+    wildcard_constraints:
+        condition=f"{PLAN.conditions.pattern}|{UNTRAINED}",
+    params:
+        **contract("embed_words", lambda wildcards: SLICES.embed_words(wildcards.condition)),
+
+
+# Mean states of a layer by language, of which methods on layers make their conditions.
+use rule on_model as average_states with:
+    input:
+        model=paths.manifest(),
+        texts=paths.texts(CONFIG.study.probing.dataset),
+    output:
+        means="<results>/layer_means/{model}/{changed}.h5",
+    log:
+        text="<logs>/average_states/{model}/{changed}.log",
+        usage="<logs>/average_states/{model}/{changed}.usage.json",
+    benchmark:
+        "<benchmarks>/average_states/{model}/{changed}.tsv"
+    wildcard_constraints:
+        changed=r"\d+|last",
+    params:
+        **contract("average_states", lambda wildcards: SLICES.average_states(wildcards.changed)),

@@ -1,18 +1,29 @@
 # Models: trained or unpacked where they have to be, then described by a manifest that every later job loads them from.
+FILES_BESIDE_WEIGHTS = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"]
+
+
+def made_weights(wildcards):
+    """Return the weights that the workflow itself makes; none for a model on the hub or in a directory."""
+    if kept := CONFIG.checkpoints.get(wildcards.model):
+        return [f"<results>/models/{kept.model}/checkpoints"]
+    made = PLAN.models[wildcards.model].source in ("train", "gguf")
+    return [f"<results>/models/{wildcards.model}/weights/model.safetensors"] if made else []
+
+
+def made_directory(wildcards):
+    """Return the directory of those weights."""
+    if kept := CONFIG.checkpoints.get(wildcards.model):
+        return str(Path(CONFIG.results, "models", kept.model, "checkpoints", f"step{kept.step}"))
+    made = PLAN.models[wildcards.model].source in ("train", "gguf")
+    return str(Path(CONFIG.results, "models", wildcards.model, "weights")) if made else None
 
 
 rule train_model:
     input:
-        texts=lambda wildcards: f"<results>/texts/{CONFIG.models[wildcards.model].train.dataset}.parquet",
+        texts=lambda wildcards: paths.texts(PLAN.models[wildcards.model].train.dataset),
     output:
+        multiext("<results>/models/{model}/weights/", *FILES_BESIDE_WEIGHTS),
         weights="<results>/models/{model}/weights/model.safetensors",
-        rest=multiext(
-            "<results>/models/{model}/weights/",
-            "config.json",
-            "generation_config.json",
-            "tokenizer.json",
-            "tokenizer_config.json",
-        ),
         checkpoints=directory("<results>/models/{model}/checkpoints"),
     log:
         text="<logs>/train_model/{model}.log",
@@ -20,91 +31,50 @@ rule train_model:
     benchmark:
         "<benchmarks>/train_model/{model}.tsv"
     wildcard_constraints:
-        model=alternatives(PLAN.models_from("train")),
+        model=alternatives(PLAN.models.from_source("train")),
     conda:
         ENVIRONMENT
     threads: 2
     resources:
         mem_mb=model_memory,
-        runtime=model_minutes("train_model"),
+        runtime=model_minutes,
     params:
-        spec=lambda wildcards: PLAN.training(wildcards.model),
-        code=code("models.train_model"),
+        **contract("train_model", lambda wildcards: SLICES.train_model(wildcards.model)),
     shell:
-        "python -m workflow_scripts.models.train_model --spec {params.spec:q} --texts {input.texts:q}"
-        " --weights {output.weights:q} --checkpoints {output.checkpoints:q} --usage {log.usage:q} 2> {log.text:q}"
+        f"{COMMAND} --usage {{log.usage:q}} 2> {{log.text:q}}"
 
 
-rule evaluate_model:
-    input:
-        texts=lambda wildcards: f"<results>/texts/{CONFIG.models[wildcards.model].train.held_out}.parquet",
-        training=lambda wildcards: f"<results>/texts/{CONFIG.models[wildcards.model].train.dataset}.parquet",
-        model="<results>/models/{model}/model.json",
+use rule stage as convert_gguf with:
     output:
-        evaluation="<results>/models/{model}/evaluation.csv",
-    log:
-        "<logs>/evaluate_model/{model}.log",
-    wildcard_constraints:
-        model=alternatives(PLAN.models_from("train")),
-    conda:
-        ENVIRONMENT
-    threads: setting("threads")
-    resources:
-        mem_mb=model_memory,
-        runtime=model_minutes("evaluate_model"),
-    params:
-        spec=lambda wildcards: PLAN.evaluation(wildcards.model),
-        code=code("sweeps.evaluate_model"),
-    shell:
-        "python -m workflow_scripts.sweeps.evaluate_model --spec {params.spec:q} --texts {input.texts:q}"
-        " --training {input.training:q} --model {input.model:q} --evaluation {output.evaluation:q} 2> {log:q}"
-
-
-rule convert_gguf:
-    output:
+        multiext("<results>/models/{model}/weights/", *FILES_BESIDE_WEIGHTS),
         weights="<results>/models/{model}/weights/model.safetensors",
-        rest=multiext(
-            "<results>/models/{model}/weights/",
-            "config.json",
-            "generation_config.json",
-            "tokenizer.json",
-            "tokenizer_config.json",
-        ),
     log:
         "<logs>/convert_gguf/{model}.log",
     wildcard_constraints:
-        model=alternatives(PLAN.models_from("gguf")),
-    conda:
-        ENVIRONMENT
+        model=alternatives(PLAN.models.from_source("gguf")),
     resources:
         mem_mb=model_memory,
-        runtime=model_minutes("convert_gguf"),
+        runtime=model_minutes,
     params:
-        spec=lambda wildcards: PLAN.gguf(wildcards.model),
-        code=code("models.convert_gguf"),
-    shell:
-        "python -m workflow_scripts.models.convert_gguf --spec {params.spec:q} --weights {output.weights:q} 2> {log:q}"
+        **contract("convert_gguf", lambda wildcards: SLICES.convert_gguf(wildcards.model)),
 
 
-rule model:
+use rule stage as describe_model with:
     input:
-        model_weights,
+        made_weights,
     output:
-        manifest="<results>/models/{model}/model.json",
+        manifest=paths.manifest(),
     log:
-        "<logs>/model/{model}.log",
-    conda:
-        ENVIRONMENT
+        "<logs>/describe_model/{model}.log",
     resources:
         mem_mb=grown(4000),
-        runtime=model_minutes("model"),
+        runtime=model_minutes,
     params:
-        spec=lambda wildcards: PLAN.model(wildcards.model, model_directory(wildcards)),
-        code=code("models.describe_model"),
-    shell:
-        "python -m workflow_scripts.models.describe_model --spec {params.spec:q} --manifest {output.manifest:q} 2> {log:q}"
+        **contract(
+            "describe_model", lambda wildcards: SLICES.describe_model(wildcards.model, made_directory(wildcards))
+        ),
 
 
 rule models:
     input:
-        expand("<results>/models/{model}/model.json", model=CONFIG.study.models),
+        expand(paths.manifest(), model=PLAN.models.names),

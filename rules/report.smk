@@ -1,64 +1,46 @@
-# What a run took, what made the results, and one page with everything: the study's results section.
+# What made the results, and one page with everything: the paper's tables and figures, and what was made beyond them.
 
 
-rule compute:
-    input:
-        benchmarks=[f"<benchmarks>/{job}.tsv" for job in measured_jobs()],
-        usages=[f"<logs>/{job}.usage.json" for job in measured_jobs(MODEL_STAGES)],
-    output:
-        **table("compute"),
-    log:
-        "<logs>/compute.log",
-    conda:
-        ENVIRONMENT
-    params:
-        spec=PLAN.compute(list(measured())),
-        code=code("tables.table_compute"),
-    shell:
-        "python -m workflow_scripts.tables.table_compute --spec {params.spec:q} --benchmarks {input.benchmarks:q}"
-        " --usages {input.usages:q} --csv {output.csv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
-        " --json {output.json:q} 2> {log:q}"
+def reported(shown, first_file):
+    """Return whether something is in the report: it is the paper's, asked for, or was made before."""
+    asked = "beyond" in workflow.dag_settings.targets
+    return not shown.beyond or asked or Path(CONFIG.results, first_file).exists()
+
+
+def reported_tables():
+    """Return the tables of the report, which are known once Snakemake knows what is asked for."""
+    return [table for table in PLAN.shown.tables() if reported(table, f"{table.name}.json")]
+
+
+def reported_figures():
+    """Return the figures of the report, with their kinds."""
+    figures = PLAN.shown.figures()
+    return [(kind, contents) for kind, contents in figures if reported(kind, f"figures/{contents.path}.json")]
 
 
 # After everything else, so that what it says of versions and commit is of the run that finished the results.
-rule provenance:
+use rule stage as write_provenance with:
     input:
-        rules.tables.input,
-        rules.figures.input,
-        models=expand("<results>/models/{model}/model.json", model=CONFIG.study.models),
-        texts=expand("<results>/texts/{dataset}.parquet", dataset=PLAN.datasets),
+        lambda wildcards: table_files(reported_tables()) + figure_files(reported_figures()),
+        models=expand(paths.manifest(), model=PLAN.models.names),
+        texts=expand(paths.texts(), dataset=PLAN.corpora.names),
     output:
         provenance="<results>/provenance.json",
     log:
-        "<logs>/provenance.log",
-    conda:
-        ENVIRONMENT
+        "<logs>/write_provenance.log",
     params:
-        spec=PLAN.whole(),
-        code=code("report.write_provenance"),
-    shell:
-        "python -m workflow_scripts.report.write_provenance --spec {params.spec:q} --models {input.models:q}"
-        " --texts {input.texts:q} --provenance {output.provenance:q} 2> {log:q}"
+        **contract("write_provenance", SLICES.write_provenance()),
 
 
-rule results_page:
+use rule stage as write_report with:
     input:
-        tables=expand(
-            "<results>/{table}.json",
-            table=[f"table{number}" for number in PLAN.tables] + OTHER_TABLES + ["compute"],
-        ),
-        figures=expand("<results>/figures/{figure}.png", figure=[figure.path for figure in PLAN.figures]),
-        captions=expand("<results>/figures/{figure}.json", figure=[figure.path for figure in PLAN.figures]),
+        lambda wildcards: figure_files(reported_figures(), ["json"]),
+        tables=lambda wildcards: [f"<results>/{table.name}.json" for table in reported_tables()],
+        figures=lambda wildcards: figure_files(reported_figures(), ["png"]),
         provenance="<results>/provenance.json",
     output:
         report=report("<results>/report.html", category="Results", labels={"page": "All tables and figures"}),
     log:
-        "<logs>/report.log",
-    conda:
-        ENVIRONMENT
+        "<logs>/write_report.log",
     params:
-        spec=PLAN.report(),
-        code=code("report.write_report"),
-    shell:
-        "python -m workflow_scripts.report.write_report --spec {params.spec:q} --tables {input.tables:q} --figures {input.figures:q}"
-        " --provenance {input.provenance:q} --report {output.report:q} 2> {log:q}"
+        **contract("write_report", lambda wildcards: PLAN.shown.report(reported_tables(), reported_figures())),

@@ -1,89 +1,97 @@
-# Sweeps over the number of experts, one job a model, target, pooling and method: generated text,
-# its language, perplexity. Methods on a layer know of no pooling; the names of their sweeps have `layer` there.
+# Sweeps over the number of experts, one job per model, target, pooling and method: generated text, its language,
+# perplexity. Methods on a layer know no pooling; the names of their sweeps have `layer` there.
+SWEEP = "<results>/sweeps/{model}/{target}-{pooling}{method}"
+SWEEP_PATTERN = {"pooling": alternatives([*PLAN.conditions.poolings, "layer"])}
 
 
-rule generation:
+def sweep_pooling(wildcards):
+    """Return the pooling by which the experts of a sweep were found; None where it is on a layer."""
+    return None if wildcards.pooling == "layer" else wildcards.pooling
+
+
+def swept(wildcards):
+    """Return the conditions of a sweep over the number of experts, or over the strengths of a compared method.
+
+    Raises:
+        WorkflowError: the model writes no text.
+    """
+    if reason := PLAN.sweeps.why_none([wildcards.model]):
+        raise WorkflowError(reason)
+    method = wildcards.method.removeprefix("-") or None
+    slugs = PLAN.sweeps.conditions(wildcards.model, wildcards.target, wildcards.pooling, method)
+    return [paths.condition(slug, wildcards.model) for slug in slugs]
+
+
+use rule on_model as generate_texts with:
     input:
-        model="<results>/models/{model}/model.json",
+        model=paths.manifest(),
         conditions=swept,
     output:
-        generations="<results>/sweeps/{model}/{target}-{pooling}{method}/generations.parquet",
+        generations=f"{SWEEP}/generations.parquet",
     log:
-        text="<logs>/generation/{model}/{target}-{pooling}{method}.log",
-        usage="<logs>/generation/{model}/{target}-{pooling}{method}.usage.json",
+        text="<logs>/generate_texts/{model}/{target}-{pooling}{method}.log",
+        usage="<logs>/generate_texts/{model}/{target}-{pooling}{method}.usage.json",
     benchmark:
-        "<benchmarks>/generation/{model}/{target}-{pooling}{method}.tsv"
+        "<benchmarks>/generate_texts/{model}/{target}-{pooling}{method}.tsv"
     wildcard_constraints:
-        pooling=alternatives([*PLAN.poolings, "layer"]),
-    conda:
-        ENVIRONMENT
-    threads: setting("threads")
-    resources:
-        gpu=gpus,
-        mem_mb=model_memory,
-        runtime=model_minutes("generation"),
-        tokens_per_batch=setting("tokens_per_batch"),
-        device=setting("device"),
-        cache=CONFIG.cache,
+        **SWEEP_PATTERN,
     params:
-        spec=lambda wildcards: PLAN.generation(wildcards.target, sweep_pooling(wildcards)),
-        code=code("sweeps.generate_texts"),
-    shell:
-        "python -m workflow_scripts.sweeps.generate_texts --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
-        " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch} --usage {log.usage:q}"
-        " --model {input.model:q} --conditions {input.conditions:q} --generations {output.generations:q} 2> {log.text:q}"
+        **contract(
+            "generate_texts", lambda wildcards: SLICES.generate_texts(wildcards.target, sweep_pooling(wildcards))
+        ),
 
 
-rule identify:
+use rule stage as identify_languages with:
     input:
-        generations="<results>/sweeps/{model}/{target}-{pooling}{method}/generations.parquet",
+        generations=f"{SWEEP}/generations.parquet",
     output:
-        identified="<results>/sweeps/{model}/{target}-{pooling}{method}/identified.parquet",
-        language_id="<results>/sweeps/{model}/{target}-{pooling}{method}/language_id.csv",
+        identified=f"{SWEEP}/identified.parquet",
+        language_id=f"{SWEEP}/language_id.csv",
     log:
-        "<logs>/identify/{model}/{target}-{pooling}{method}.log",
+        "<logs>/identify_languages/{model}/{target}-{pooling}{method}.log",
     wildcard_constraints:
-        pooling=alternatives([*PLAN.poolings, "layer"]),
-    conda:
-        ENVIRONMENT
+        **SWEEP_PATTERN,
     params:
-        spec=lambda wildcards: PLAN.identification(wildcards.target),
-        code=code("sweeps.identify_languages"),
-    shell:
-        "python -m workflow_scripts.sweeps.identify_languages --spec {params.spec:q} --generations {input.generations:q}"
-        " --identified {output.identified:q} --language-id {output.language_id:q} 2> {log:q}"
+        **contract("identify_languages", lambda wildcards: SLICES.identify_languages(wildcards.target)),
 
 
-rule perplexity:
+use rule on_model as measure_perplexity with:
     input:
-        model="<results>/models/{model}/model.json",
+        model=paths.manifest(),
         conditions=swept,
-        texts=f"<results>/texts/{PERPLEXITY}.parquet",
+        texts=paths.texts(PERPLEXITY),
     output:
-        perplexity="<results>/sweeps/{model}/{target}-{pooling}{method}/perplexity.csv",
-        selection="<results>/sweeps/{model}/{target}-{pooling}{method}/selection.csv",
+        perplexity=f"{SWEEP}/perplexity.csv",
+        selection=f"{SWEEP}/selection.csv",
     log:
-        text="<logs>/perplexity/{model}/{target}-{pooling}{method}.log",
-        usage="<logs>/perplexity/{model}/{target}-{pooling}{method}.usage.json",
+        text="<logs>/measure_perplexity/{model}/{target}-{pooling}{method}.log",
+        usage="<logs>/measure_perplexity/{model}/{target}-{pooling}{method}.usage.json",
     benchmark:
-        "<benchmarks>/perplexity/{model}/{target}-{pooling}{method}.tsv"
+        "<benchmarks>/measure_perplexity/{model}/{target}-{pooling}{method}.tsv"
     wildcard_constraints:
-        pooling=alternatives([*PLAN.poolings, "layer"]),
-    conda:
-        ENVIRONMENT
+        **SWEEP_PATTERN,
+    params:
+        **contract(
+            "measure_perplexity",
+            lambda wildcards: SLICES.measure_perplexity(wildcards.target, sweep_pooling(wildcards)),
+        ),
+
+
+# Perplexity and generated text of a model that was trained within the run, on held-out text.
+use rule stage as evaluate_model with:
+    input:
+        texts=lambda wildcards: paths.texts(PLAN.models[wildcards.model].train.held_out),
+        training=lambda wildcards: paths.texts(PLAN.models[wildcards.model].train.dataset),
+        model=paths.manifest(),
+    output:
+        evaluation="<results>/models/{model}/evaluation.csv",
+    log:
+        "<logs>/evaluate_model/{model}.log",
+    wildcard_constraints:
+        model=alternatives(PLAN.models.from_source("train")),
     threads: setting("threads")
     resources:
-        gpu=gpus,
         mem_mb=model_memory,
-        runtime=model_minutes("perplexity"),
-        tokens_per_batch=setting("tokens_per_batch"),
-        device=setting("device"),
-        cache=CONFIG.cache,
+        runtime=model_minutes,
     params:
-        spec=lambda wildcards: PLAN.perplexity(wildcards.target, sweep_pooling(wildcards)),
-        code=code("sweeps.measure_perplexity"),
-    shell:
-        "python -m workflow_scripts.sweeps.measure_perplexity --spec {params.spec:q} --code {params.code} --cache {resources.cache:q}"
-        " --device {resources.device} --tokens-per-batch {resources.tokens_per_batch} --usage {log.usage:q}"
-        " --model {input.model:q} --conditions {input.conditions:q} --texts {input.texts:q}"
-        " --perplexity {output.perplexity:q} --selection {output.selection:q} 2> {log.text:q}"
+        **contract("evaluate_model", lambda wildcards: SLICES.evaluate_model(wildcards.model)),

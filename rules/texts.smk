@@ -1,25 +1,21 @@
 # Data sets to tidy, validated parquet.
 
 
-rule text:
+# Of a local file that is missing, the stage says better than Snakemake what to do.
+use rule stage as read_texts with:
     input:
-        local_files,
+        lambda wildcards: filter(os.path.isfile, PLAN.corpora.local_files(wildcards.dataset)),
     output:
-        texts="<results>/texts/{dataset}.parquet",
+        texts=paths.texts(),
     log:
-        "<logs>/texts/{dataset}.log",
-    conda:
-        ENVIRONMENT
+        "<logs>/read_texts/{dataset}.log",
     resources:
         mem_mb=grown(8000),
         runtime=grown(120),
     params:
-        spec=lambda wildcards: PLAN.texts(wildcards.dataset),
-        code=code("texts.read_texts"),
-    shell:
-        "python -m workflow_scripts.texts.read_texts --spec {params.spec:q} --texts {output.texts:q} 2> {log:q}"
+        **contract("read_texts", lambda wildcards: SLICES.read_texts(wildcards.dataset)),
 
 
 rule texts:
     input:
-        expand("<results>/texts/{dataset}.parquet", dataset=PLAN.datasets),
+        expand(paths.texts(), dataset=PLAN.corpora.names),

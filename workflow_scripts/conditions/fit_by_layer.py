@@ -7,17 +7,12 @@ import numpy as np
 from pydantic import Field
 
 from workflow_scripts.conditions import choose_units as unit_condition
-from workflow_scripts.conditions.by_layer import fit_by_layer
 from workflow_scripts.conditions.choose_units import by_site, expert_units, read_responses
 from workflow_scripts.interventions.conditions import Condition, write_condition
 from workflow_scripts.interventions.registry import of_strength
 from workflow_scripts.jobs import stage
-from workflow_scripts.jobs.cells import CellStore
 from workflow_scripts.jobs.files import content_hash
-from workflow_scripts.jobs.usage import measured
-from workflow_scripts.models.devices import take_device
-from workflow_scripts.models.loading import load_model
-from workflow_scripts.models.manifests import read_manifest
+from workflow_scripts.models.run import model_run
 from workflow_scripts.neurons.expert_files import read_language
 from workflow_scripts.texts.schema import read_part
 
@@ -45,33 +40,30 @@ def main(command: list[str] | None = None) -> None:
         outputs={"condition": "the condition (JSON)"},
         command=command,
     )
-    manifest = read_manifest(files.model)
     units, chosen = choose(spec, files.experts, *files.probabilities)
     others = [language for language in spec.languages if language != spec.target]
     texts = [text for language in others for text in read_part(files.texts, language, "sentence")[1][: spec.sentences]]
     to_target, _ = read_responses(spec, files.activations, units)
-    key = {
-        "model": manifest.identity,
-        "dtype": manifest.dtype,
-        "change": chosen.change,
-        "pooling": spec.pooling,
-        "max_tokens": spec.max_tokens,
-        "texts": content_hash(texts),
-        "target": content_hash([to_target.tolist()]),
-        "code": files.code,
-    }
-    with measured(files.usage) as usage, take_device(files.device) as device:
+    with model_run(files, "by_layer") as run:
+        key = run.key(
+            change=chosen.change,
+            pooling=spec.pooling,
+            max_tokens=spec.max_tokens,
+            texts=content_hash(texts),
+            target=content_hash([to_target.tolist()]),
+        )
 
         def compute(cell: h5py.File) -> None:
-            model = load_model(manifest, device)
-            fitted = fit_by_layer(model, chosen, texts, to_target, spec.max_tokens, files.tokens_per_batch)
+            from workflow_scripts.conditions.by_layer import fit_by_layer
+
+            fitted = fit_by_layer(run.model, chosen, texts, to_target, spec.max_tokens, run.tokens_per_batch)
             for name in fitted[0]:
                 values = np.concatenate([parameters[name] for parameters in fitted])
                 cell.create_dataset(name, data=values, chunks=values.shape, fletcher32=True)
 
-        with h5py.File(usage.cell(CellStore(files.cache, "by_layer"), key, compute), "r") as cell:
+        with h5py.File(run.cell(key, compute), "r") as cell:
             parameters = {name: cell[name][:] for name in cell}
-    sites = by_site(manifest.sites, units, of_strength(parameters, spec.strength, len(units)))
+    sites = by_site(run.manifest.sites, units, of_strength(parameters, spec.strength, len(units)))
     write_condition(files.condition, Condition(**named(spec), sites=sites))
 
 

@@ -7,15 +7,10 @@ import numpy as np
 from pydantic import Field
 
 from workflow_scripts.conditions.layer_means import write_mean
-from workflow_scripts.embeddings.sentences import embed
 from workflow_scripts.jobs import stage
-from workflow_scripts.jobs.cells import CellStore
 from workflow_scripts.jobs.files import content_hash, written_whole
 from workflow_scripts.jobs.hdf5 import created
-from workflow_scripts.jobs.usage import measured
-from workflow_scripts.models.devices import take_device
-from workflow_scripts.models.loading import LanguageModel, load_model
-from workflow_scripts.models.manifests import read_manifest
+from workflow_scripts.models.run import model_run
 from workflow_scripts.models.sites import module_of_layer
 from workflow_scripts.texts.schema import read_part
 
@@ -37,40 +32,26 @@ def main(command: list[str] | None = None) -> None:
         outputs={"means": "mean states by language (HDF5)"},
         command=command,
     )
-    manifest = read_manifest(files.model)
-    module_of_layer(manifest.sites, spec.layer)  # refused before the model is loaded
-    store = CellStore(files.cache, "layer_means")
-    model: LanguageModel | None = None
-    with (
-        measured(files.usage) as usage,
-        take_device(files.device) as device,
-        written_whole(files.means) as beside,
-        created(beside) as out,
-    ):
+    with model_run(files, "layer_means") as run, written_whole(files.means) as beside, created(beside) as out:
+        module_of_layer(run.manifest.sites, spec.layer)  # refused before the model is loaded
         for language in spec.languages:
             _, texts = read_part(files.texts, language, "sentence")
-            key = {
-                "model": manifest.identity,
-                "dtype": manifest.dtype,
-                **spec.model_dump(include={"layer", "max_tokens"}),
-                "texts": content_hash(texts),
-                "code": files.code,
-            }
+            key = run.key(**spec.model_dump(include={"layer", "max_tokens"}), texts=content_hash(texts))
 
             def compute(cell: h5py.File, texts: list[str] = texts, language: str = language) -> None:
-                nonlocal model
-                model = model or load_model(manifest, device)
+                from workflow_scripts.embeddings.sentences import embed
+
                 states = embed(
-                    model,
+                    run.model,
                     texts,
                     layer=None if spec.layer == "last" else spec.layer,
                     max_tokens=spec.max_tokens,
-                    tokens_per_batch=files.tokens_per_batch,
+                    tokens_per_batch=run.tokens_per_batch,
                     what=f"layer {spec.layer} of {language}",
                 )
                 write_mean(cell, "mean", states.mean(axis=0, dtype=np.float64))
 
-            with h5py.File(usage.cell(store, key, compute), "r") as cell:
+            with h5py.File(run.cell(key, compute), "r") as cell:
                 write_mean(out, f"mean/{language}", cell["mean"][:])
             write_mean(out, f"sentences/{language}", np.array(len(texts)))
 

@@ -26,10 +26,13 @@ def take_device(wanted: str) -> Iterator[str]:
     Raises:
         StudyError: a GPU is asked for and there is none.
     """
+    if wanted == "cpu":
+        yield "cpu"
+        return
     import torch
 
     count = torch.cuda.device_count()
-    if wanted == "cpu" or (wanted == "auto" and count == 0):
+    if wanted == "auto" and count == 0:
         yield "cpu"
         return
     if count == 0:

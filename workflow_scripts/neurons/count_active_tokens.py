@@ -4,14 +4,9 @@ import h5py
 from pydantic import Field
 
 from workflow_scripts.jobs import stage
-from workflow_scripts.jobs.cells import CellStore
 from workflow_scripts.jobs.files import content_hash, written_whole
 from workflow_scripts.jobs.hdf5 import created
-from workflow_scripts.jobs.usage import measured
-from workflow_scripts.models.devices import take_device
-from workflow_scripts.models.loading import LanguageModel, load_model
-from workflow_scripts.models.manifests import read_manifest
-from workflow_scripts.neurons.activation_probabilities import activation_probabilities
+from workflow_scripts.models.run import model_run
 from workflow_scripts.neurons.activation_probability_files import write_probabilities
 from workflow_scripts.texts.schema import read_part
 
@@ -32,34 +27,27 @@ def main(command: list[str] | None = None) -> None:
         outputs={"probabilities": "activation probabilities of all neurons (HDF5)"},
         command=command,
     )
-    manifest = read_manifest(files.model)
-    store = CellStore(files.cache, "activation_probabilities")
-    model: LanguageModel | None = None
     with (
-        measured(files.usage) as usage,
-        take_device(files.device) as device,
+        model_run(files, "activation_probabilities") as run,
         written_whole(files.probabilities) as beside,
         created(beside) as out,
     ):
         for language in spec.languages:
             _, texts = read_part(files.texts, language, "sentence")
-            key = {
-                "model": manifest.identity,
-                "dtype": manifest.dtype,
-                "sites": [site.module for site in manifest.sites],
-                "max_tokens": spec.max_tokens,
-                "texts": content_hash(texts),
-                "code": files.code,
-            }
+            key = run.key(
+                sites=[site.module for site in run.manifest.sites],
+                max_tokens=spec.max_tokens,
+                texts=content_hash(texts),
+            )
 
             def compute(cell: h5py.File, texts: list[str] = texts, language: str = language) -> None:
-                nonlocal model
-                model = model or load_model(manifest, device)
+                from workflow_scripts.neurons.activation_probabilities import activation_probabilities
+
                 what = f"activation probabilities of {language}"
-                found = activation_probabilities(model, texts, spec.max_tokens, files.tokens_per_batch, what)
+                found = activation_probabilities(run.model, texts, spec.max_tokens, run.tokens_per_batch, what)
                 write_probabilities(cell, "probabilities", found)
 
-            with h5py.File(usage.cell(store, key, compute), "r") as cell:
+            with h5py.File(run.cell(key, compute), "r") as cell:
                 write_probabilities(out, language, cell["probabilities"][:])
 
 

@@ -11,15 +11,10 @@ import h5py
 from pydantic import Field
 
 from workflow_scripts.jobs import stage
-from workflow_scripts.jobs.cells import CellStore
 from workflow_scripts.jobs.files import canonical_json, content_hash, written_whole
 from workflow_scripts.jobs.hdf5 import created
-from workflow_scripts.jobs.usage import measured
-from workflow_scripts.models.devices import take_device
-from workflow_scripts.models.loading import LanguageModel, load_model
-from workflow_scripts.models.manifests import read_manifest
+from workflow_scripts.models.run import model_run
 from workflow_scripts.neurons.activation_files import copy_language
-from workflow_scripts.neurons.extraction import record
 from workflow_scripts.texts.schema import read_part
 
 
@@ -41,37 +36,26 @@ def main(command: list[str] | None = None) -> None:
         outputs={"activations": "responses of all neurons (HDF5)"},
         command=command,
     )
-    manifest = read_manifest(files.model)
-    store = CellStore(files.cache, "activations")
-    model: LanguageModel | None = None
-    with (
-        measured(files.usage) as usage,
-        take_device(files.device) as device,
-        written_whole(files.activations) as beside,
-        created(beside) as out,
-    ):
+    with model_run(files, "activations") as run, written_whole(files.activations) as beside, created(beside) as out:
         for language in spec.languages:
             _, texts = read_part(files.texts, language, "sentence")
-            key = {
-                "model": manifest.identity,
-                "dtype": manifest.dtype,
-                "sites": [site.module for site in manifest.sites],
-                "poolings": sorted(spec.poolings),
-                "storage": spec.storage,
-                "max_tokens": spec.max_tokens,
-                "texts": content_hash(texts),
-                "code": files.code,
-            }
+            key = run.key(
+                sites=[site.module for site in run.manifest.sites],
+                poolings=sorted(spec.poolings),
+                storage=spec.storage,
+                max_tokens=spec.max_tokens,
+                texts=content_hash(texts),
+            )
 
             def compute(cell: h5py.File, texts: list[str] = texts, language: str = language) -> None:
-                nonlocal model
-                model = model or load_model(manifest, device)
-                settings = spec.poolings, spec.max_tokens, spec.storage, files.tokens_per_batch
-                record(cell, model, texts, *settings, f"responses to {language}")
+                from workflow_scripts.neurons.extraction import record
 
-            copy_language(usage.cell(store, key, compute), out, language)
-        out.attrs["sites"] = canonical_json({"sites": [asdict(site) for site in manifest.sites]})
-        out.attrs["model"] = manifest.identity
+                settings = spec.poolings, spec.max_tokens, spec.storage, run.tokens_per_batch
+                record(cell, run.model, texts, *settings, f"responses to {language}")
+
+            copy_language(run.cell(key, compute), out, language)
+        out.attrs["sites"] = canonical_json({"sites": [asdict(site) for site in run.manifest.sites]})
+        out.attrs["model"] = run.manifest.identity
 
 
 if __name__ == "__main__":

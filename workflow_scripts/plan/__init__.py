@@ -3,12 +3,28 @@
 The rules ask the plan; it knows nothing of Snakemake.
 """
 
-from workflow_scripts.plan.names import BASE, LAYER_PATTERN, UNTRAINED, ConditionName, layer_path
-from workflow_scripts.plan.stages import StageSlices
-from workflow_scripts.plan.transfer import TransferSlices
+from workflow_scripts.config.study import Config
+from workflow_scripts.plan.conditions import Conditions
+from workflow_scripts.plan.corpora import Corpora
+from workflow_scripts.plan.embedded import Embedded
+from workflow_scripts.plan.models import Models
+from workflow_scripts.plan.names import BASE, UNTRAINED, ConditionName
+from workflow_scripts.plan.shown import Shown
+from workflow_scripts.plan.slices import Slices
+from workflow_scripts.plan.sweeps import Sweeps
 
-__all__ = ["BASE", "LAYER_PATTERN", "UNTRAINED", "ConditionName", "Plan", "layer_path"]
+__all__ = ["BASE", "UNTRAINED", "ConditionName", "Plan"]
 
 
-class Plan(StageSlices, TransferSlices):
-    """The cells of a study's grid and the slices of config they depend on."""
+class Plan:
+    """The parts of a study's plan."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.models = Models(config)
+        self.conditions = Conditions(config)
+        self.corpora = Corpora(config)
+        self.sweeps = Sweeps(config, self.conditions)
+        self.embedded = Embedded(config, self.models, self.conditions, self.corpora)
+        self.slices = Slices(config, self.models, self.conditions, self.corpora, self.embedded)
+        self.shown = Shown(self)

@@ -10,20 +10,13 @@ BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}  # of a weight
 MEGABYTES = 4000  # of Python with torch, a model's tokenizer and its sentences, beside the weights
 COPIES = 1.5  # of the weights in the host's memory while they are loaded, whatever device they go to
 MINUTES = 30  # of a job with a model of no size
-# Minutes of each stage for a billion parameters; a GPU needs less, a CPU more.
-MINUTES_A_BILLION = {
+MINUTES_PER_BILLION = 10  # parameters, of most stages; a GPU needs less, a CPU more
+SLOWER_STAGES = {
     "train_model": 60,
-    "model": 10,
-    "convert_gguf": 10,
-    "evaluate_model": 10,
-    "activations": 10,
-    "activation_probabilities": 20,
-    "by_layer_condition": 20,
-    "layer_means": 10,
-    "embeddings": 10,
-    "word_embeddings": 10,
-    "generation": 15,
-    "perplexity": 120,
+    "count_active_tokens": 20,
+    "fit_by_layer": 20,
+    "generate_texts": 15,
+    "measure_perplexity": 120,
 }
 SLOWER_ON_A_CPU = 10
 DAY = 24 * 60  # minutes after which most clusters end any job
@@ -38,4 +31,4 @@ def memory(model: ModelConfig, attempt: int) -> int:
 def minutes(model: ModelConfig, device: str, stage: str, attempt: int) -> int:
     """Minutes of a stage's job with a model, at most a day, at its first, second, … attempt."""
     slower = SLOWER_ON_A_CPU if device == "cpu" else 1
-    return min(DAY, attempt * round(MINUTES + MINUTES_A_BILLION[stage] * model.billions * slower))
+    return min(DAY, attempt * round(MINUTES + SLOWER_STAGES.get(stage, MINUTES_PER_BILLION) * model.billions * slower))

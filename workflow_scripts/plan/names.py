@@ -1,7 +1,6 @@
-"""Names: of conditions, which are slugs in file names, and of figures, which have the paper's numbers."""
+"""The names of conditions, which are slugs in the names of files, and of layers."""
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 
 from workflow_scripts.config.fields import METHOD_NAME
@@ -12,15 +11,6 @@ UNTRAINED = "untrained"  # the same of random weights, a baseline of what probes
 STRENGTH = r"\d+(?:\.\d+)?"  # of an intervention, in the name of a condition
 
 LAYER_PATTERN = r"(/layer-\d+)?"  # the part of paths that names a further layer of a model; nothing for the main one
-
-# The paper's numbers of the figures of which there are several: the first number and how many the paper has.
-NUMBERS = {
-    "projection": (6, 15),
-    "retrieval_other_targets": (21, 3),
-    "retrieval_change_other_targets": (24, 3),
-    "projection_random": (27, 3),
-    "retrieval_random": (30, 3),
-}
 
 
 @dataclass(frozen=True)
@@ -74,33 +64,3 @@ def layer_path(layer: int) -> str:
 def layer_number(path: str) -> int:
     """The layer that such a part of a path names."""
     return int(path.removeprefix("/layer-"))
-
-
-@dataclass(frozen=True)
-class FigureName:
-    """A figure of the study: its path under `figures/`, its kind, and its number if the paper has one for it."""
-
-    path: str
-    kind: str
-    number: int | None = None
-
-
-@dataclass(frozen=True)
-class FigureContents:
-    """What a figure shows: these models, each under the intervention on these targets, on experts or random units."""
-
-    models: list[str]
-    targets: list[str]
-    units: str = "expert"
-
-
-def numbered(figures: list[FigureName]) -> list[FigureName]:
-    """Figures with the paper's numbers, counted from the first of their kind; those past the last have none."""
-    counted: Counter[str] = Counter()
-    numbered = []
-    for figure in figures:
-        first, count = NUMBERS[figure.kind]
-        place = counted[figure.kind]
-        numbered.append(FigureName(figure.path, figure.kind, first + place if place < count else None))
-        counted[figure.kind] += 1
-    return numbered

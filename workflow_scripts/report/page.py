@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workflow_scripts.config.study import Config
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.report.chapters import CHAPTERS, require_chapters
 from workflow_scripts.report.images import EmbeddedImage, embed
 from workflow_scripts.report.provenance import read_provenance
-from workflow_scripts.report.sections import SECTIONS, require_place
 from workflow_scripts.tables import layout
 from workflow_scripts.tables.shown_models import without_text
 
@@ -37,12 +37,25 @@ PARTS = {
 }
 
 
-class FigureEntry(BaseModel):
-    """What the caller knows of a figure."""
+class Entry(BaseModel):
+    """Where in the report a table or figure stands."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: str = Field(description="Kind, which decides on the section, like retrieval_change.")
+    chapter: str = Field(description="Name of the chapter.")
+    order: int = Field(description="Order in the chapter.")
+
+
+class TableEntry(Entry):
+    """What the caller knows of a table."""
+
+    name: str = Field(description="Name, like table1 or claims.")
+
+
+class FigureEntry(Entry):
+    """What the caller knows of a figure."""
+
+    kind: str = Field(description="Kind, like retrieval_change.")
     number: int | None = Field(None, description="Its number in the paper, if it has one.")
     subtitle: str = Field("", description="What tells it apart from others of its kind, like Bloom-7B · German.")
 
@@ -113,35 +126,31 @@ def _joined(first: str, second: str, by: str = ". ") -> str:
 
 def render(
     title: str,
-    table_files: list[Path],
-    figure_files: list[tuple[FigureEntry, Path]],
+    tables: list[tuple[TableEntry, Path]],
+    figures: list[tuple[FigureEntry, Path]],
     provenance_file: Path,
     page: Path,
 ) -> str:
-    """The page as HTML that needs nothing else, but for links to the files that lie where they do now.
+    """Return the page as HTML that needs nothing else, but for links to the files that lie where they do now.
 
     Args:
-        title: Of the page.
-        table_files: JSON of tables, named table1.json and so on, claims.json, replication.json or compute.json.
-        figure_files: PNG of each figure; title and caption lie beside it.
+        title: Title of the page.
+        tables: Every table with its JSON.
+        figures: Every figure with its PNG; title and caption lie beside it.
         provenance_file: JSON of what made the results.
         page: Where the page will be, for its links.
 
     Raises:
-        StudyError: a file is not what it should be, or there is no place for it.
+        StudyError: a file is not what it should be, or a table or figure stands in no chapter.
     """
-    named_tables = {path.stem: path for path in table_files}
-    require_place([*named_tables, *(entry.kind for entry, _ in figure_files)])
+    require_chapters(entry.chapter for entry, _ in [*tables, *figures])
+    placed = [(entry.chapter, entry.order, [_table_block(path, page)]) for entry, path in tables]
+    for chapter, order in dict.fromkeys((entry.chapter, entry.order) for entry, _ in figures):
+        here = [(entry, path) for entry, path in figures if (entry.chapter, entry.order) == (chapter, order)]
+        placed.append((chapter, order, _figure_blocks(here, page)))
+    placed.sort(key=lambda place: place[1])
     blocks = {
-        section: [
-            block
-            for what in section.shows
-            for block in [
-                *([_table_block(named_tables[what], page)] if what in named_tables else []),
-                *_figure_blocks([(entry, path) for entry, path in figure_files if entry.kind == what], page),
-            ]
-        ]
-        for section in SECTIONS
+        chapter: [block for name, _, shown in placed if name == chapter.name for block in shown] for chapter in CHAPTERS
     }
     provenance = read_provenance(provenance_file)
     config = provenance.study_config
@@ -150,7 +159,7 @@ def render(
         .get_template("page.html")
         .render(
             title=title,
-            sections=[(section, shown) for section, shown in blocks.items() if shown],
+            sections=[(chapter, shown) for chapter, shown in blocks.items() if shown],
             provenance=provenance,
             provenance_links=_links(provenance_file, {"json": "JSON"}, page),
             config=config,

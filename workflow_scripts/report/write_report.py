@@ -5,13 +5,14 @@ from pydantic import Field
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import write_text
-from workflow_scripts.report.page import FigureEntry, render
+from workflow_scripts.report.page import FigureEntry, TableEntry, render
 
 
 class Spec(stage.Spec):
     """What the report shows, beside what its files say."""
 
     title: str = Field("Steering into New Embedding Spaces", description="Title of the page.")
+    tables: list[TableEntry] = Field(description="What each file of --tables is, in the same order.")
     figures: list[FigureEntry] = Field(description="What each file of --figures is, in the same order.")
 
 
@@ -28,14 +29,15 @@ def main(command: list[str] | None = None) -> None:
         outputs={"report": "the page (HTML)"},
         command=command,
     )
-    if len(spec.figures) != len(files.figures):
-        raise StudyError(
-            f"There are {len(files.figures)} files of figures, but the spec describes {len(spec.figures)}; give one "
-            "entry for each file, in the same order."
-        )
+    for name, entries, paths in (("tables", spec.tables, files.tables), ("figures", spec.figures, files.figures)):
+        if len(entries) != len(paths):
+            raise StudyError(
+                f"There are {len(paths)} files of {name}, but the spec describes {len(entries)}; give one entry for each "
+                "file, in the same order."
+            )
     page = render(
         spec.title,
-        files.tables,
+        list(zip(spec.tables, files.tables, strict=True)),
         list(zip(spec.figures, files.figures, strict=True)),
         files.provenance,
         files.report,

@@ -5,6 +5,7 @@ The model is loaded once and all conditions share its batches. What a condition 
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
@@ -13,14 +14,13 @@ from pydantic import Field
 
 from workflow_scripts.interventions.conditions import Condition, read_condition
 from workflow_scripts.jobs import stage
-from workflow_scripts.jobs.cells import CellStore
 from workflow_scripts.jobs.hdf5 import read_strings, write_strings
 from workflow_scripts.jobs.parquet import write_parquet
-from workflow_scripts.jobs.usage import measured
-from workflow_scripts.models.devices import take_device
-from workflow_scripts.models.loading import LanguageModel, load_model
-from workflow_scripts.models.manifests import read_manifest
+from workflow_scripts.models.run import model_run
 from workflow_scripts.sweeps.generation import Sampling, Sentence, generate
+
+if TYPE_CHECKING:
+    from workflow_scripts.models.loading import LanguageModel
 
 
 class Spec(stage.Spec):
@@ -50,59 +50,32 @@ def main(command: list[str] | None = None) -> None:
         outputs={"generations": "one row a sentence (parquet)"},
         command=command,
     )
-    manifest = read_manifest(files.model)
     conditions = [read_condition(path) for path in files.conditions]
-    store = CellStore(files.cache, "generations")
-    model: LanguageModel | None = None
     frames = []
-    with measured(files.usage) as usage, take_device(files.device) as device:
+    with model_run(files, "generations") as run:
         for seed in spec.seeds:
-            keys = [
-                {
-                    "model": manifest.identity,
-                    "dtype": manifest.dtype,
-                    "change": condition.change,
-                    **spec.model_dump(exclude={"target", "pooling", "seeds"}),
-                    "seed": seed,
-                    "code": files.code,
-                }
-                for condition in conditions
+            settings = spec.model_dump(exclude={"target", "pooling", "seeds"})
+            keys = [run.key(change=condition.change, **settings, seed=seed) for condition in conditions]
+
+            def make(places: list[int], seed: int = seed) -> list[list[Sentence]]:
+                together = [conditions[place] for place in places]
+                return sentences_of(run.generating_model, together, seed, spec, run.tokens_per_batch)
+
+            cells = run.cells(keys, make, write_sentences)
+            frames += [
+                read_sentences(cell, condition, seed, spec) for cell, condition in zip(cells, conditions, strict=True)
             ]
-            with store.reserved(keys):
-                missing = [condition for condition, key in zip(conditions, keys, strict=True) if not store.holds(key)]
-                written: dict[str, list[Sentence]] = {}
-                for condition, key in zip(conditions, keys, strict=True):
-
-                    def compute(
-                        cell: h5py.File, condition=condition, seed=seed, missing=missing, written=written
-                    ) -> None:
-                        nonlocal model
-                        model = model or load_checked(manifest, device)
-                        if condition.name not in written:
-                            # Those that the cache lacks share batches; one that it holds damaged comes alone.
-                            together = missing if condition in missing else [condition]
-                            written.update(sentences_of(model, together, seed, spec, files.tokens_per_batch))
-                        write_sentences(cell, written[condition.name])
-
-                    frames.append(read_sentences(usage.cell(store, key, compute), condition, seed, spec))
     write_parquet(files.generations, pd.concat(frames, ignore_index=True))
 
 
-def load_checked(manifest, device: str) -> LanguageModel:
-    """Load a model that must be able to generate."""
-    model = load_model(manifest, device)
-    model.require_logits()
-    return model
-
-
 def sentences_of(
-    model: LanguageModel, conditions: Sequence[Condition], seed: int, spec: Spec, tokens_per_batch: int
-) -> dict[str, list[Sentence]]:
-    """The sentences of one seed under each condition, by the condition's name."""
+    model: "LanguageModel", conditions: Sequence[Condition], seed: int, spec: Spec, tokens_per_batch: int
+) -> list[list[Sentence]]:
+    """Return the sentences of one seed under each condition."""
     draws = [(index, seed, number) for number in range(spec.sentences) for index in range(len(conditions))]
     what = f"generating, seed {seed}, {len(conditions)} conditions"
     sentences = generate(model, conditions, draws, spec.sampling, tokens_per_batch, what)
-    return {condition.name: sentences[index :: len(conditions)] for index, condition in enumerate(conditions)}
+    return [sentences[index :: len(conditions)] for index in range(len(conditions))]
 
 
 def write_sentences(cell: h5py.File, sentences: list[Sentence]) -> None:

@@ -15,12 +15,10 @@ from pydantic import Field
 from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.interventions.hooks import intervene
 from workflow_scripts.jobs import stage
-from workflow_scripts.jobs.cells import CellStore
 from workflow_scripts.jobs.files import content_hash, written_whole
-from workflow_scripts.jobs.usage import measured
-from workflow_scripts.models.devices import take_device
-from workflow_scripts.models.loading import LanguageModel, load_model, load_tokenizer, model_directory
+from workflow_scripts.models.loading import load_tokenizer, model_directory
 from workflow_scripts.models.manifests import read_manifest
+from workflow_scripts.models.run import model_run
 from workflow_scripts.sweeps.perplexity import Perplexity, measure_perplexity
 from workflow_scripts.texts.schema import read_part
 
@@ -62,32 +60,18 @@ def main(command: list[str] | None = None) -> None:
     token_ids, drawn = select(files.texts, spec, tokenizer)
     wanted = spec.context or manifest.context or UNLIMITED_CONTEXT
     context = min(wanted, manifest.context or wanted)
-    store = CellStore(files.cache, "perplexity")
-    model: LanguageModel | None = None
     rows = []
-    with measured(files.usage) as usage, take_device(files.device) as device:
+    with model_run(files, "perplexity") as run:
         for condition in map(read_condition, files.conditions):
-            key = {
-                "model": manifest.identity,
-                "dtype": manifest.dtype,
-                "change": condition.change,
-                "tokens": content_hash(token_ids),
-                "context": context,
-                "stride": spec.stride,
-                "code": files.code,
-            }
+            key = run.key(change=condition.change, tokens=content_hash(token_ids), context=context, stride=spec.stride)
 
             def compute(cell: h5py.File, condition=condition) -> None:
-                nonlocal model
-                if model is None:
-                    model = load_model(manifest, device)
-                    model.require_logits()
                 what = f"{condition.name}: perplexity of {spec.target}"
-                with intervene(model, condition):
-                    found = measure_perplexity(model, token_ids, context, spec.stride, files.tokens_per_batch, what)
+                with intervene(run.generating_model, condition):
+                    found = measure_perplexity(run.model, token_ids, context, spec.stride, run.tokens_per_batch, what)
                 write_windows(cell, found)
 
-            found = read_windows(usage.cell(store, key, compute))
+            found = read_windows(run.cell(key, compute))
             leading = {**condition.columns(), "target": spec.target, "pooling": spec.pooling}
             del leading["seed"]
             rows.append(

@@ -1,0 +1,53 @@
+"""Where results lie, so that rules and declarations name a file in one way; `<results>` is the study's folder."""
+
+from collections.abc import Callable, Iterable
+
+from workflow_scripts.plan.names import BASE
+
+ConditionsOf = Callable[[str], Iterable[str]]  # slugs of conditions by the name of a model
+
+
+def metric(name: str, dataset: str, model: str = "{model}", condition: str = "{condition}", layer: str = "") -> str:
+    """Return the path of a metric CSV, by the main layer or by one that `layer` names, like `/layer-2`."""
+    return f"<results>/metrics/{model}/{condition}/{dataset}{layer}/{name}.csv"
+
+
+def embeddings(dataset: str, model: str = "{model}", condition: str = "{condition}", layer: str = "") -> str:
+    """Return the path of the sentence embeddings of a data set, likewise."""
+    return f"<results>/embeddings/{model}/{condition}/{dataset}{layer}.h5"
+
+
+def words(dataset: str, model: str = "{model}", condition: str = "{condition}") -> str:
+    """Return the path of the word embeddings of a treebank."""
+    return f"<results>/words/{model}/{condition}/{dataset}.h5"
+
+
+def texts(dataset: str = "{dataset}") -> str:
+    """Return the path of a data set's texts."""
+    return f"<results>/texts/{dataset}.parquet"
+
+
+def manifest(model: str = "{model}") -> str:
+    """Return the path of a model's manifest."""
+    return f"<results>/models/{model}/model.json"
+
+
+def condition(slug: str = "{condition}", model: str = "{model}") -> str:
+    """Return the path of a condition."""
+    return f"<results>/conditions/{model}/{slug}.json"
+
+
+def metrics(
+    name: str, dataset: str, models: Iterable[str], conditions_of: ConditionsOf, base: bool = True
+) -> list[str]:
+    """Return the metric CSVs of some models under conditions that a function gives, and unintervened."""
+    return [
+        metric(name, dataset, model, slug)
+        for model in models
+        for slug in [*([BASE] if base else []), *conditions_of(model)]
+    ]
+
+
+def sweeps(file: str, models: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Return a file of every sweep of some models."""
+    return [f"<results>/sweeps/{model}/{name}/{file}" for model in models for name in names]

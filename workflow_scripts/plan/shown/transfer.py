@@ -1,0 +1,79 @@
+"""The table and the figures of probes that are trained in one language and tested in all."""
+
+from typing import TYPE_CHECKING, Any
+
+from workflow_scripts.plan import paths
+from workflow_scripts.plan.names import UNTRAINED
+from workflow_scripts.plan.shown import described
+from workflow_scripts.plan.shown.declaration import Contents, Figure, Inputs, Place, Table, by_model
+
+if TYPE_CHECKING:
+    from workflow_scripts.plan import Plan
+
+
+def why_none(plan: "Plan") -> str | None:
+    """Return why the study has no probes."""
+    return None if plan.corpora.probed else "study.topics and study.treebank are null."
+
+
+def inputs(plan: "Plan") -> Inputs:
+    """Return the scores of probes, those of words with random weights too, and the baselines."""
+    treebank = plan.config.study.treebank
+    untrained = (
+        paths.metrics("transfer", treebank.dataset, plan.models.names, lambda model: [UNTRAINED], base=False)
+        if treebank
+        else []
+    )
+    return {
+        "transfer": [*described.probe_metrics(plan, "transfer", plan.conditions.experts_of), *untrained],
+        "baselines": described.probe_metrics(plan, "transfer_baselines", lambda model: []),
+    }
+
+
+def figure_inputs(plan: "Plan", contents: Contents) -> Inputs:
+    """Return the scores of the figure's model."""
+    datasets = dict.fromkeys(corpus.dataset for corpus in plan.corpora.probed.values())
+    return {
+        "transfer": [
+            path
+            for dataset in datasets
+            for path in paths.metrics("transfer", dataset, contents.models, plan.conditions.experts_of)
+        ]
+    }
+
+
+def figure_spec(plan: "Plan", contents: Contents) -> dict[str, Any]:
+    """Return what a figure shows."""
+    codes = [code for corpus in plan.corpora.probed.values() for code in corpus.languages]
+    return {
+        "panels": described.panels(plan, contents),
+        "poolings": plan.conditions.poolings,
+        "tasks": described.probes(plan),
+        "names": described.names(plan, dict.fromkeys([*contents.targets, *codes])),
+    }
+
+
+TABLE = Table(
+    name="transfer",
+    stage="table_transfer",
+    place=Place("transfer", 1),
+    inputs=inputs,
+    spec=lambda plan: {
+        **described.models(plan),
+        "targets": plan.config.study.targets,
+        "tasks": described.probes(plan),
+        **described.resampling(plan),
+    },
+    why_none=why_none,
+    beyond=True,
+)
+FIGURE = Figure(
+    kind="transfer",
+    stage="figure_transfer",
+    place=Place("transfer", 2),
+    figures=lambda plan: by_model("transfer", [] if why_none(plan) else plan.models.names, plan.config.study.targets),
+    inputs=figure_inputs,
+    spec=figure_spec,
+    why_none=why_none,
+    beyond=True,
+)
