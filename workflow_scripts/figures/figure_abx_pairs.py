@@ -9,7 +9,7 @@ from workflow_scripts.figures import drawing
 from workflow_scripts.figures.abx_scores import Spec, scores_of_pairs
 from workflow_scripts.figures.heat_maps import OUTLINE, SAME_LANGUAGE_COLOUR, heat_map
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.abx import TASKS, symmetrised
+from workflow_scripts.measures.definitions.abx import TASKS, symmetrised
 from workflow_scripts.measures.metric_files import pair_matrix, read_metrics
 
 INCHES_PER_LANGUAGE = 0.1

@@ -1,12 +1,13 @@
 """Spaces that take a constant off, or add nothing but a constant: what is left of a change when it is no mere shift."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from workflow_scripts.measures.distances import language_means
+from workflow_scripts.measures.vectors import language_means
 
 Centring = Literal["none", "all", "language"]
+CENTRINGS: tuple[Centring, ...] = get_args(Centring)
 
 
 def centred(embeddings: np.ndarray, centring: Centring) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workflow_scripts.measures.distances import unit_vectors
+from workflow_scripts.measures.vectors import unit_vectors
 from workflow_scripts.measures.retrieval import MARGIN_NEIGHBOURS, Similarity
 
 

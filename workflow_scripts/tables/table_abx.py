@@ -9,8 +9,8 @@ import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.abx import TASKS
 from workflow_scripts.measures.averages import Average, ResampledSpec, average_over_pairs
+from workflow_scripts.measures.definitions.abx import TASKS
 from workflow_scripts.measures.metric_files import grid, pair_matrix, pre_and_post, pre_and_random, read_metrics
 from workflow_scripts.tables import layout
 from workflow_scripts.tables.shown_models import Model

@@ -8,11 +8,13 @@ import math
 
 import numpy as np
 
-from workflow_scripts.measures.distances import unit_vectors
+from workflow_scripts.measures.registry import measure
+from workflow_scripts.measures.vectors import unit_vectors
 
 LEAST_SENTENCES = 4  # for which the unbiased estimate exists
 
 
+@measure("cka", "debiased linear CKA", of="pairs", moves=False)
 def debiased_cka(embeddings: np.ndarray) -> np.ndarray:
     """Linear CKA of every two languages by the unbiased estimate of HSIC: [languages, languages].
 
@@ -37,6 +39,14 @@ def debiased_cka(embeddings: np.ndarray) -> np.ndarray:
     return _normalised(relations @ relations.T)
 
 
+@measure(
+    "cka_over_shuffled", "CKA in standard deviations of CKA when sentences are shuffled", of="pairs", moves=False
+)
+def cka_over_shuffled(embeddings: np.ndarray) -> np.ndarray:
+    """Return `debiased_cka` over `shuffled_cka_deviation`: [languages, languages]."""
+    return debiased_cka(embeddings) / shuffled_cka_deviation(embeddings.shape[1])
+
+
 def shuffled_cka_deviation(sentences: int) -> float:
     """Standard deviation of `debiased_cka` when the sentences of one of two languages are shuffled, whatever they are.
 
@@ -57,6 +67,7 @@ def u_centred(gram: np.ndarray) -> np.ndarray:
     return gram
 
 
+@measure("rsa", "representational similarity: Spearman correlation of the cosine distances among sentences", of="pairs")
 def representational_similarity(embeddings: np.ndarray) -> np.ndarray:
     """Spearman correlation of the cosine distances among sentences in one language with those in another.
 

@@ -15,7 +15,7 @@ Cosines are products in float64, since an intervention pulls sentences so close 
 
 import numpy as np
 
-from workflow_scripts.measures.distances import unit_vectors
+from workflow_scripts.measures.vectors import unit_vectors
 
 # Of what the score of a task is the share.
 TASKS = {
