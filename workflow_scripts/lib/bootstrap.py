@@ -55,7 +55,7 @@ def bootstrap_many(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As `bootstrap`, of many statistics of the same resamples: `statistic` returns them in leading axes.
 
-    `error` broadcasts to these axes.
+    `error` broadcasts to these axes. Ends within rounding of 0 are 0, so that an interval holds it or does not.
 
     Returns:
         The ends of the intervals and the numbers of resamples in which the statistics are defined, in these axes.
@@ -92,4 +92,5 @@ def bootstrap_many(
             tail = (1 - confidence) / 2
             drawn = np.where(defined, found.bootstrap_distribution, np.nan)
             low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=-1)
-    return observed + low, observed + high, defined.sum(axis=-1)
+    low, high = (np.where(np.abs(end) <= tie, 0.0, end) for end in (observed + low, observed + high))
+    return low, high, defined.sum(axis=-1)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.rounding import first_highest, rounding_of_cosine
 
 BLOCK_BYTES = 2**19  # of the float64 embeddings that are worked on at a time
 
@@ -141,7 +142,8 @@ def sentence_medoid(embeddings: np.ndarray) -> Medoid:
     closeness = np.empty(embeddings.shape[:2])
     for language, rows, block in _blocks(embeddings):
         closeness[language, rows] = block @ total / np.sqrt(np.vecdot(block, block))
-    language, sentence = np.unravel_index(np.argmax(closeness), closeness.shape)
+    error = rounding_of_cosine(len(total)) * np.sqrt(total @ total)
+    language, sentence = np.unravel_index(first_highest(closeness.ravel(), error), closeness.shape)
     return Medoid(embeddings[language, sentence], int(language), int(sentence))
 
 
@@ -149,7 +151,8 @@ def language_mean_medoid(embeddings: np.ndarray) -> Medoid:
     """The mean embedding of the language with the smallest summed cosine distance to those of the others."""
     means = language_means(embeddings)
     units = unit_vectors(means)
-    language = int(np.argmax(units @ units.sum(axis=0)))
+    total = units.sum(axis=0)
+    language = int(first_highest(units @ total, rounding_of_cosine(len(total)) * np.sqrt(total @ total)))
     return Medoid(means[language], language)
 
 

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from workflow_scripts.lib.distances import unit_vectors
+from workflow_scripts.lib.rounding import rounding_of_cosine
 
 LEAST_SENTENCES = 4  # for which the unbiased estimate exists
 
@@ -66,23 +67,28 @@ def representational_similarity(embeddings: np.ndarray) -> np.ndarray:
     Raises:
         StudyError: an embedding is zero.
     """
-    languages, sentences, _ = embeddings.shape
+    languages, sentences, d = embeddings.shape
     rows, columns = np.triu_indices(sentences, k=1)
     relations = np.empty((languages, len(rows)))
     for language, side in enumerate(embeddings):
         units = unit_vectors(side)
-        ranks = midranks((units @ units.T)[rows, columns])
+        ranks = midranks((units @ units.T)[rows, columns], rounding_of_cosine(d))
         relations[language] = ranks - ranks.mean() if len(ranks) else ranks
     return _normalised(relations @ relations.T)
 
 
-def midranks(values: np.ndarray) -> np.ndarray:
-    """Ranks of values [n] from 1, the mean of theirs for those that tie.
+def midranks(values: np.ndarray, error: float = 0.0) -> np.ndarray:
+    """Ranks of values [n] from 1: how many others are lower, and half of those that tie.
 
-    `scipy.stats.rankdata` without the import of scipy.stats, which takes half a second.
+    Values that differ by no more than twice `error`, the bound on that of each, tie.
     """
-    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[which]
+    order = np.argsort(values)
+    ascending = values[order]
+    lower = np.searchsorted(ascending, ascending - 2 * error, side="left")
+    not_higher = np.searchsorted(ascending, ascending + 2 * error, side="right")
+    ranks = np.empty(len(values))
+    ranks[order] = (lower + not_higher + 1) / 2
+    return ranks
 
 
 def _normalised(products: np.ndarray) -> np.ndarray:
