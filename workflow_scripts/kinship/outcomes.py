@@ -14,7 +14,7 @@ from workflow_scripts.probes.tasks import LABELS, MEASURES
 RETRIEVAL, DISTANCE, TRANSFER = "retrieval", "distance", "transfer"
 PRE, CHANGE = "pre", "change"  # quantities: without the intervention, and post − pre
 OUTCOMES = {RETRIEVAL: "Retrieval accuracy", DISTANCE: "Distance"}
-DECIMALS = 12  # of a change, so that equal ones tie in spite of rounding
+DECIMALS = 12  # of a value, so that equal ones tie in spite of rounding
 PAIR = ["first", "second"]  # query and candidate; of transfer, the languages of training and of testing
 
 
@@ -83,7 +83,7 @@ def outcomes_of(
             there = base.loc[base["outcome"] == name, PAIR] if name.startswith(TRANSFER) else everywhere
             there = there[there["first"] != there["second"]].assign(model=model, outcome=name)
             what = f"values of {label(name).lower()}"
-            pre = select(metrics, there.assign(units="none"), what)
+            pre = select(metrics, there.assign(units="none"), what).round({"value": DECIMALS})
             yield Outcome(name, PRE, None, None, pair_matrix(pre, "value", languages))
             for pooling in poolings:
                 for target in targets:

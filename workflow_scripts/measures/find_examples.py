@@ -47,7 +47,7 @@ def rankings(path: Path, spec: Spec) -> tuple[list[str], dict[str, Ranking]]:
         other_ids, candidates = embedding_files.read_part(path, language, PART)
         if other_ids != ids:
             raise StudyError(f"{path}: the ids of {language} differ from those of {spec.query}; delete it, run again.")
-        ranked[language] = rank(similarities(queries - centre, candidates - centre, spec.similarity))
+        ranked[language] = rank(*similarities(queries - centre, candidates - centre, spec.similarity))
     return ids, ranked
 
 

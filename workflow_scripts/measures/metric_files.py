@@ -98,7 +98,7 @@ def grid(**values: list[str]) -> pd.DataFrame:
 
 
 def pair_matrix(frame: pd.DataFrame, value: str, languages: list[str]) -> np.ndarray:
-    """Return a column of values of ordered pairs of languages as float64 [languages, languages], NaN where there is none.
+    """Return a column of values of ordered pairs as float64 [languages, languages], NaN where there is none.
 
     Args:
         frame: At most one row per pair, whose languages are in one of `PAIR_COLUMNS`: row and column of the matrix.

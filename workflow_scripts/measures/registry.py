@@ -39,9 +39,9 @@ class Definition:
 class Similarity(Definition):
     """A similarity by which candidates are ranked.
 
-    `compute` makes it of the products of queries and candidates [n, m] and of the bound on what rounding makes of each:
-    the scores and their bound, a number or [n, m]. A similarity that has `neighbours` is also given the mean products of
-    each query [n] and of each candidate [m] with that many nearest neighbours on the other side.
+    `compute` is given the products of queries and candidates [n, m] and the bound on what rounding makes of each, and
+    returns the scores and their bound, a number or [n, m]. A similarity that has `neighbours` is also given the mean
+    products of each query [n] and of each candidate [m] with that many nearest neighbours on the other side.
     """
 
     of_directions: bool  # whether vectors are scaled to length one, so that products are cosines

@@ -1,7 +1,8 @@
 """Similarities of all queries to all candidates, where both fit in memory: which candidate is the nearest?
 
 Products are float64, since an intervention pulls sentences so close together that float32 would tie them. Scores that
-differ by no more than rounding tie, wherever in a matrix their vectors stand. `retrieval` has candidates that do not fit.
+differ by no more than rounding tie, wherever in a matrix their vectors stand. Candidates that do not fit in memory are
+searched by `retrieval`.
 """
 
 from collections.abc import Collection, Iterator
@@ -61,9 +62,7 @@ def scores_of(queries: np.ndarray, candidates: np.ndarray, names: Collection[str
     return _scores(queries, candidates, *units, names)
 
 
-def scores_of_every_two(
-    embeddings: np.ndarray, names: Collection[str]
-) -> Iterator[tuple[int, int, dict[str, Scores]]]:
+def scores_of_every_two(embeddings: np.ndarray, names: Collection[str]) -> Iterator[tuple[int, int, dict[str, Scores]]]:
     """Yield every two languages of embeddings [languages, sentences, d] with their scores, the first as query.
 
     For centred similarities the centre of the space has been subtracted.

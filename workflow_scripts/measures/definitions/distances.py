@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from workflow_scripts.measures.registry import distance, measure, medoid
+from workflow_scripts.measures.rounding import first_highest, rounding_of_cosine
 from workflow_scripts.measures.vectors import BLOCK_BYTES, blocks, language_means, refuse_zeros, unit_vectors
 
 
-
-@measure("pairs", "distance of all sentences of one language to all of the other", of="pairs", centrings=("none", "all"))
+@measure(
+    "pairs", "mean cosine distance over all cross-language sentence pairs", of="pairs", centrings=("none", "all")
+)
 @distance("pairs", "mean cosine distance over all cross-language sentence pairs")
 def pair_distances(embeddings: np.ndarray) -> np.ndarray:
     """Mean cosine distance over all pairs of sentences, one of each language: [languages, languages].
@@ -101,7 +103,8 @@ def sentence_medoid(embeddings: np.ndarray) -> Medoid:
     closeness = np.empty(embeddings.shape[:2])
     for language, rows, block in blocks(embeddings):
         closeness[language, rows] = block @ total / np.sqrt(np.vecdot(block, block))
-    language, sentence = np.unravel_index(np.argmax(closeness), closeness.shape)
+    error = rounding_of_cosine(len(total)) * np.sqrt(total @ total)
+    language, sentence = np.unravel_index(first_highest(closeness.ravel(), error), closeness.shape)
     return Medoid(embeddings[language, sentence], int(language), int(sentence))
 
 
@@ -110,7 +113,8 @@ def language_mean_medoid(embeddings: np.ndarray) -> Medoid:
     """The mean embedding of the language with the smallest summed cosine distance to those of the others."""
     means = language_means(embeddings)
     units = unit_vectors(means)
-    language = int(np.argmax(units @ units.sum(axis=0)))
+    total = units.sum(axis=0)
+    language = int(first_highest(units @ total, rounding_of_cosine(len(total)) * np.sqrt(total @ total)))
     return Medoid(means[language], language)
 
 
@@ -127,7 +131,10 @@ def distances_to(medoid: Medoid, embeddings: np.ndarray) -> np.ndarray:
 
 
 @measure(
-    "medoid", "cosine distance of the mean of a language to the sentence medoid", of="languages", centrings=("none", "all")
+    "medoid",
+    "cosine distance of the mean of a language to the sentence medoid",
+    of="languages",
+    centrings=("none", "all"),
 )
 def distances_to_sentence_medoid(embeddings: np.ndarray) -> np.ndarray:
     """Return the cosine distance of each language's mean embedding to the sentence medoid: [languages]."""
