@@ -3,9 +3,10 @@
 Top-1 accuracy. When m candidates share the highest similarity and the right one is among them, the query counts 1/m:
 what a fair draw among them gives on average. So constant embeddings score chance, not zero or one.
 
-Similarities are float32. How a matrix product rounds depends on where in the matrix a vector stands, so vectors that
-are equal in float32 (after scaling to length one, where cosines are compared) are found first and scored once: they
-tie exactly. Different vectors tie only if their float32 similarities are equal.
+How a matrix product rounds depends on where in the matrix a vector stands, on threads and on the processor. So products
+in float32 only say which candidates may be the best; where these are several, they are compared in float64, and tie if
+they are within rounding of each other. Vectors that are equal in float32 (after scaling to length one, where cosines
+are compared) are found first and scored once.
 
 A cosine is an inner product divided by two lengths. So one matrix product serves all similarities that compare the same
 vectors, and both directions.
@@ -22,12 +23,16 @@ from itertools import combinations
 from typing import Literal, Protocol
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from workflow_scripts.lib.errors import StudyError
+from workflow_scripts.lib.rounding import rounding
 
 Similarity = Literal["inner_product", "cosine", "centred_cosine", "margin"]
 BLOCK_BYTES = 2**26  # at most of a block of vectors in float64
 BLOCK_ROWS = 2**11  # at most in a block: the similarities of two such blocks stay in the processor's cache
+PAIRED_NUMBERS = 2**16  # of vectors that are multiplied pair by pair at a time, which stay in the processor's cache
+CROWDED = 1 / 32  # share of pairs that may be the best beyond which one product of all is faster than one of each
 MARGIN_NEIGHBOURS = 4  # Artetxe & Schwenk 2019
 SHORTEST, LONGEST = 2.0**-50, 2.0**50  # lengths whose products, and their inverses, are far from float32's bounds
 
@@ -201,11 +206,9 @@ class _Vectors:
                 yield slice(low, high), block[self.distinct.first[low:high] - start]
 
     def ranked_by(self, similarity: Similarity) -> "_Ranked":
-        if similarity == "inner_product":
-            return _Ranked(np.arange(len(self.distinct.first)), self.distinct.copies, self.distinct.number, None)
-        first = self.directions.first
-        scale = (1 / self.lengths[first]).astype(np.float32)
-        return _Ranked(self.distinct.number[first], self.directions.copies, self.directions.number, scale)
+        told_apart = self.distinct if similarity == "inner_product" else self.directions
+        first = told_apart.first
+        return _Ranked(self.distinct.number[first], told_apart.copies, told_apart.number, self.lengths[first])
 
 
 def _refuse_out_of_bounds(lengths: np.ndarray, start: int, cosines: bool) -> None:
@@ -223,7 +226,7 @@ class _Ranked:
     multiplied: np.ndarray  # which of those that are multiplied each of them is, ascending, [distinct]
     copies: np.ndarray  # how many vectors each of them stands for, [distinct]
     number: np.ndarray  # which of them each vector is, [n]
-    scale: np.ndarray | None  # factors of products, float32 [distinct]
+    lengths: np.ndarray  # [distinct]
 
     def within(self, part: slice) -> tuple[slice, slice | np.ndarray]:
         """Which of them are in a part of those that are multiplied, and where in that part."""
@@ -232,14 +235,23 @@ class _Ranked:
         return slice(low, high), slice(None) if whole else self.multiplied[low:high] - part.start
 
 
-Products = Iterator[tuple[slice, slice, np.ndarray]]
+@dataclass(frozen=True)
+class _Product:
+    """Inner products of some queries and some candidates."""
+
+    rows: slice  # numbers of the queries
+    columns: slice  # numbers of the candidates
+    queries: np.ndarray  # float32 [rows, d]
+    candidates: np.ndarray  # float32 [columns, d]
+    values: np.ndarray  # [rows, columns]
 
 
-def _products(queries: _Vectors, candidates: _Vectors) -> Products:
-    """Inner products of the queries of the first slice and candidates of the second; reads candidates once."""
+def _products(queries: _Vectors, candidates: _Vectors, dtype: DTypeLike = np.float32) -> Iterator[_Product]:
+    """Inner products of all queries and candidates, taken in `dtype`; reads candidates once."""
     for columns, block in candidates.blocks():
         for rows, vectors in queries.blocks():
-            yield rows, columns, vectors @ block.T
+            values = vectors.astype(dtype, copy=False) @ block.astype(dtype, copy=False).T
+            yield _Product(rows, columns, vectors, block, values)
 
 
 def _accuracies(
@@ -247,61 +259,147 @@ def _accuracies(
 ) -> dict[Similarity, tuple[float, float]]:
     """Top-1 accuracy of the pairs of query i and candidate gold[i], and the same with their roles exchanged."""
     rankings = {
-        similarity: _Ranking(queries.ranked_by(similarity), candidates.ranked_by(similarity), gold)
+        similarity: _Ranking(queries.ranked_by(similarity), candidates.ranked_by(similarity), gold, similarity)
         for similarity in similarities
     }
     if "margin" in rankings:
-        rankings["margin"].find_neighbours(_products(queries, candidates))
+        rankings["margin"].find_neighbours(_products(queries, candidates, np.float64))
     for product in _products(queries, candidates):
         for ranking in rankings.values():
-            ranking.update(*product)
+            ranking.update(product)
     return {similarity: ranking.accuracies() for similarity, ranking in rankings.items()}
 
 
 class _Ranking:
     """The best candidate of each query, and the best query of each candidate, by one similarity."""
 
-    def __init__(self, queries: _Ranked, candidates: _Ranked, gold: np.ndarray):
+    def __init__(self, queries: _Ranked, candidates: _Ranked, gold: np.ndarray, similarity: Similarity):
         self.queries, self.candidates = queries, candidates
         self.pairs = queries.number, candidates.number[gold]
-        self.of_pairs = np.empty(len(gold), dtype=np.float32)
-        self.forth, self.back = _Best(len(queries.copies)), _Best(len(candidates.copies))
+        self.best = _Best(len(queries.copies), len(gold)), _Best(len(candidates.copies), len(gold))
+        self.by_length = similarity == "inner_product"
         self.near: tuple[np.ndarray, np.ndarray] | None = None
+        # What the rounding of products of vectors of length one grows by, for each query and for each candidate.
+        self.growth = np.ones(len(queries.copies)), np.ones(len(candidates.copies))
+        if self.by_length:
+            self.growth = queries.lengths * candidates.lengths.max(), candidates.lengths * queries.lengths.max()
 
-    def find_neighbours(self, products: Products) -> None:
-        """Have each cosine divided by half the mean of those to the nearest neighbours of both of its vectors."""
+    def find_neighbours(self, products: Iterator[_Product]) -> None:
+        """Have each cosine divided by half the mean of those to the nearest neighbours of both of its vectors.
+
+        Products are in float64, since what they are divided by must be as exact as what is compared.
+        """
         forth = _Nearest(len(self.queries.copies), len(self.candidates.number))
         back = _Nearest(len(self.candidates.copies), len(self.queries.number))
         for product in products:
-            rows, columns, scores = self._scores(*product)
+            rows, here = self.queries.within(product.rows)
+            columns, there = self.candidates.within(product.columns)
+            scores = self._scores(product.values[here][:, there], *_table(rows, columns))
             if scores.size:
                 forth.update(rows, scores, self.candidates.copies[columns])
                 back.update(columns, scores.T, self.queries.copies[rows])
         self.near = forth.half_means(), back.half_means()
+        # An error ε of cosines c and of such sums n moves the ratio by up to (ε + ε |c / n|) / n, where |c|, n ≤ 1.
+        self.growth = tuple(2 / _least_sums(*sides) ** 2 for sides in (self.near, self.near[::-1]))
 
-    def update(self, rows: slice, columns: slice, products: np.ndarray) -> None:
-        """Take in the inner products of these queries and candidates."""
-        rows, columns, scores = self._scores(rows, columns, products)
-        if scores.size:
-            here = np.flatnonzero(_within(self.pairs[0], rows) & _within(self.pairs[1], columns))
-            self.of_pairs[here] = scores[self.pairs[0][here] - rows.start, self.pairs[1][here] - columns.start]
-            self.forth.update(rows, scores, self.candidates.copies[columns], axis=1)
-            self.back.update(columns, scores, self.queries.copies[rows], axis=0)
+    def update(self, product: _Product) -> None:
+        """Take in inner products of some queries and candidates, in float32."""
+        rows, here = self.queries.within(product.rows)
+        columns, there = self.candidates.within(product.columns)
+        scores = self._scores(product.values[here][:, there], *_table(rows, columns))
+        if not scores.size:
+            return
+        vectors, parts = (product.queries[here], product.candidates[there]), (rows, columns)
+        d = product.queries.shape[1]
+        # In float32, the d terms of a product and a few roundings of its factors; in float64, d more of the lengths.
+        rough, fine = rounding(d + 8, np.float32), rounding(2 * (d + 4))
+        close = [self._close(axis, parts, scores, rough) for axis in (0, 1)]
+        if sum(map(len, close)) > CROWDED * scores.size:
+            values = np.matmul(vectors[0].astype(np.float64), vectors[1].astype(np.float64).T)
+            scores, rough = self._scores(values, *_table(*parts)), fine
+            close = [self._close(axis, parts, scores, fine) for axis in (0, 1)]
+        doubted = np.union1d(*(self._doubted(axis, close[axis], scores.shape) for axis in (0, 1)))
+        row, column = np.divmod(doubted, scores.shape[1])
+        exact = self._scores(_products_of_pairs(*vectors, row, column), rows.start + row, columns.start + column)
+        for axis, cells in enumerate(close):
+            values, errors = scores.ravel()[cells].astype(np.float64), np.full(len(cells), rough)
+            _, known, place = np.intersect1d(doubted, cells, assume_unique=True, return_indices=True)
+            values[place], errors[place] = exact[known], fine
+            self._take(axis, parts, cells, values, errors)
 
     def accuracies(self) -> tuple[float, float]:
-        return self.forth.accuracy(self.pairs[0], self.of_pairs), self.back.accuracy(self.pairs[1], self.of_pairs)
+        forth, back = (best.accuracy(of) for best, of in zip(self.best, self.pairs, strict=True))
+        return forth, back
 
-    def _scores(self, rows: slice, columns: slice, products: np.ndarray) -> tuple[slice, slice, np.ndarray]:
-        """Similarities of those queries and candidates that are told apart."""
-        rows, here = self.queries.within(rows)
-        columns, there = self.candidates.within(columns)
-        scores = products[here][:, there]
-        if self.queries.scale is not None:
-            scores = scores * self.candidates.scale[columns]
-            scores *= self.queries.scale[rows, None]
+    def _scores(self, products: np.ndarray, queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """Similarities, in the type of the inner products; the numbers of queries and candidates broadcast to these."""
+        if self.by_length:
+            return products
+        dtype = products.dtype
+        scores = products * (1 / self.candidates.lengths[candidates]).astype(dtype)
+        scores *= (1 / self.queries.lengths[queries]).astype(dtype)
         if self.near is not None:
-            scores /= self.near[0][rows, None] + self.near[1][columns]
-        return rows, columns, scores
+            scores /= self.near[0][queries].astype(dtype) + self.near[1][candidates].astype(dtype)
+        return scores
+
+    def _close(self, axis: int, parts: tuple[slice, slice], scores: np.ndarray, error: float) -> np.ndarray:
+        """Which of the scores may be the highest so far of their query (axis 0) or candidate (axis 1): flat indices."""
+        errors = error * self.growth[axis][parts[axis]]
+        floor = np.maximum(scores.max(axis=1 - axis) - errors, self.best[axis].low[parts[axis]]) - errors
+        # Flat indices are found several times as fast as those of rows and columns.
+        return np.flatnonzero(scores >= np.expand_dims(floor, 1 - axis).astype(scores.dtype))
+
+    def _doubted(self, axis: int, cells: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Those of close cells that may have a rival, in this block or, where it does not hold all, in another."""
+        if shape[1 - axis] < len(self.best[1 - axis].low):
+            return cells
+        of = np.divmod(cells, shape[1])[axis]
+        return cells[np.bincount(of, minlength=1)[of] > 1]
+
+    def _take(
+        self, axis: int, parts: tuple[slice, slice], cells: np.ndarray, values: np.ndarray, errors: np.ndarray
+    ) -> None:
+        """Take in values of close cells, ascending flat indices of a block, with the errors of unit vectors."""
+        rows, columns = parts
+        width = columns.stop - columns.start
+        row, column = np.divmod(cells, width)
+        of, copies = (
+            (rows.start + row, self.candidates.copies[columns][column])
+            if axis == 0
+            else (columns.start + column, self.queries.copies[rows][row])
+        )
+        errors = errors * self.growth[axis][of]
+        self.best[axis].update(of, values - errors, values + errors, copies)
+        here = np.flatnonzero(_within(self.pairs[0], rows) & _within(self.pairs[1], columns))
+        right = (self.pairs[0][here] - rows.start) * width + self.pairs[1][here] - columns.start
+        place = np.searchsorted(cells, right)
+        among = np.append(cells, -1)[place] == right
+        self.best[axis].of_pairs[here[among]] = (values + errors)[place[among]]
+
+
+def _table(rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of these rows, as a column, and of these columns."""
+    return np.arange(rows.start, rows.stop)[:, None], np.arange(columns.start, columns.stop)
+
+
+def _products_of_pairs(
+    queries: np.ndarray, candidates: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
+    """Inner products in float64 of queries and candidates, both [n, d], of which each pair is numbered: [pairs]."""
+    found = np.empty(len(rows))
+    step = max(1, PAIRED_NUMBERS // queries.shape[1])
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        found[part] = np.vecdot(queries[rows[part]].astype(np.float64), candidates[columns[part]].astype(np.float64))
+    return found
+
+
+def _least_sums(of: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The least magnitude of the sum of each of `of` [n] and any of `others`, [n]."""
+    ascending = np.sort(others)
+    above = np.searchsorted(ascending, -of)
+    nearest = [ascending[np.clip(place, 0, len(others) - 1)] for place in (above - 1, above)]
+    return np.abs(of + nearest).min(axis=0)
 
 
 def _within(numbers: np.ndarray, part: slice) -> np.ndarray:
@@ -309,31 +407,31 @@ def _within(numbers: np.ndarray, part: slice) -> np.ndarray:
 
 
 class _Best:
-    """The highest score so far of each of so many vectors, and how many vectors on the other side share it."""
+    """How high the best score so far of each of so many vectors is, and which others may share it."""
 
-    def __init__(self, count: int):
-        self.score = np.full(count, -np.inf, dtype=np.float32)
-        self.ties = np.zeros(count)
+    def __init__(self, count: int, pairs: int):
+        self.low = np.full(count, -np.inf)  # what the best score is at least, within its error
+        self.of_pairs = np.full(pairs, -np.inf)  # what the score of each right pair is at most, where it may be best
+        self.close: list[tuple[np.ndarray, ...]] = []  # vector, score at most, and copies of those that may be best
 
-    def update(self, part: slice, scores: np.ndarray, copies: np.ndarray, axis: int) -> None:
-        """Take in scores of a part of the vectors with others, which lie along `axis`; `copies` [others] of each."""
-        before, here = self.score[part], scores.max(axis=axis)
-        # The flat indices are found several times as fast as those of rows and columns.
-        at = np.divmod(np.flatnonzero(scores == np.expand_dims(here, axis)), scores.shape[1])
-        ties = np.bincount(at[1 - axis], weights=copies[at[axis]], minlength=len(here))
-        self.ties[part] = np.where(here >= before, ties, 0) + np.where(here <= before, self.ties[part], 0)
-        self.score[part] = np.maximum(before, here)
+    def update(self, of: np.ndarray, low: np.ndarray, high: np.ndarray, copies: np.ndarray) -> None:
+        """Take in scores of the vectors `of` with others, at least and at most; `copies` of each of the others."""
+        np.maximum.at(self.low, of, low)
+        kept = high >= self.low[of]
+        self.close.append((of[kept], high[kept], copies[kept]))
 
-    def accuracy(self, of: np.ndarray, scores: np.ndarray) -> float:
+    def accuracy(self, of: np.ndarray) -> float:
         """Mean over pairs of 1/m where the score of the pair is the highest of its vector, which m share, else 0."""
-        return float(((scores == self.score[of]) / self.ties[of]).mean())
+        vectors, high, copies = (np.concatenate(parts) for parts in zip(*self.close, strict=True))
+        ties = np.bincount(vectors, weights=copies * (high >= self.low[vectors]), minlength=len(self.low))
+        return float(((self.of_pairs >= self.low[of]) / ties[of]).mean())
 
 
 class _Nearest:
     """The highest scores so far of each of `rows` distinct vectors with its nearest neighbours among `others`."""
 
     def __init__(self, rows: int, others: int):
-        self.scores = np.full((rows, min(MARGIN_NEIGHBOURS, others)), -np.inf, dtype=np.float32)
+        self.scores = np.full((rows, min(MARGIN_NEIGHBOURS, others)), -np.inf)
 
     def update(self, rows: slice, scores: np.ndarray, copies: np.ndarray) -> None:
         """Take in the scores [rows, others] with other vectors, of which there are `copies` [others]."""
@@ -344,4 +442,4 @@ class _Nearest:
         self.scores[rows] = np.partition(np.concatenate([known, scores], axis=1), -kept, axis=1)[:, -kept:]
 
     def half_means(self) -> np.ndarray:
-        return np.sort(self.scores, axis=1).mean(axis=1) / 2
+        return self.scores.mean(axis=1) / 2

@@ -13,7 +13,8 @@ def rounding(terms: int, dtype: DTypeLike = np.float64) -> float:
     """Bound on the error of a sum of products, over the sum of their magnitudes, whatever the order of summation.
 
     Each of so many terms passes through at most as many roundings, each by half the distance of neighbouring numbers
-    (Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1). Two such sums differ by up to twice that.
+    (Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1). Two such sums tie if they differ by no
+    more than twice that.
 
     Args:
         terms: Of the sum; roundings of the factors are added to them.
