@@ -105,9 +105,8 @@ def averages_over_pairs(values: np.ndarray, resampling: Resampling) -> list[Aver
         with np.errstate(invalid="ignore"):
             return np.stack([((counts @ matrix) * counts).sum(axis=-1) for matrix in values]) / pairs
 
-    return _averages(
-        means, means(np.ones(count)), count, resampling, _error(values.reshape(len(values), -1), 2 * count)
-    )
+    error = _error(values.reshape(len(values), -1), 2 * count)
+    return _averages(means, means(np.ones(count)), count, resampling, error)
 
 
 def _error(values: np.ndarray, terms: int) -> np.ndarray:

@@ -41,7 +41,7 @@ class Similarity(Definition):
 
     `compute` is given the products of queries and candidates [n, m] and the bound on what rounding makes of each, and
     returns the scores and their bound, a number or [n, m]. A similarity that has `neighbours` is also given the mean
-    products of each query [n] and of each candidate [m] with that many nearest neighbours on the other side.
+    products of each query [n, 1] and of each candidate [m] with that many nearest neighbours on the other side.
     """
 
     of_directions: bool  # whether vectors are scaled to length one, so that products are cosines

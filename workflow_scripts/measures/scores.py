@@ -96,7 +96,9 @@ def _scores(
     for name in names:
         similarity = similarities()[name]
         values, error = products[similarity.of_directions]
-        near = [_mean_of_nearest(side, similarity.neighbours) for side in (values, values.T) if similarity.neighbours]
+        near = []
+        if count := similarity.neighbours:
+            near = [_mean_of_nearest(values, count)[:, None], _mean_of_nearest(values.T, count)]
         found[name] = Scores(*similarity.compute(values, error, *near))
     return found
 

@@ -14,9 +14,7 @@ from workflow_scripts.measures.rounding import first_highest, rounding_of_cosine
 from workflow_scripts.measures.vectors import BLOCK_BYTES, blocks, language_means, refuse_zeros, unit_vectors
 
 
-@measure(
-    "pairs", "mean cosine distance over all cross-language sentence pairs", of="pairs", centrings=("none", "all")
-)
+@measure("pairs", "mean cosine distance over all cross-language sentence pairs", of="pairs", centrings=("none", "all"))
 @distance("pairs", "mean cosine distance over all cross-language sentence pairs")
 def pair_distances(embeddings: np.ndarray) -> np.ndarray:
     """Mean cosine distance over all pairs of sentences, one of each language: [languages, languages].

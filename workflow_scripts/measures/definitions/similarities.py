@@ -36,7 +36,7 @@ def margin(
 
     The ratio margin of Artetxe & Schwenk 2019, equation 2.
     """
-    means = (of_queries[:, None] + of_candidates) / 2
+    means = (of_queries + of_candidates) / 2
     ratios = cosines / means
     return ratios, error * (1 + np.abs(ratios)) / np.abs(means)
 
@@ -50,4 +50,4 @@ def csls(
     Cross-domain similarity local scaling (Conneau et al. 2018, section 2.3). Four cosines make a score, and a mean of
     cosines is no farther off than one.
     """
-    return 2 * cosines - of_queries[:, None] - of_candidates, 4 * error
+    return 2 * cosines - of_queries - of_candidates, 4 * error
