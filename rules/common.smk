@@ -328,7 +328,7 @@ def measured():
         "layer_embeddings": [
             (model, condition) for model in models if CONFIG.models[model].layers for condition in PLAN.layered(model)
         ],
-        "retrieval": [(model, BASE) for model in models] + changed,
+        "space": [(model, BASE) for model in models] + changed,
         "generation": swept,
         "perplexity": swept,
         "projection": [(model,) for model in models],

@@ -2,88 +2,33 @@
 # corpus can be measured by any layer of a model that is embedded: metrics/…/{dataset}/layer-2/abx.csv.
 
 
-rule distances:
+rule space:
     input:
+        base=aligned_embeddings(BASE),
         embeddings=aligned_embeddings(),
         condition="<results>/conditions/{model}/{condition}.json",
     output:
         distances=metric("distances", ALIGNMENT, layer="{layer}"),
         medoid=metric("medoid", ALIGNMENT, layer="{layer}"),
-    log:
-        "<logs>/distances/{model}/{condition}{layer}.log",
-    conda:
-        ENVIRONMENT
-    resources:
-        runtime=grown(10),
-    params:
-        spec=lambda wildcards: PLAN.distances(wildcards.layer),
-        code=code("measures.measure_distances"),
-    shell:
-        "python -m workflow_scripts.measures.measure_distances --spec {params.spec:q} --embeddings {input.embeddings:q}"
-        " --condition {input.condition:q} --distances {output.distances:q} --medoid {output.medoid:q} 2> {log:q}"
-
-
-rule retrieval:
-    input:
-        embeddings=aligned_embeddings(),
-        condition="<results>/conditions/{model}/{condition}.json",
-    output:
         retrieval=metric("retrieval", ALIGNMENT, layer="{layer}"),
-    log:
-        "<logs>/retrieval/{model}/{condition}{layer}.log",
-    benchmark:
-        "<benchmarks>/retrieval/{model}/{condition}{layer}.tsv"
-    conda:
-        ENVIRONMENT
-    resources:
-        runtime=grown(10),
-    params:
-        spec=lambda wildcards: PLAN.retrieval(wildcards.layer),
-        code=code("measures.measure_retrieval"),
-    shell:
-        "python -m workflow_scripts.measures.measure_retrieval --spec {params.spec:q} --embeddings {input.embeddings:q}"
-        " --condition {input.condition:q} --retrieval {output.retrieval:q} 2> {log:q}"
-
-
-rule alignment:
-    input:
-        base=aligned_embeddings(BASE),
-        intervened=aligned_embeddings(),
-        condition="<results>/conditions/{model}/{condition}.json",
-    output:
         alignment=metric("alignment", ALIGNMENT, layer="{layer}"),
+        abx=metric("abx", ALIGNMENT, layer="{layer}"),
     log:
-        "<logs>/alignment/{model}/{condition}{layer}.log",
+        "<logs>/space/{model}/{condition}{layer}.log",
+    benchmark:
+        "<benchmarks>/space/{model}/{condition}{layer}.tsv"
     conda:
         ENVIRONMENT
     resources:
         runtime=grown(30),
     params:
-        spec=lambda wildcards: PLAN.alignment(wildcards.layer),
-        code=code("measures.measure_alignment"),
+        spec=lambda wildcards: PLAN.space(wildcards.layer),
+        code=code("measures.measure_space"),
     shell:
-        "python -m workflow_scripts.measures.measure_alignment --spec {params.spec:q} --base {input.base:q}"
-        " --intervened {input.intervened:q} --condition {input.condition:q} --alignment {output.alignment:q} 2> {log:q}"
-
-
-rule abx:
-    input:
-        embeddings=aligned_embeddings(),
-        condition="<results>/conditions/{model}/{condition}.json",
-    output:
-        abx=metric("abx", ALIGNMENT, layer="{layer}"),
-    log:
-        "<logs>/abx/{model}/{condition}{layer}.log",
-    conda:
-        ENVIRONMENT
-    resources:
-        runtime=grown(10),
-    params:
-        spec=lambda wildcards: PLAN.abx(wildcards.layer),
-        code=code("measures.measure_abx"),
-    shell:
-        "python -m workflow_scripts.measures.measure_abx --spec {params.spec:q} --embeddings {input.embeddings:q}"
-        " --condition {input.condition:q} --abx {output.abx:q} 2> {log:q}"
+        "python -m workflow_scripts.measures.measure_space --spec {params.spec:q} --base {input.base:q}"
+        " --embeddings {input.embeddings:q} --condition {input.condition:q} --distances {output.distances:q}"
+        " --medoid {output.medoid:q} --retrieval {output.retrieval:q} --alignment {output.alignment:q} --abx {output.abx:q}"
+        " 2> {log:q}"
 
 
 rule paraphrase:

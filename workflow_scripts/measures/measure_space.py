@@ -3,8 +3,8 @@
 Distances between all pairs of languages, and of each to the medoid (paper, section 4); retrieval of every language's
 translations among every other's sentences (section 5); ABX discrimination of language and of meaning; and how well
 languages are aligned beyond a shift of the whole space. In the measures of alignment, the space `pre` is that of the
-unintervened model and `post` that of the intervened one. `constant` is the control of the intervention: the unintervened
-embeddings with one and the same vector added to each, the difference of the two spaces' means. Forced constants alone do
+unintervened model and `post` that of the intervened one. `constant` is the control of the intervention: the base
+embeddings with one and the same vector added to each, the difference of the means of both. Forced constants alone do
 that much, and shrink raw cosine distances thereby.
 
 Each layer that was embedded is a space of its own, with files of its own.

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from workflow_scripts.measures import registry
 from workflow_scripts.plan.grid import Grid
 from workflow_scripts.plan.names import ConditionName, layer_number
 from workflow_scripts.plan.slices import slice_of_config
@@ -140,27 +141,19 @@ class StageSlices(Grid):
         """What embeddings by the model's further layers depend on, likewise."""
         return self._embedded(condition, self.study.alignment.dataset, self.every_model[model].layers)
 
-    # Of measures of the space, `layer` is the part of paths that names one of the model's further layers: `/layer-2`.
+    # Of measures of a space, `layer` is the part of paths that names one of the model's further layers: `/layer-2`.
 
     @slice_of_config
-    def distances(self, layer: str = ""):
-        """What distances depend on, beside embeddings."""
-        return self._space(layer)
-
-    @slice_of_config
-    def retrieval(self, layer: str = ""):
-        """What retrieval accuracies depend on, beside embeddings."""
-        return {**self._space(layer), "similarities": self.config.metrics.similarities}
-
-    @slice_of_config
-    def alignment(self, layer: str = ""):
-        """What measures of alignment depend on, beside embeddings."""
-        return self._space(layer)
-
-    @slice_of_config
-    def abx(self, layer: str = ""):
-        """What ABX scores depend on, beside embeddings."""
-        return self._space(layer)
+    def space(self, layer: str = ""):
+        """What measures of a space depend on, beside embeddings."""
+        alignment = self.study.alignment
+        number = self.config.embeddings.layer if layer == "" else layer_number(layer)
+        return {
+            "dataset": alignment.dataset,
+            "languages": alignment.languages,
+            "layers": [number],
+            "similarities": self.config.metrics.similarities,
+        }
 
     @slice_of_config
     def similarity(self):
@@ -197,7 +190,7 @@ class StageSlices(Grid):
             "candidates": candidates,
             "seen": self._seen(model),
             "similarities": self.config.metrics.similarities,
-            "measures": ["pairs", "pairs_centred", "means", "aligned"],
+            "measures": list(registry.distances()),
             **self.config.correlations.model_dump(),
         }
 
@@ -256,11 +249,6 @@ class StageSlices(Grid):
             "layers": layers,
             **self.config.embeddings.model_dump(exclude={"layer"}),
         }
-
-    def _space(self, layer: str) -> dict[str, Any]:
-        alignment = self.study.alignment
-        number = self.config.embeddings.layer if layer == "" else layer_number(layer)
-        return {"dataset": alignment.dataset, "languages": alignment.languages, "layer": number}
 
     @property
     def _alignment_part(self) -> str:

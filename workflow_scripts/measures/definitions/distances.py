@@ -91,7 +91,7 @@ class Medoid:
     sentence: int | None = None
 
 
-@medoid("sentence", "the sentence embedding with the smallest summed cosine distance to all sentences")
+@medoid("sentence", "sentence embedding with the smallest summed cosine distance to all sentences")
 def sentence_medoid(embeddings: np.ndarray) -> Medoid:
     """The sentence with the smallest summed cosine distance to all sentences of all languages: argmax x̂·Σx̂.
 
@@ -106,7 +106,7 @@ def sentence_medoid(embeddings: np.ndarray) -> Medoid:
     return Medoid(embeddings[language, sentence], int(language), int(sentence))
 
 
-@medoid("language_means", "the language mean with the smallest summed cosine distance to all language means")
+@medoid("language_means", "language mean with the smallest summed cosine distance to all language means")
 def language_mean_medoid(embeddings: np.ndarray) -> Medoid:
     """The mean embedding of the language with the smallest summed cosine distance to those of the others."""
     means = language_means(embeddings)
@@ -116,7 +116,7 @@ def language_mean_medoid(embeddings: np.ndarray) -> Medoid:
     return Medoid(means[language], language)
 
 
-@medoid("centroid", "the mean of all sentence embeddings")
+@medoid("centroid", "mean of all sentence embeddings")
 def centroid(embeddings: np.ndarray) -> Medoid:
     """The mean of all sentences of all languages."""
     return Medoid(language_means(embeddings).mean(axis=0))
