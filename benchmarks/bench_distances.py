@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from workflow_scripts.measures.distances import DISTANCES, pair_distances
+from workflow_scripts.measures.definitions.distances import DISTANCES, pair_distances
 
 SENTENCES, WIDTH = 1012, 1024  # of FLORES-200 in a small model
 

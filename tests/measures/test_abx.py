@@ -11,7 +11,7 @@ from scipy import stats
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.measures import abx
-from workflow_scripts.measures.abx import abx_scores, symmetrised
+from workflow_scripts.measures.definitions.abx import abx_scores, symmetrised
 
 
 def discriminated(a, b, x):

@@ -14,9 +14,9 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.measures import measure_alignment, retrieve_paraphrases
 from workflow_scripts.measures.averages import Resampling, average_over_pairs
-from workflow_scripts.measures.distances import centred_pair_distances, pair_distances
+from workflow_scripts.measures.definitions.distances import centred_pair_distances, pair_distances
+from workflow_scripts.measures.definitions.relations import debiased_cka
 from workflow_scripts.measures.effects import EFFECTS
-from workflow_scripts.measures.relations import debiased_cka
 from workflow_scripts.measures.retrieval import pairwise_top1_accuracies
 from workflow_scripts.tables import layout, table_centred
 

@@ -75,7 +75,7 @@ def test_mexa_counts_the_translations_that_are_nearer_than_every_other_pair_of_t
 @pytest.mark.parametrize("count", [3, 30])
 def test_margin_and_csls_against_loops(count):
     cosines = np.random.default_rng(0).uniform(0.1, 1, (count, count)).astype(np.float32)
-    ratio, scaled = search.margin(cosines), search.csls(cosines)
+    (ratio, _), scaled = search.margin(cosines, 0.0), search.csls(cosines)
     for query, candidate in product(range(count), repeat=2):
         forth, back = sorted(cosines[query])[::-1], sorted(cosines[:, candidate])[::-1]
         near = np.mean(forth[:4]), np.mean(back[:4])

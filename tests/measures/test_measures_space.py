@@ -11,9 +11,14 @@ from scipy import stats
 from scipy.spatial.distance import cosine, pdist
 
 from workflow_scripts.measures.centring import centred, shift_between
-from workflow_scripts.measures.distances import aligned_distances, centred_pair_distances, pair_distances
-from workflow_scripts.measures.geometry import anisotropy, effective_rank, effective_rank_of_space, variance_explained
-from workflow_scripts.measures.relations import (
+from workflow_scripts.measures.definitions.distances import aligned_distances, centred_pair_distances, pair_distances
+from workflow_scripts.measures.definitions.geometry import (
+    anisotropy,
+    effective_rank,
+    effective_rank_of_space,
+    variance_explained,
+)
+from workflow_scripts.measures.definitions.relations import (
     debiased_cka,
     midranks,
     representational_similarity,

@@ -17,8 +17,8 @@ from workflow_scripts.measures import (
     measure_retrieval,
     retrieve_paraphrases,
 )
-from workflow_scripts.measures.abx import abx_scores
-from workflow_scripts.measures.distances import pair_distances
+from workflow_scripts.measures.definitions.abx import abx_scores
+from workflow_scripts.measures.definitions.distances import pair_distances
 
 LANGUAGES = ["de", "en", "es", "fr", "it"]
 LEADING = ["model", "condition", "method", "units", "target", "pooling", "k", "seed", "dataset"]

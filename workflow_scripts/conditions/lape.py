@@ -44,5 +44,6 @@ def lape_units(probabilities: np.ndarray, target: int, k: int) -> np.ndarray:
             f"LAPE counts {len(active)} neurons as active in the target, fewer than k = {k}; lower the model's k, or "
             "leave the method with selection: lape out."
         )
-    order = np.argsort(entropies(probabilities[:, active]), kind="stable")
+    # Rounded, so that entropies of the same shares in another order tie.
+    order = np.argsort(np.round(entropies(probabilities[:, active]), 12), kind="stable")
     return np.sort(active[order[:k]])

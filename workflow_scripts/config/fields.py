@@ -1,8 +1,22 @@
 """Types that several sections of the config share."""
 
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
 class Section(BaseModel):
@@ -65,6 +79,34 @@ MethodName = Annotated[
     ),
     BeforeValidator(_not_a_yaml_boolean),
 ]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A name that the code of a room registers: `Annotated[str, Registered("workflow_scripts.room.module:function")]`.
+
+    The function returns what is registered by name. It is imported when a config is validated or its schema is made, and
+    not before: the rooms that register names come after this one.
+    """
+
+    where: str
+
+    def __call__(self) -> Mapping[str, Any]:
+        """Return what is registered, by name."""
+        module, _, function = self.where.partition(":")
+        return getattr(importlib.import_module(module), function)()
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._known, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "enum": list(self())}
+
+    def _known(self, name: str) -> str:
+        if name not in self():
+            raise PydanticCustomError("unregistered", "is none of {known}", {"known": ", ".join(self())})
+        return name
+
 
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:[0-9]+)$", description="Where a model runs.")]
 

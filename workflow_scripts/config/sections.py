@@ -11,14 +11,18 @@ from workflow_scripts.config.fields import (
     Languages,
     MethodName,
     PathName,
+    Registered,
     Section,
     Seed,
     Slug,
 )
 
 Pooling = Literal["max", "mean", "last"]
-Similarity = Literal["inner_product", "cosine", "centred_cosine", "margin"]
-DistanceMeasure = Literal["pairs", "pairs_centred", "means", "aligned"]
+METHODS = Registered("workflow_scripts.interventions.registry:methods")
+SIMILARITIES = Registered("workflow_scripts.measures.registry:similarities")
+DISTANCES = Registered("workflow_scripts.measures.registry:distances")
+MEDOIDS = Registered("workflow_scripts.measures.registry:medoids")
+Similarity = Annotated[str, SIMILARITIES]
 
 
 class Corpus(Section):
@@ -107,7 +111,9 @@ class ExpertsSection(Section):
 class ChangeSection(Section):
     """What an intervention does, of whatever strength."""
 
-    method: Slug = Field("force", description="Registered method, one file each in workflow_scripts/interventions.")
+    method: Annotated[str, METHODS] = Field(
+        "force", description="Registered method, one file each in workflow_scripts/interventions."
+    )
     forced_value: Literal["mean", "median", "token_mean"] = Field(
         "mean",
         description="Over the target's sentences: mean or median of the pooled response, or mean over all tokens.",
@@ -222,10 +228,10 @@ class MetricsSection(Section):
     shown_similarity: Similarity = Field(
         "inner_product", description="Similarity of the paper-shaped tables and figures."
     )
-    shown_distance: DistanceMeasure = Field("pairs", description="Distance between two languages in Tables 1 and 2.")
-    shown_medoid: Literal["sentence", "language_means", "centroid"] = Field(
-        "sentence", description="Medoid of Table 1."
+    shown_distance: Annotated[str, DISTANCES] = Field(
+        "pairs", description="Distance between two languages in Tables 1 and 2."
     )
+    shown_medoid: Annotated[str, MEDOIDS] = Field("sentence", description="Medoid of Table 1.")
     shown_candidates: Literal["seen", "all"] = Field("seen", description="Candidate languages of Table 2.")
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from workflow_scripts.config.languages import LANGUAGES, Language
 from workflow_scripts.config.models import Checkpoint, ModelConfig
 from workflow_scripts.config.problems import explain
 from workflow_scripts.config.sections import (
+    METHODS,
     ROLES,
     ChangeSection,
     ComparedSection,
@@ -32,7 +33,6 @@ from workflow_scripts.config.sections import (
     SweepSection,
     TransferSection,
 )
-from workflow_scripts.interventions.registry import methods
 from workflow_scripts.jobs.errors import StudyError
 
 
@@ -159,13 +159,11 @@ class Config(Section):
         return self
 
     def _intervention_problems(self, key: str, intervention: ChangeSection) -> list[str]:
-        if intervention.method not in methods():
-            return [f"{key}.method: {intervention.method} is none of {', '.join(sorted(methods()))}"]
-        if methods()[intervention.method].needs_auroc and self.experts.expertise != "auroc":
+        method = METHODS()[intervention.method]
+        if method.needs_auroc and self.experts.expertise != "auroc":
             return [f"{key}.method: {intervention.method} is defined by the AUROC; set experts.expertise: auroc"]
         if isinstance(intervention, ComparedSection):
             return self._compared_problems(key, intervention)
-        method = methods()[intervention.method]
         if method.on_layer or method.fitted_by_layer:
             what = "acts on a layer, not on experts" if method.on_layer else "is fitted layer after layer"
             return [f"{key}.method: {intervention.method} {what}; give it under methods"]
@@ -180,13 +178,13 @@ class Config(Section):
         return [f"methods.{name}.units: random units are drawn by seed; give random_control.seeds" for name in drawn]
 
     def _compared_problems(self, key: str, intervention: ComparedSection) -> list[str]:
-        on_layer = methods()[intervention.method].on_layer
-        if intervention.units == "random" and methods()[intervention.method].fitted_by_layer:
+        method = METHODS()[intervention.method]
+        if intervention.units == "random" and method.fitted_by_layer:
             return [f"{key}.units: {intervention.method} is fitted to experts alone; take another method"]
         if intervention.selection == "lape" and intervention.units == "random":
             return [f"{key}.selection: random units are not selected; leave it out"]
-        if on_layer != (intervention.layer is not None):
-            what = "acts on a layer; say which" if on_layer else "acts on units; leave it out"
+        if method.on_layer != (intervention.layer is not None):
+            what = "acts on a layer; say which" if method.on_layer else "acts on units; leave it out"
             return [f"{key}.layer: {intervention.method} {what}"]
         return []
 

@@ -4,7 +4,7 @@ import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.abx import TASKS
+from workflow_scripts.measures.definitions.abx import TASKS
 from workflow_scripts.measures.metric_files import grid, pre_and_post
 from workflow_scripts.tables.shown_models import Panel
 

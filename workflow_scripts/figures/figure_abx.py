@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from workflow_scripts.figures import drawing
 from workflow_scripts.figures.abx_scores import Spec, scores_of_pairs
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.abx import TASKS
+from workflow_scripts.measures.definitions.abx import TASKS
 from workflow_scripts.measures.metric_files import read_metrics
 from workflow_scripts.tables.shown_models import Panel
 

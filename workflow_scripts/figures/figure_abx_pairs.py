@@ -9,8 +9,8 @@ from workflow_scripts.figures import drawing
 from workflow_scripts.figures.abx_scores import Spec, scores_of_pairs
 from workflow_scripts.figures.heat_maps import OUTLINE, SAME_LANGUAGE_COLOUR, heat_map
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.abx import TASKS, symmetrised
-from workflow_scripts.measures.metric_files import read_metrics
+from workflow_scripts.measures.definitions.abx import TASKS, symmetrised
+from workflow_scripts.measures.metric_files import pair_matrix, read_metrics
 
 INCHES_PER_LANGUAGE = 0.1
 
@@ -27,8 +27,7 @@ def changes(scores: pd.DataFrame, spec: Spec) -> dict[tuple[str, str, str, str],
     pairs["change"] = pairs["post"] - pairs["pre"]
     found = {}
     for key, of_key in pairs.groupby(["model", "pooling", "target", "task"], sort=False):
-        matrix = of_key.pivot(index="first", columns="second", values="change")
-        found[key] = symmetrised(matrix.reindex(index=spec.languages, columns=spec.languages).to_numpy())
+        found[key] = symmetrised(pair_matrix(of_key, "change", spec.languages))
     return found
 
 

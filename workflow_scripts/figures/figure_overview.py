@@ -23,6 +23,7 @@ from pydantic import Field
 
 from workflow_scripts.figures import drawing
 from workflow_scripts.jobs import stage
+from workflow_scripts.measures import registry
 from workflow_scripts.measures.metric_files import grid, pre_and_post, read_metrics, select
 from workflow_scripts.tables.shown_models import Panel
 
@@ -41,11 +42,6 @@ MOST_LETTERS = 90  # in a line
 MOST_LINES = 3
 SCALE_ANGLE = 20  # degrees on either side of the top without a language, for the labels of the radius
 SCALE_LOOK = {"color": drawing.MUTED_COLOUR, "bbox": {"color": "white", "pad": 0.6}, "zorder": 1}
-MEDOIDS = {
-    "sentence": "sentence with the smallest summed distance to all others",
-    "language_means": "mean embedding of the language that is nearest to those of the others",
-    "centroid": "mean of all sentences",
-}
 COUNTS = ["queries", "wrong_to_right", "right_to_wrong"]
 TEXTS = ["query_text", "pre_text", "right_text"]
 
@@ -59,7 +55,7 @@ class Spec(stage.Spec):
     names: dict[str, str] = Field(description="Names of languages.")
     dataset: str = Field(description="Name of the parallel data set.")
     similarity: str = Field(description="Similarity of retrieval.")
-    medoid: str = Field(description=f"Which medoid is the centre: {', '.join(MEDOIDS)}.")
+    medoid: str = Field(description="Which medoid is the centre, like sentence.")
 
     def name(self, language: str) -> str:
         """The name of a language; its code if it has none."""
@@ -298,8 +294,8 @@ def caption(spec: Spec) -> str:
     targets = ", ".join(dict.fromkeys(spec.name(panel.target) for panel in spec.panels))
     return (
         f"The intervention on experts of {targets}, measured on {spec.dataset}. Left: the centre is the "
-        f"{MEDOIDS[spec.medoid]}, the angle is the language and the radius the cosine distance of the "
-        "language's mean embedding to the medoid of its own space, before and after the intervention; each row has a "
+        f"{registry.medoids()[spec.medoid].description}, the angle is the language and the radius the cosine distance "
+        "of the language's mean embedding to the medoid of its own space, before and after the intervention; each row has a "
         "scale of its own. Right: a query in the language of the intervention, the sentence that is most similar to "
         f"it (by {spec.similarity.replace('_', ' ')}) before the intervention, which is wrong, and after it, which is "
         "the translation. The candidate language is the one with the largest net number of queries that become right, "

@@ -10,7 +10,7 @@ from pydantic import Field
 from workflow_scripts.figures import drawing
 from workflow_scripts.figures.heat_maps import OUTLINE, SAME_LANGUAGE_COLOUR, heat_map
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.metric_files import grid, pre_and_post, read_metrics
+from workflow_scripts.measures.metric_files import grid, pair_matrix, pre_and_post, read_metrics
 from workflow_scripts.tables.shown_models import Panel
 
 INCHES_PER_LANGUAGE = 0.1
@@ -75,9 +75,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
 
 def draw_panel(axis: Axes, shown: pd.DataFrame, panel: Panel, spec: Spec, limit: float) -> QuadMesh:
     """One heat map, coloured from −limit to limit."""
-    matrix = shown.pivot(index="query", columns="candidate", values="change")
-    matrix = matrix.reindex(index=spec.languages, columns=spec.languages).to_numpy()
-    return heat_map(axis, matrix, spec.languages, panel, limit)
+    return heat_map(axis, pair_matrix(shown, "change", spec.languages), spec.languages, panel, limit)
 
 
 def caption(spec: Spec) -> str:

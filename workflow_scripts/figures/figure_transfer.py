@@ -11,7 +11,7 @@ from pydantic import Field
 from workflow_scripts.figures import drawing
 from workflow_scripts.figures.heat_maps import OUTLINE, heat_map
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.metric_files import grid, pre_and_post, read_metrics
+from workflow_scripts.measures.metric_files import grid, pair_matrix, pre_and_post, read_metrics
 from workflow_scripts.probes.tasks import LABELS, MEASURES, Task, explained
 from workflow_scripts.tables.shown_models import Panel
 
@@ -64,14 +64,14 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     limit = float(drawn["change"].abs().max()) or 1.0
     for row, (task, pooling) in zip(axes, rows, strict=True):
         here = drawn[(drawn["task"] == task.name) & (drawn["pooling"] == pooling)]
-        before = matrix(here[here["target"] == spec.panels[0].target], "pre", task)
+        before = pair_matrix(here[here["target"] == spec.panels[0].target], "pre", task.languages)
         scores = draw_scores(row[0], before, task, spec.panels[0])
         of_pooling = f"\n{pooling} pooling" if len(spec.poolings) > 1 else ""
         row[0].set_ylabel(f"{LABELS[task.name]}{of_pooling}\ntrained in")
         bar = figure.colorbar(scores, ax=row[0], shrink=0.8, aspect=15, location="left", pad=0.12)
         bar.outline.set_visible(False)
         for axis, panel in zip(row[1:], spec.panels, strict=True):
-            change = matrix(here[here["target"] == panel.target], "change", task)
+            change = pair_matrix(here[here["target"] == panel.target], "change", task.languages)
             mesh = heat_map(axis, change, task.languages, panel, limit)
     axes[0, 0].set_title("Before")
     for axis, panel in zip(axes[0, 1:], spec.panels, strict=True):
@@ -84,12 +84,6 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     unseen = drawing.unseen_key([panel.model for panel in spec.panels], codes)
     drawing.add_legend(figure, [Patch(**OUTLINE, label="intervention target"), *unseen])
     return figure
-
-
-def matrix(found: pd.DataFrame, value: str, task: Task) -> np.ndarray:
-    """Values as [languages of training, languages of test]."""
-    by_pair = found.pivot(index="train", columns="test", values=value)
-    return by_pair.reindex(index=task.languages, columns=task.languages).to_numpy()
 
 
 def draw_scores(axis: Axes, scores: np.ndarray, task: Task, panel: Panel) -> QuadMesh:

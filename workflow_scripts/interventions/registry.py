@@ -23,7 +23,8 @@ def methods() -> dict[str, Method]:
     """All methods by name."""
     for module in pkgutil.iter_modules([Path(__file__).parent]):
         importlib.import_module(f"{__package__}.{module.name}")
-    return {method.name: method() for method in _subclasses(Method)}
+    found = {method.name: method() for method in _subclasses(Method)}
+    return dict(sorted(found.items()))
 
 
 def _subclasses(method: type[Method]) -> list[type[Method]]:

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.kinship.similarities import matrix
-from workflow_scripts.measures.metric_files import grid, pre_and_post, read_metrics, select
+from workflow_scripts.measures.metric_files import grid, pair_matrix, pre_and_post, read_metrics, select
 from workflow_scripts.probes.tasks import LABELS, MEASURES
 
 RETRIEVAL, DISTANCE, TRANSFER = "retrieval", "distance", "transfer"
 PRE, CHANGE = "pre", "change"  # quantities: without the intervention, and post − pre
 OUTCOMES = {RETRIEVAL: "Retrieval accuracy", DISTANCE: "Distance"}
-DECIMALS = 12  # of a change, so that equal ones tie in spite of rounding
+DECIMALS = 12  # of a value, so that equal ones tie in spite of rounding
 PAIR = ["first", "second"]  # query and candidate; of transfer, the languages of training and of testing
 
 
@@ -83,19 +83,14 @@ def outcomes_of(
             there = base.loc[base["outcome"] == name, PAIR] if name.startswith(TRANSFER) else everywhere
             there = there[there["first"] != there["second"]].assign(model=model, outcome=name)
             what = f"values of {label(name).lower()}"
-            pre = select(metrics, there.assign(units="none"), what)
-            yield Outcome(name, PRE, None, None, _matrix(pre, "value", languages))
+            pre = select(metrics, there.assign(units="none"), what).round({"value": DECIMALS})
+            yield Outcome(name, PRE, None, None, pair_matrix(pre, "value", languages))
             for pooling in poolings:
                 for target in targets:
                     wanted = there.assign(pooling=pooling, target=target)
                     both = pre_and_post(metrics, wanted, "value", what)
                     both["change"] = (both["post"] - both["pre"]).round(DECIMALS)
-                    yield Outcome(name, CHANGE, pooling, target, _matrix(both, "change", languages))
-
-
-def _matrix(rows: pd.DataFrame, column: str, languages: list[str]) -> np.ndarray:
-    wide = rows.pivot(index="first", columns="second", values=column)
-    return wide.reindex(index=languages, columns=languages).to_numpy(dtype=np.float64)
+                    yield Outcome(name, CHANGE, pooling, target, pair_matrix(both, "change", languages))
 
 
 def read_measured(paths: list[Path]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from workflow_scripts.measures.bootstrap import bootstrap_many
-from workflow_scripts.measures.correlations import CONSTANT
+from workflow_scripts.measures.correlations import CONSTANT, rounding_of_correlation
 
 MINIMUM_LANGUAGES = 3
 # Of an interval: the few subsets of fewer languages would make it look narrow, that of three a point.
@@ -73,7 +73,8 @@ def correlate_pairs(
             whole = np.ix_(range(len(COEFFICIENTS)), of_one, of_other)
             values[whole] = statistic(chosen)
             if len(involved) >= MINIMUM_RESAMPLED and np.isfinite(values[whole]).any():
-                found = bootstrap_many((chosen,), statistic, resamples, confidence, interval, seed)
+                error = rounding_of_correlation(int(known.sum()))
+                found = bootstrap_many((chosen,), statistic, resamples, confidence, interval, seed, error)
                 low[whole], high[whole], defined[whole] = found
     low[np.isnan(values)] = high[np.isnan(values)] = np.nan
     return PairCorrelations(values, low, high, defined, pairs, languages)
@@ -89,7 +90,8 @@ class _Statistic:
     """Both coefficients of all matrices [coefficients, first, second, ...] by the languages drawn [..., languages]."""
 
     def __init__(self, first: np.ndarray, second: np.ndarray, ends: np.ndarray, languages: np.ndarray):
-        self.first, self.second = first, second  # [matrices, pairs]
+        # [matrices, pairs], centred, so that rounding is of the size of their spread.
+        self.first, self.second = (side - side.mean(axis=1, keepdims=True) for side in (first, second))
         self.ends = ends  # [2, pairs], the languages of each pair
         self.languages = languages
 

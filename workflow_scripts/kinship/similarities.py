@@ -9,6 +9,7 @@ import pandas as pd
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import written_whole
+from workflow_scripts.measures.metric_files import pair_matrix
 
 FINGERPRINT_FILES = ["kinship/uriel.csv"]  # a change of which reruns what reads it
 
@@ -70,9 +71,7 @@ def of_languages(table: pd.DataFrame, codes: dict[str, str]) -> pd.DataFrame:
 
 def matrix(table: pd.DataFrame, measure: str, languages: list[str]) -> np.ndarray:
     """Similarities by one measure [languages, languages]: symmetric, NaN where unknown and on the diagonal."""
-    of_measure = table[table["measure"] == measure]
-    one_way = of_measure.pivot(index="first", columns="second", values="similarity")
-    one_way = one_way.reindex(index=languages, columns=languages).to_numpy(dtype=np.float64)
+    one_way = pair_matrix(table[table["measure"] == measure], "similarity", languages)
     both = np.where(np.isnan(one_way), one_way.T, one_way)
     np.fill_diagonal(both, np.nan)
     return both

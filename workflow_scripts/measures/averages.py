@@ -9,6 +9,7 @@ from pydantic import Field
 
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.bootstrap import bootstrap_many
+from workflow_scripts.measures.rounding import rounding
 
 MINIMUM_LANGUAGES = 3  # for an interval over languages
 
@@ -57,9 +58,10 @@ def averages_over_languages(values: np.ndarray, resampling: Resampling) -> list[
     values = np.asarray(values, dtype=np.float64)
 
     def means(counts: np.ndarray) -> np.ndarray:
-        return np.stack([counts @ row for row in values]) / values.shape[-1]
+        return np.stack([counts @ row for row in values]) / counts.sum(axis=-1)
 
-    return _averages(means, values.mean(axis=-1), values.shape[-1], resampling)
+    count = values.shape[-1]
+    return _averages(means, values.mean(axis=-1), count, resampling, _error(values, count))
 
 
 def average_over_candidates(values: np.ndarray, resampling: Resampling) -> Average:
@@ -76,8 +78,9 @@ def average_over_candidates(values: np.ndarray, resampling: Resampling) -> Avera
             of_queries = np.stack([counts @ row for row in filled]) / np.stack([counts @ row for row in known])
         return of_queries.mean(axis=0)[None]
 
-    count = known.shape[-1]
-    return _averages(means, means(np.ones(count)), count, resampling)[0]
+    queries, count = known.shape
+    error = _error(filled.reshape(1, -1), count + queries)
+    return _averages(means, means(np.ones(count)), count, resampling, error)[0]
 
 
 def average_over_pairs(values: np.ndarray, resampling: Resampling) -> Average:
@@ -102,13 +105,34 @@ def averages_over_pairs(values: np.ndarray, resampling: Resampling) -> list[Aver
         with np.errstate(invalid="ignore"):
             return np.stack([((counts @ matrix) * counts).sum(axis=-1) for matrix in values]) / pairs
 
-    return _averages(means, means(np.ones(count)), count, resampling)
+    error = _error(values.reshape(len(values), -1), 2 * count)
+    return _averages(means, means(np.ones(count)), count, resampling, error)
+
+
+def _error(values: np.ndarray, terms: int) -> np.ndarray:
+    """Bound on what rounding makes of the means of each row of values [rows, n], sums of so many terms: [rows].
+
+    Values are shares or cosines, or small differences of such, which have the rounding of numbers of size 1.
+    """
+    return rounding(terms + 4) * np.maximum(1.0, np.abs(values).max(axis=-1, initial=0))
 
 
 def _averages(
-    means: Callable[[np.ndarray], np.ndarray], observed: np.ndarray, languages: int, resampling: Resampling
+    means: Callable[[np.ndarray], np.ndarray],
+    observed: np.ndarray,
+    languages: int,
+    resampling: Resampling,
+    error: np.ndarray,
 ) -> list[Average]:
-    """Observed means with their intervals; `means` are those of resamples, by how often each language was drawn."""
+    """Observed means with their intervals.
+
+    Args:
+        means: Of resamples, [means, resamples], by how often each language was drawn, [resamples, languages].
+        observed: Means of all, [means].
+        languages: Their number.
+        resampling: How intervals are drawn.
+        error: Bound on what rounding makes of each mean, [means].
+    """
     if languages < MINIMUM_LANGUAGES:
         return [Average(float(mean)) for mean in observed]
 
@@ -117,7 +141,7 @@ def _averages(
 
     places = np.arange(languages)
     settings = (resampling.resamples, resampling.confidence, resampling.interval, resampling.seed)
-    found = bootstrap_many((places,), statistic, *settings)
+    found = bootstrap_many((places,), statistic, *settings, error)
     return [
         Average(float(mean), float(low), float(high), int(defined))
         for mean, low, high, defined in zip(observed, *found, strict=True)

@@ -24,8 +24,12 @@ def bootstrap(
     confidence: float,
     interval: Literal["percentile", "BCa"],
     seed: int,
+    error: float,
 ) -> Interval:
     """The interval of a statistic under resampling of languages.
+
+    Resamples whose statistic is the observed one within rounding, such as those that are the whole sample again, count
+    half as below it in the bias correction of BCa.
 
     Args:
         data: One array [languages] or more, which are resampled together.
@@ -34,8 +38,9 @@ def bootstrap(
         confidence: Of the interval.
         interval: Its kind.
         seed: Of the draws.
+        error: Bound on what rounding makes of the statistic.
     """
-    low, high, defined = bootstrap_many(data, statistic, resamples, confidence, interval, seed)
+    low, high, defined = bootstrap_many(data, statistic, resamples, confidence, interval, seed, error)
     return Interval(float(low), float(high), int(defined))
 
 
@@ -46,13 +51,25 @@ def bootstrap_many(
     confidence: float,
     interval: Literal["percentile", "BCa"],
     seed: int,
+    error: float | np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As `bootstrap`, of many statistics of the same resamples: `statistic` returns them in leading axes.
+
+    `error` broadcasts to these axes. Ends within rounding of 0 are 0, so that an interval holds it or does not.
 
     Returns:
         The ends of the intervals and the numbers of resamples in which the statistics are defined, in these axes.
     """
     from scipy import stats  # which takes half a second
+
+    observed = np.asarray(statistic(*data))
+    tie = np.broadcast_to(2 * np.asarray(error), observed.shape)
+
+    def difference(*drawn: np.ndarray, axis: int = -1) -> np.ndarray:
+        """Of the statistic from the observed one, exactly 0 within rounding, so that scipy counts ties as such."""
+        axes = (...,) + (None,) * (drawn[0].ndim - 1)
+        from_observed = statistic(*drawn, axis=axis) - observed[axes]
+        return np.where(np.abs(from_observed) <= tie[axes], 0.0, from_observed)
 
     with warnings.catch_warnings():
         # Degenerate resamples give NaN; they are counted below.
@@ -60,7 +77,7 @@ def bootstrap_many(
         warnings.simplefilter("ignore", RuntimeWarning)
         found = stats.bootstrap(
             data,
-            statistic,
+            difference,
             paired=True,
             vectorized=True,
             n_resamples=resamples,
@@ -75,4 +92,5 @@ def bootstrap_many(
             tail = (1 - confidence) / 2
             drawn = np.where(defined, found.bootstrap_distribution, np.nan)
             low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=-1)
-    return np.asarray(low), np.asarray(high), defined.sum(axis=-1)
+    low, high = (np.where(np.abs(end) <= tie, 0.0, end) for end in (observed + low, observed + high))
+    return low, high, defined.sum(axis=-1)

@@ -1,12 +1,11 @@
 """Spaces that take a constant off, or add nothing but a constant: what is left of a change when it is no mere shift."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from workflow_scripts.measures.distances import language_means
-
 Centring = Literal["none", "all", "language"]
+CENTRINGS: tuple[Centring, ...] = get_args(Centring)
 
 
 def centred(embeddings: np.ndarray, centring: Centring) -> np.ndarray:
@@ -17,7 +16,8 @@ def centred(embeddings: np.ndarray, centring: Centring) -> np.ndarray:
     """
     if centring == "none":
         return embeddings
-    means = language_means(embeddings)
+    # Not by a product of matrices, whose last bits would decide how the differences are rounded.
+    means = np.stack([side.mean(axis=0, dtype=np.float64) for side in embeddings])
     if centring == "all":
         means = np.broadcast_to(means.mean(axis=0), means.shape)
     less = np.empty_like(embeddings)

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from workflow_scripts.measures.bootstrap import bootstrap
+from workflow_scripts.measures.rounding import rounding
 
 MINIMUM_CANDIDATES = 3
 # A side whose spread is within rounding of its size is constant: its correlation would be noise.
@@ -42,13 +43,24 @@ def correlate(
     if len(x) < MINIMUM_CANDIDATES or is_constant(x) or is_constant(y):
         return Correlation()
     r, p_value = stats.pearsonr(x, y)
-    found = bootstrap((x, y), pearson, resamples, confidence, interval, seed)
+    centred = x - x.mean(), y - y.mean()  # so that rounding is of the size of their spread
+    error = rounding_of_correlation(len(x))
+    found = bootstrap(centred, pearson, resamples, confidence, interval, seed, error)
     return Correlation(float(r), found.low, found.high, float(p_value), found.resamples)
 
 
 def is_constant(values: np.ndarray) -> bool:
     """Whether values differ by no more than rounding."""
     return bool(np.ptp(values) <= CONSTANT * max(1.0, np.abs(values).max()))
+
+
+def rounding_of_correlation(count: int) -> float:
+    """Bound on what rounding makes of Pearson's r of so many pairs of values that have about the size of their spread.
+
+    `count` terms and one more of each mean, which is subtracted in numerator and denominator; `count` and two more of
+    the sums in both.
+    """
+    return rounding(4 * (count + 1) + 2 * (count + 2))
 
 
 def pearson(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:

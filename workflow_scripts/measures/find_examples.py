@@ -10,9 +10,10 @@ from workflow_scripts.embeddings import embedding_files
 from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.measures.examples import Ranking, clearest_gain, rank, similarities
+from workflow_scripts.measures.examples import Ranking, clearest_gain, rank
 from workflow_scripts.measures.metric_files import write_metric
-from workflow_scripts.measures.retrieval import Similarity
+from workflow_scripts.measures.registry import similarities
+from workflow_scripts.measures.scores import scores_of
 from workflow_scripts.texts import schema
 
 PART = "sentence"
@@ -28,26 +29,27 @@ class Spec(stage.Spec):
     languages: list[str] = Field(
         min_length=2, description="Languages of the data set; all but the query language are candidate languages."
     )
-    similarity: Similarity = Field(description="Similarity by which candidates are ranked.")
+    similarity: str = Field(description="Similarity by which candidates are ranked.")
 
 
 def rankings(path: Path, spec: Spec) -> tuple[list[str], dict[str, Ranking]]:
     """Ids of the queries, and in each candidate language how their translations rank.
 
-    For `centred_cosine` the mean of all sentences of all languages is subtracted, as where accuracies are measured.
+    For centred similarities the mean of all sentences of all languages is subtracted, as where accuracies are measured.
     One language's candidates are held at a time.
 
     Raises:
         StudyError: as `embedding_files.read_part`, or the ids of two languages differ.
     """
     ids, queries = embedding_files.read_part(path, spec.query, PART)
-    centre = centre_of(path, spec) if spec.similarity == "centred_cosine" else 0
+    centre = centre_of(path, spec) if similarities()[spec.similarity].centred else 0
     ranked = {}
     for language in candidate_languages(spec):
         other_ids, candidates = embedding_files.read_part(path, language, PART)
         if other_ids != ids:
             raise StudyError(f"{path}: the ids of {language} differ from those of {spec.query}; delete it, run again.")
-        ranked[language] = rank(similarities(queries - centre, candidates - centre, spec.similarity))
+        scores = scores_of(queries - centre, candidates - centre, [spec.similarity])
+        ranked[language] = rank(scores[spec.similarity])
     return ids, ranked
 
 

@@ -34,6 +34,8 @@ TEXT_COLUMNS = (
     "pre_text",
     "right_text",
 )
+# Columns of an ordered pair of languages, whichever a metric has.
+PAIR_COLUMNS = (("query", "candidate"), ("first", "second"), ("train", "test"))
 
 
 @contextmanager
@@ -93,6 +95,22 @@ def read_metrics(paths: list[Path], columns: list[str]) -> pd.DataFrame:
 def grid(**values: list[str]) -> pd.DataFrame:
     """All combinations of the values, one a row, the last varying fastest; one column a keyword."""
     return pd.MultiIndex.from_product(values.values(), names=values.keys()).to_frame(index=False)
+
+
+def pair_matrix(frame: pd.DataFrame, value: str, languages: list[str]) -> np.ndarray:
+    """Return a column of values of ordered pairs as float64 [languages, languages], NaN where there is none.
+
+    Args:
+        frame: At most one row per pair, whose languages are in one of `PAIR_COLUMNS`: row and column of the matrix.
+        value: The column of the values.
+        languages: The languages of the matrix, in its order; rows of other languages are left out.
+
+    Raises:
+        ValueError: a pair has two rows.
+    """
+    row, column = next(pair for pair in PAIR_COLUMNS if set(pair) <= set(frame.columns))
+    wide = frame.pivot(index=row, columns=column, values=value)
+    return wide.reindex(index=languages, columns=languages).to_numpy(dtype=np.float64)
 
 
 def select(metrics: pd.DataFrame, wanted: pd.DataFrame, what: str) -> pd.DataFrame:

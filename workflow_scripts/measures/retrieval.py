@@ -3,32 +3,37 @@
 Top-1 accuracy. When m candidates share the highest similarity and the right one is among them, the query counts 1/m:
 what a fair draw among them gives on average. So constant embeddings score chance, not zero or one.
 
-Similarities are float32. How a matrix product rounds depends on where in the matrix a vector stands, so vectors that
-are equal in float32 (after scaling to length one, where cosines are compared) are found first and scored once: they
-tie exactly. Different vectors tie only if their float32 similarities are equal.
+How a matrix product rounds depends on where in the matrix a vector stands, on threads and on the processor. So products
+in float32 only say which candidates may be the best; where these are several, they are compared in float64, and tie if
+they are within rounding of each other. Vectors that are equal in float32 (after scaling to length one, where cosines
+are compared) are found first and scored once.
 
 A cosine is an inner product divided by two lengths. So one matrix product serves all similarities that compare the same
 vectors, and both directions.
 
 Candidates may stay on disk and be larger than memory. They are read in blocks, from first to last, once for each thing
-that must be known of all of them: their mean (centred cosine), which are equal, their nearest queries (margin), and
-the best. Beside the queries and a block, only a few numbers a candidate are held.
+that must be known of all of them: their mean (centred cosine), which are equal, their nearest queries (margin, CSLS)
+and the best. Beside the queries and a block, only a few numbers a candidate are held.
 """
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.measures.registry import Similarity, similarities
+from workflow_scripts.measures.rounding import rounding
 
-Similarity = Literal["inner_product", "cosine", "centred_cosine", "margin"]
 BLOCK_BYTES = 2**26  # at most of a block of vectors in float64
 BLOCK_ROWS = 2**11  # at most in a block: the similarities of two such blocks stay in the processor's cache
-MARGIN_NEIGHBOURS = 4  # Artetxe & Schwenk 2019
+PAIRED_NUMBERS = 2**16  # of vectors that are multiplied pair by pair at a time, which stay in the processor's cache
+CROWDED = 1 / 32  # share of pairs that may be the best beyond which one product of all is faster than one of each
 SHORTEST, LONGEST = 2.0**-50, 2.0**50  # lengths whose products, and their inverses, are far from float32's bounds
 
 
@@ -41,67 +46,65 @@ class Embeddings(Protocol):
 
 
 def top1_accuracies(
-    queries: Embeddings, candidates: Embeddings, gold: np.ndarray, similarities: Collection[Similarity]
-) -> dict[Similarity, float]:
-    """Share of queries whose most similar candidate is the right one, by each similarity.
+    queries: Embeddings, candidates: Embeddings, gold: np.ndarray, names: Collection[str]
+) -> dict[str, float]:
+    """Return the share of queries whose most similar candidate is the right one, by each similarity.
 
     Args:
         queries: embeddings [n, d], which fit in memory.
         candidates: embeddings [m, d], which need not: a data set in an HDF5 file will do.
         gold: index of the right candidate of each query, [n].
-        similarities: `inner_product`; `cosine`; `centred_cosine`, where the mean of queries and candidates together has
-            been subtracted from both; `margin`, the ratio of the cosine to the mean of those to the nearest
-            neighbours in both directions (Artetxe & Schwenk 2019, equation 2).
+        names: Names of similarities; for the centred ones, the mean of queries and candidates together is subtracted
+            from both.
 
     Raises:
         StudyError: a vector whose cosine is asked for is zero, or a vector is too long for float32.
     """
     found = {}
-    for centred, group in _by_centre(similarities):
+    for centred, group in _by_centre(names):
         mean = _mean([queries, candidates]) if centred else None
         sides = _Vectors.of(_Compared(queries, mean)[:], group), _Vectors.of(_Compared(candidates, mean), group)
-        for similarity, (forth, _) in _accuracies(*sides, gold, group).items():
-            found[similarity] = forth
+        for name, (forth, _) in _accuracies(*sides, gold, group).items():
+            found[name] = forth
     return found
 
 
-def pairwise_top1_accuracies(
-    embeddings: np.ndarray, similarities: Collection[Similarity]
-) -> dict[Similarity, np.ndarray]:
-    """Top-1 accuracy of every language (row) as query against every other (column) as candidates, by each similarity.
+def pairwise_top1_accuracies(embeddings: np.ndarray, names: Collection[str]) -> dict[str, np.ndarray]:
+    """Return the top-1 accuracy of every language (row) as query for every other (column), by each similarity.
 
     `embeddings` is [languages, sentences, d], translations in the same row; the results [languages, languages] have NaN
-    on their diagonals. `centred_cosine` subtracts the mean of all sentences of all languages.
+    on their diagonals. For centred similarities, the mean of all sentences of all languages is subtracted.
 
     Raises:
         StudyError: as `top1_accuracies`.
     """
     languages, sentences, _ = embeddings.shape
-    found = {similarity: np.full((languages, languages), np.nan) for similarity in similarities}
-    for centred, group in _by_centre(similarities):
+    found = {name: np.full((languages, languages), np.nan) for name in names}
+    for centred, group in _by_centre(names):
         mean = _mean(embeddings) if centred else None
         sides = [_Vectors.of(_Compared(side, mean)[:], group) for side in embeddings]
         for one, other in combinations(range(languages), 2):
             both = _accuracies(sides[one], sides[other], np.arange(sentences), group)
-            for similarity, (forth, back) in both.items():
-                found[similarity][one, other], found[similarity][other, one] = forth, back
+            for name, (forth, back) in both.items():
+                found[name][one, other], found[name][other, one] = forth, back
     return found
 
 
-def top1_accuracy(queries: Embeddings, candidates: Embeddings, gold: np.ndarray, similarity: Similarity) -> float:
+def top1_accuracy(queries: Embeddings, candidates: Embeddings, gold: np.ndarray, similarity: str) -> float:
     """`top1_accuracies` by one similarity."""
     return top1_accuracies(queries, candidates, gold, [similarity])[similarity]
 
 
-def pairwise_top1_accuracy(embeddings: np.ndarray, similarity: Similarity) -> np.ndarray:
+def pairwise_top1_accuracy(embeddings: np.ndarray, similarity: str) -> np.ndarray:
     """`pairwise_top1_accuracies` by one similarity."""
     return pairwise_top1_accuracies(embeddings, [similarity])[similarity]
 
 
-def _by_centre(similarities: Collection[Similarity]) -> Iterator[tuple[bool, list[Similarity]]]:
+def _by_centre(names: Collection[str]) -> Iterator[tuple[bool, list[Similarity]]]:
     """Similarities that compare the same vectors, with whether these are centred."""
+    asked = [similarities()[name] for name in names]
     for centred in (False, True):
-        if group := [similarity for similarity in similarities if (similarity == "centred_cosine") == centred]:
+        if group := [similarity for similarity in asked if similarity.centred == centred]:
             yield centred, group
 
 
@@ -171,8 +174,8 @@ class _Vectors:
     lengths: np.ndarray  # [n]
 
     @classmethod
-    def of(cls, source: Embeddings, similarities: Collection[Similarity]) -> "_Vectors":
-        cosines = any(similarity != "inner_product" for similarity in similarities)
+    def of(cls, source: Embeddings, group: Collection[Similarity]) -> "_Vectors":
+        cosines = any(similarity.of_directions for similarity in group)
         digested = not isinstance(source, np.ndarray)  # may exceed memory
         vectors, directions, lengths = [], [], []
         for start, block in _blocks(source):
@@ -201,11 +204,9 @@ class _Vectors:
                 yield slice(low, high), block[self.distinct.first[low:high] - start]
 
     def ranked_by(self, similarity: Similarity) -> "_Ranked":
-        if similarity == "inner_product":
-            return _Ranked(np.arange(len(self.distinct.first)), self.distinct.copies, self.distinct.number, None)
-        first = self.directions.first
-        scale = (1 / self.lengths[first]).astype(np.float32)
-        return _Ranked(self.distinct.number[first], self.directions.copies, self.directions.number, scale)
+        told_apart = self.directions if similarity.of_directions else self.distinct
+        first = told_apart.first
+        return _Ranked(self.distinct.number[first], told_apart.copies, told_apart.number, self.lengths[first])
 
 
 def _refuse_out_of_bounds(lengths: np.ndarray, start: int, cosines: bool) -> None:
@@ -223,7 +224,7 @@ class _Ranked:
     multiplied: np.ndarray  # which of those that are multiplied each of them is, ascending, [distinct]
     copies: np.ndarray  # how many vectors each of them stands for, [distinct]
     number: np.ndarray  # which of them each vector is, [n]
-    scale: np.ndarray | None  # factors of products, float32 [distinct]
+    lengths: np.ndarray  # [distinct]
 
     def within(self, part: slice) -> tuple[slice, slice | np.ndarray]:
         """Which of them are in a part of those that are multiplied, and where in that part."""
@@ -232,76 +233,178 @@ class _Ranked:
         return slice(low, high), slice(None) if whole else self.multiplied[low:high] - part.start
 
 
-Products = Iterator[tuple[slice, slice, np.ndarray]]
+@dataclass(frozen=True)
+class _Product:
+    """Inner products of some queries and some candidates."""
+
+    rows: slice  # numbers of the queries
+    columns: slice  # numbers of the candidates
+    queries: np.ndarray  # float32 [rows, d]
+    candidates: np.ndarray  # float32 [columns, d]
+    values: np.ndarray  # [rows, columns]
 
 
-def _products(queries: _Vectors, candidates: _Vectors) -> Products:
-    """Inner products of the queries of the first slice and candidates of the second; reads candidates once."""
+def _products(queries: _Vectors, candidates: _Vectors, dtype: DTypeLike = np.float32) -> Iterator[_Product]:
+    """Inner products of all queries and candidates, taken in `dtype`; reads candidates once."""
     for columns, block in candidates.blocks():
         for rows, vectors in queries.blocks():
-            yield rows, columns, vectors @ block.T
+            values = vectors.astype(dtype, copy=False) @ block.astype(dtype, copy=False).T
+            yield _Product(rows, columns, vectors, block, values)
 
 
 def _accuracies(
-    queries: _Vectors, candidates: _Vectors, gold: np.ndarray, similarities: Collection[Similarity]
-) -> dict[Similarity, tuple[float, float]]:
+    queries: _Vectors, candidates: _Vectors, gold: np.ndarray, group: Collection[Similarity]
+) -> dict[str, tuple[float, float]]:
     """Top-1 accuracy of the pairs of query i and candidate gold[i], and the same with their roles exchanged."""
     rankings = {
-        similarity: _Ranking(queries.ranked_by(similarity), candidates.ranked_by(similarity), gold)
-        for similarity in similarities
+        similarity.name: _Ranking(queries.ranked_by(similarity), candidates.ranked_by(similarity), gold, similarity)
+        for similarity in group
     }
-    if "margin" in rankings:
-        rankings["margin"].find_neighbours(_products(queries, candidates))
+    if among_neighbours := [ranking for ranking in rankings.values() if ranking.similarity.neighbours]:
+        # In float64, since what cosines are compared with must be as exact as what is compared.
+        for product in _products(queries, candidates, np.float64):
+            for ranking in among_neighbours:
+                ranking.find_neighbours(product)
     for product in _products(queries, candidates):
         for ranking in rankings.values():
-            ranking.update(*product)
-    return {similarity: ranking.accuracies() for similarity, ranking in rankings.items()}
+            ranking.update(product)
+    return {name: ranking.accuracies() for name, ranking in rankings.items()}
 
 
 class _Ranking:
     """The best candidate of each query, and the best query of each candidate, by one similarity."""
 
-    def __init__(self, queries: _Ranked, candidates: _Ranked, gold: np.ndarray):
+    def __init__(self, queries: _Ranked, candidates: _Ranked, gold: np.ndarray, similarity: Similarity):
         self.queries, self.candidates = queries, candidates
         self.pairs = queries.number, candidates.number[gold]
-        self.of_pairs = np.empty(len(gold), dtype=np.float32)
-        self.forth, self.back = _Best(len(queries.copies)), _Best(len(candidates.copies))
-        self.near: tuple[np.ndarray, np.ndarray] | None = None
+        self.best = _Best(len(queries.copies), len(gold)), _Best(len(candidates.copies), len(gold))
+        self.similarity = similarity
+        # The nearest candidates of each query, and the nearest queries of each candidate.
+        self.nearest = (
+            _Nearest(len(queries.copies), len(candidates.number), similarity.neighbours),
+            _Nearest(len(candidates.copies), len(queries.number), similarity.neighbours),
+        )
+        self.size = 1.0 if similarity.of_directions else float(queries.lengths.max() * candidates.lengths.max())
 
-    def find_neighbours(self, products: Products) -> None:
-        """Have each cosine divided by half the mean of those to the nearest neighbours of both of its vectors."""
-        forth = _Nearest(len(self.queries.copies), len(self.candidates.number))
-        back = _Nearest(len(self.candidates.copies), len(self.queries.number))
-        for product in products:
-            rows, columns, scores = self._scores(*product)
-            if scores.size:
-                forth.update(rows, scores, self.candidates.copies[columns])
-                back.update(columns, scores.T, self.queries.copies[rows])
-        self.near = forth.half_means(), back.half_means()
+    def find_neighbours(self, product: _Product) -> None:
+        """Take in cosines, before any are ranked, to find the nearest neighbours of both sides."""
+        rows, here = self.queries.within(product.rows)
+        columns, there = self.candidates.within(product.columns)
+        values = self._products(product.values[here][:, there], *_table(rows, columns))
+        if values.size:
+            self.nearest[0].update(rows, values, self.candidates.copies[columns])
+            self.nearest[1].update(columns, values.T, self.queries.copies[rows])
 
-    def update(self, rows: slice, columns: slice, products: np.ndarray) -> None:
-        """Take in the inner products of these queries and candidates."""
-        rows, columns, scores = self._scores(rows, columns, products)
-        if scores.size:
-            here = np.flatnonzero(_within(self.pairs[0], rows) & _within(self.pairs[1], columns))
-            self.of_pairs[here] = scores[self.pairs[0][here] - rows.start, self.pairs[1][here] - columns.start]
-            self.forth.update(rows, scores, self.candidates.copies[columns], axis=1)
-            self.back.update(columns, scores, self.queries.copies[rows], axis=0)
+    def update(self, product: _Product) -> None:
+        """Take in inner products of some queries and candidates, in float32."""
+        rows, here = self.queries.within(product.rows)
+        columns, there = self.candidates.within(product.columns)
+        values = product.values[here][:, there]
+        if not values.size:
+            return
+        vectors, parts = (product.queries[here], product.candidates[there]), (rows, columns)
+        d = product.queries.shape[1]
+        # In float32, the d terms of a product and a few roundings of its factors; in float64, d more of the lengths.
+        rough, fine = rounding(d + 8, np.float32), rounding(2 * (d + 4))
+        scores, errors = self._scores(values, rough, *_table(*parts))
+        close = [self._close(axis, parts, scores, errors) for axis in (0, 1)]
+        if sum(map(len, close)) > CROWDED * scores.size:
+            values = np.matmul(vectors[0].astype(np.float64), vectors[1].astype(np.float64).T)
+            scores, errors = self._scores(values, fine, *_table(*parts))
+            close = [self._close(axis, parts, scores, errors) for axis in (0, 1)]
+        doubted = np.union1d(*(self._doubted(axis, close[axis], scores.shape) for axis in (0, 1)))
+        row, column = np.divmod(doubted, scores.shape[1])
+        pairs = _products_of_pairs(*vectors, row, column)
+        exact, bounds = self._scores(pairs, fine, rows.start + row, columns.start + column)
+        bounds = np.broadcast_to(bounds, exact.shape)
+        for axis, cells in enumerate(close):
+            # A new array in either case, of which parts are replaced.
+            of_cells = [scores.ravel()[cells].astype(np.float64), np.array(_at(errors, cells), dtype=np.float64)]
+            _, known, place = np.intersect1d(doubted, cells, assume_unique=True, return_indices=True)
+            for coarse, finer in zip(of_cells, (exact, bounds), strict=True):
+                coarse[place] = finer[known]
+            self._take(axis, parts, cells, *of_cells)
 
     def accuracies(self) -> tuple[float, float]:
-        return self.forth.accuracy(self.pairs[0], self.of_pairs), self.back.accuracy(self.pairs[1], self.of_pairs)
+        forth, back = (best.accuracy(of) for best, of in zip(self.best, self.pairs, strict=True))
+        return forth, back
 
-    def _scores(self, rows: slice, columns: slice, products: np.ndarray) -> tuple[slice, slice, np.ndarray]:
-        """Similarities of those queries and candidates that are told apart."""
-        rows, here = self.queries.within(rows)
-        columns, there = self.candidates.within(columns)
-        scores = products[here][:, there]
-        if self.queries.scale is not None:
-            scores = scores * self.candidates.scale[columns]
-            scores *= self.queries.scale[rows, None]
-        if self.near is not None:
-            scores /= self.near[0][rows, None] + self.near[1][columns]
-        return rows, columns, scores
+    def _products(self, products: np.ndarray, queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """Inner products, or cosines, in their type; the numbers of queries and candidates broadcast to these."""
+        if not self.similarity.of_directions:
+            return products
+        cosines = products * (1 / self.candidates.lengths[candidates]).astype(products.dtype)
+        cosines *= (1 / self.queries.lengths[queries]).astype(products.dtype)
+        return cosines
+
+    def _scores(
+        self, products: np.ndarray, error: float, queries: np.ndarray, candidates: np.ndarray
+    ) -> tuple[np.ndarray, float | np.ndarray]:
+        """Similarities, likewise, and the bound on their errors, where `error` is that of unit vectors' products."""
+        values = self._products(products, queries, candidates)
+        near = []
+        if self.similarity.neighbours:
+            numbers = (queries, candidates)
+            near = [side.means[of].astype(values.dtype) for side, of in zip(self.nearest, numbers, strict=True)]
+        return self.similarity.compute(values, error * self.size, *near)
+
+    def _close(
+        self, axis: int, parts: tuple[slice, slice], scores: np.ndarray, errors: float | np.ndarray
+    ) -> np.ndarray:
+        """Which of the scores may be the highest so far of their query (axis 0) or candidate (axis 1): flat indices."""
+        across = 1 - axis
+        highest = scores.max(axis=across) - errors if np.ndim(errors) == 0 else (scores - errors).max(axis=across)
+        floor = np.expand_dims(np.maximum(highest, self.best[axis].low[parts[axis]]), across) - errors
+        # Flat indices are found several times as fast as those of rows and columns.
+        return np.flatnonzero(scores >= floor.astype(scores.dtype))
+
+    def _doubted(self, axis: int, cells: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Those of close cells that may have a rival, in this block or, where it does not hold all, in another."""
+        if shape[1 - axis] < len(self.best[1 - axis].low):
+            return cells
+        of = np.divmod(cells, shape[1])[axis]
+        return cells[np.bincount(of, minlength=1)[of] > 1]
+
+    def _take(
+        self, axis: int, parts: tuple[slice, slice], cells: np.ndarray, values: np.ndarray, errors: np.ndarray
+    ) -> None:
+        """Take in values of close cells, ascending flat indices of a block, with the bounds on their errors."""
+        rows, columns = parts
+        width = columns.stop - columns.start
+        row, column = np.divmod(cells, width)
+        of, copies = (
+            (rows.start + row, self.candidates.copies[columns][column])
+            if axis == 0
+            else (columns.start + column, self.queries.copies[rows][row])
+        )
+        self.best[axis].update(of, values - errors, values + errors, copies)
+        here = np.flatnonzero(_within(self.pairs[0], rows) & _within(self.pairs[1], columns))
+        right = (self.pairs[0][here] - rows.start) * width + self.pairs[1][here] - columns.start
+        place = np.searchsorted(cells, right)
+        among = np.append(cells, -1)[place] == right
+        self.best[axis].of_pairs[here[among]] = (values + errors)[place[among]]
+
+
+def _table(rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of these rows, as a column, and of these columns."""
+    return np.arange(rows.start, rows.stop)[:, None], np.arange(columns.start, columns.stop)
+
+
+def _products_of_pairs(
+    queries: np.ndarray, candidates: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
+    """Inner products in float64 of queries and candidates, both [n, d], of which each pair is numbered: [pairs]."""
+    found = np.empty(len(rows))
+    step = max(1, PAIRED_NUMBERS // queries.shape[1])
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        found[part] = np.vecdot(queries[rows[part]].astype(np.float64), candidates[columns[part]].astype(np.float64))
+    return found
+
+
+def _at(errors: float | np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """The bounds at flat indices of a block, of which there may be one for all."""
+    return np.full(len(cells), errors) if np.ndim(errors) == 0 else errors.ravel()[cells]
 
 
 def _within(numbers: np.ndarray, part: slice) -> np.ndarray:
@@ -309,39 +412,42 @@ def _within(numbers: np.ndarray, part: slice) -> np.ndarray:
 
 
 class _Best:
-    """The highest score so far of each of so many vectors, and how many vectors on the other side share it."""
+    """How high the best score so far of each of so many vectors is, and which others may share it."""
 
-    def __init__(self, count: int):
-        self.score = np.full(count, -np.inf, dtype=np.float32)
-        self.ties = np.zeros(count)
+    def __init__(self, count: int, pairs: int):
+        self.low = np.full(count, -np.inf)  # what the best score is at least, within its error
+        self.of_pairs = np.full(pairs, -np.inf)  # what the score of each right pair is at most, where it may be best
+        self.close: list[tuple[np.ndarray, ...]] = []  # vector, score at most, and copies of those that may be best
 
-    def update(self, part: slice, scores: np.ndarray, copies: np.ndarray, axis: int) -> None:
-        """Take in scores of a part of the vectors with others, which lie along `axis`; `copies` [others] of each."""
-        before, here = self.score[part], scores.max(axis=axis)
-        # The flat indices are found several times as fast as those of rows and columns.
-        at = np.divmod(np.flatnonzero(scores == np.expand_dims(here, axis)), scores.shape[1])
-        ties = np.bincount(at[1 - axis], weights=copies[at[axis]], minlength=len(here))
-        self.ties[part] = np.where(here >= before, ties, 0) + np.where(here <= before, self.ties[part], 0)
-        self.score[part] = np.maximum(before, here)
+    def update(self, of: np.ndarray, low: np.ndarray, high: np.ndarray, copies: np.ndarray) -> None:
+        """Take in scores of the vectors `of` with others, at least and at most; `copies` of each of the others."""
+        np.maximum.at(self.low, of, low)
+        kept = high >= self.low[of]
+        self.close.append((of[kept], high[kept], copies[kept]))
 
-    def accuracy(self, of: np.ndarray, scores: np.ndarray) -> float:
+    def accuracy(self, of: np.ndarray) -> float:
         """Mean over pairs of 1/m where the score of the pair is the highest of its vector, which m share, else 0."""
-        return float(((scores == self.score[of]) / self.ties[of]).mean())
+        vectors, high, copies = (np.concatenate(parts) for parts in zip(*self.close, strict=True))
+        ties = np.bincount(vectors, weights=copies * (high >= self.low[vectors]), minlength=len(self.low))
+        return float(((self.of_pairs >= self.low[of]) / ties[of]).mean())
 
 
 class _Nearest:
     """The highest scores so far of each of `rows` distinct vectors with its nearest neighbours among `others`."""
 
-    def __init__(self, rows: int, others: int):
-        self.scores = np.full((rows, min(MARGIN_NEIGHBOURS, others)), -np.inf, dtype=np.float32)
+    def __init__(self, rows: int, others: int, neighbours: int):
+        self.neighbours = neighbours
+        self.scores = np.full((rows, min(neighbours, others)), -np.inf)
 
     def update(self, rows: slice, scores: np.ndarray, copies: np.ndarray) -> None:
         """Take in the scores [rows, others] with other vectors, of which there are `copies` [others]."""
         if copies.max() > 1:
-            scores = np.repeat(scores, np.minimum(copies, MARGIN_NEIGHBOURS), axis=1)
+            scores = np.repeat(scores, np.minimum(copies, self.neighbours), axis=1)
         known = self.scores[rows]
         kept = known.shape[1]
         self.scores[rows] = np.partition(np.concatenate([known, scores], axis=1), -kept, axis=1)[:, -kept:]
 
-    def half_means(self) -> np.ndarray:
-        return np.sort(self.scores, axis=1).mean(axis=1) / 2
+    @cached_property
+    def means(self) -> np.ndarray:
+        """Mean of these scores, [rows]; asked for when all are known."""
+        return self.scores.mean(axis=1)

@@ -13,8 +13,10 @@ from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.measures.centring import shift_between
+from workflow_scripts.measures.definitions.rankings import accuracy
 from workflow_scripts.measures.metric_files import measuring, write_metric
-from workflow_scripts.measures.retrieval import Similarity, top1_accuracies
+from workflow_scripts.measures.registry import similarities
+from workflow_scripts.measures.scores import scores_of
 
 
 class Spec(stage.Spec):
@@ -22,7 +24,7 @@ class Spec(stage.Spec):
 
     dataset: str = Field(description="Name of the paraphrase data set.")
     language: str = Field(description="Language of the sentences: the target of the intervention.")
-    similarities: list[Similarity] = Field(description="Similarities by which candidates are ranked.")
+    similarities: list[str] = Field(description="Similarities by which candidates are ranked.")
 
 
 def main(command: list[str] | None = None) -> None:
@@ -68,21 +70,21 @@ def main(command: list[str] | None = None) -> None:
 
 
 def space_accuracies(
-    of_queries: list[np.ndarray], of_candidates: list[np.ndarray], similarities: list[Similarity]
-) -> dict[Similarity, float]:
-    """Top-1 accuracy by each similarity, from the first sentences of one space to the second ones of another.
+    of_queries: list[np.ndarray], of_candidates: list[np.ndarray], names: list[str]
+) -> dict[str, float]:
+    """Return the top-1 accuracy by each similarity, from the first sentences of one space to the second of another.
 
-    Of each space the embeddings [pairs, d] of both sentences are given, by whose mean `centred_cosine` centres it.
+    Of each space the embeddings [pairs, d] of both sentences are given, whose mean centres it for centred similarities.
     """
-    queries, candidates = of_queries[0], of_candidates[1]
-    gold = np.arange(len(queries))
-    plain = [similarity for similarity in similarities if similarity != "centred_cosine"]
-    accuracies = top1_accuracies(queries, candidates, gold, plain)
-    if "centred_cosine" in similarities:
-        queries = queries - np.concatenate(of_queries).mean(axis=0, dtype=np.float64)
-        candidates = candidates - np.concatenate(of_candidates).mean(axis=0, dtype=np.float64)
-        accuracies |= {"centred_cosine": top1_accuracies(queries, candidates, gold, ["cosine"])["cosine"]}
-    return accuracies
+    found = {}
+    for centred in (False, True):
+        queries, candidates = of_queries[0], of_candidates[1]
+        if centred:
+            queries = queries - np.concatenate(of_queries).mean(axis=0, dtype=np.float64)
+            candidates = candidates - np.concatenate(of_candidates).mean(axis=0, dtype=np.float64)
+        asked = [name for name in names if similarities()[name].centred == centred]
+        found |= {name: accuracy(scores) for name, scores in scores_of(queries, candidates, asked).items()}
+    return found
 
 
 def read_pairs(path, language: str) -> tuple[list[str], np.ndarray, np.ndarray]:

@@ -13,9 +13,9 @@ from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.measures.metric_files import measuring, write_metric
-from workflow_scripts.measures.retrieval import Similarity, pairwise_top1_accuracies, top1_accuracies
+from workflow_scripts.measures.retrieval import pairwise_top1_accuracies, top1_accuracies
 
-Row = tuple[Similarity, dict[str, object]]
+Row = tuple[str, dict[str, object]]
 
 
 class Spec(stage.Spec):
@@ -26,7 +26,7 @@ class Spec(stage.Spec):
         description="translation: sentences and their translations (Tatoeba); mining: English has more (BUCC-18)."
     )
     languages: list[str] = Field(min_length=1, description="Languages other than English.")
-    similarities: list[Similarity] = Field(description="Similarities by which candidates are ranked.")
+    similarities: list[str] = Field(description="Similarities by which candidates are ranked.")
 
 
 def main(command: list[str] | None = None) -> None:
@@ -48,7 +48,7 @@ def main(command: list[str] | None = None) -> None:
     write_metric(files.translation, read_condition(files.condition), spec.dataset, pd.DataFrame(rows))
 
 
-def translation_accuracies(path: Path, language: str, similarities: list[Similarity]) -> Iterator[Row]:
+def translation_accuracies(path: Path, language: str, similarities: list[str]) -> Iterator[Row]:
     """From each sentence of a language to its translation among all English ones, and back.
 
     Raises:
@@ -65,7 +65,7 @@ def translation_accuracies(path: Path, language: str, similarities: list[Similar
         yield similarity, {"direction": "from_english", **sizes, "accuracy": accuracy[1, 0]}
 
 
-def mining_accuracies(path: Path, language: str, similarities: list[Similarity]) -> Iterator[Row]:
+def mining_accuracies(path: Path, language: str, similarities: list[str]) -> Iterator[Row]:
     """From each sentence of a language that has a translation to that one among all English sentences.
 
     A query has the id of its translation. The English sentences are read in blocks, since they may exceed memory.

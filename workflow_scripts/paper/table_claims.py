@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from workflow_scripts.jobs import stage
+from workflow_scripts.measures import registry
 from workflow_scripts.measures.metric_files import read_metrics
 from workflow_scripts.paper.claims import CLAIMS, decide
 from workflow_scripts.paper.claims.evidence import KINDS, Study
@@ -84,7 +85,7 @@ def caption(decided: pd.DataFrame, spec: Spec) -> str:
         f"{count.get('yes', 0)} hold, {count.get('no', 0)} do not, {count.get('undefined', 0)} are undefined, counted "
         f"for each model{' and pooling' if len(spec.poolings) > 1 else ''}. Retrieval is by "
         f"{spec.similarity.replace('_', ' ')}, the distance between two languages is the "
-        f"{layout.DISTANCES[spec.distance]}. {without_text(spec.models)}"
+        f"{registry.distances()[spec.distance].description}. {without_text(spec.models)}"
     ).rstrip()
 
 

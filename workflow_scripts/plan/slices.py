@@ -10,13 +10,12 @@ from typing import Any
 
 from workflow_scripts.config.study import Config
 from workflow_scripts.jobs.files import canonical_json
+from workflow_scripts.measures import registry
 from workflow_scripts.plan.conditions import Conditions
 from workflow_scripts.plan.corpora import Corpora
 from workflow_scripts.plan.embedded import Embedded
 from workflow_scripts.plan.models import Models
 from workflow_scripts.plan.names import UNTRAINED, ConditionName, layer_number
-
-DISTANCES = ["pairs", "pairs_centred", "means", "aligned"]  # with which accuracies are correlated
 
 
 def canonical(method: Callable[..., dict[str, Any]]) -> Callable[..., str]:
@@ -214,7 +213,7 @@ class Slices:
             "candidates": candidates,
             "seen": [code for code in candidates if seen == "all" or code in seen],
             "similarities": self.config.metrics.similarities,
-            "measures": DISTANCES,
+            "measures": list(registry.distances()),
             **self.config.correlations.model_dump(),
         }
 

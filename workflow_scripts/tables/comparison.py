@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.measures.metric_files import pair_matrix
 from workflow_scripts.tables.shown_models import BASE_ROW, CONSTANT_ROW, OWN_ROW
 
 # What is read of each kind of file, beside the columns that say what was done to the model.
@@ -235,9 +236,7 @@ def _of_pairs(rows: pd.DataFrame, what: str, space: Space) -> np.ndarray:
     """The value of every ordered pair of different languages, NaN on the diagonal."""
     rows = rows[rows[["query", "candidate"]].isin(space.languages).all(axis=1)]
     _complete(rows["value"], len(space.languages) * (len(space.languages) - 1), what)
-    return (
-        rows.pivot(index="query", columns="candidate", values="value").loc[space.languages, space.languages].to_numpy()
-    )
+    return pair_matrix(rows, "value", space.languages)
 
 
 def _of_candidates(rows: pd.DataFrame, column: str, what: str, space: Space) -> np.ndarray:

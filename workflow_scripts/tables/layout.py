@@ -14,13 +14,6 @@ from workflow_scripts.jobs.files import write_text
 if TYPE_CHECKING:
     import pandas as pd  # which the report, a reader of tables, need not import
 
-DISTANCES = {
-    "pairs": "mean cosine distance over all cross-language sentence pairs",
-    "pairs_centred": "mean cosine distance over all cross-language sentence pairs of mean-centred embeddings",
-    "means": "cosine distance between the mean embeddings of two languages",
-    "aligned": "mean cosine distance between translations",
-}
-
 WHOLE = ConfigDict(extra="forbid", ser_json_inf_nan="strings")  # so that NaN comes back from JSON as NaN
 
 # What every stage that makes a table writes.

@@ -9,9 +9,9 @@ import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.abx import TASKS
 from workflow_scripts.measures.averages import Average, ResampledSpec, average_over_pairs
-from workflow_scripts.measures.metric_files import grid, pre_and_post, pre_and_random, read_metrics
+from workflow_scripts.measures.definitions.abx import TASKS
+from workflow_scripts.measures.metric_files import grid, pair_matrix, pre_and_post, pre_and_random, read_metrics
 from workflow_scripts.tables import layout
 from workflow_scripts.tables.shown_models import Model
 
@@ -76,9 +76,7 @@ def averages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 def average_change(pairs: pd.DataFrame, spec: Spec) -> Average:
     """The change averaged over pairs, with its interval over languages."""
-    changes = pairs.pivot(index="first", columns="second", values="change")
-    changes = changes.reindex(index=spec.languages, columns=spec.languages).to_numpy()
-    return average_over_pairs(changes, spec.resampling)
+    return average_over_pairs(pair_matrix(pairs, "change", spec.languages), spec.resampling)
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:

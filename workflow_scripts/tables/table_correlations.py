@@ -6,6 +6,7 @@ import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.jobs import stage
+from workflow_scripts.measures import registry
 from workflow_scripts.measures.metric_files import grid, read_metrics, select
 from workflow_scripts.tables import layout
 from workflow_scripts.tables.shown_models import Model
@@ -118,8 +119,8 @@ def caption(spec: Spec, resamples: int) -> str:
     return (
         f"Pearson correlations (r) over {CANDIDATES[spec.candidates_set]}, the query language excluded, between top-1 "
         f"retrieval accuracy (acc, by {spec.similarity.replace('_', ' ')}) and distance to the query language (d, the "
-        f"{layout.DISTANCES[spec.measure]}). The query language is the intervention target; pre: without, post: with "
-        f"the intervention on its experts. In brackets: {100 * spec.confidence:g}% bootstrap confidence intervals "
+        f"{registry.distances()[spec.measure].description}). The query language is the intervention target; pre: "
+        f"without, post: with the intervention on its experts. In brackets: {100 * spec.confidence:g}% bootstrap confidence intervals "
         f"({resamples:,} resamples of languages). NA: undefined, since one side is constant or languages are too few."
     )
 

@@ -6,6 +6,7 @@ import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.jobs import stage
+from workflow_scripts.measures import registry
 from workflow_scripts.measures.metric_files import grid, pre_and_post, read_metrics
 from workflow_scripts.tables import layout
 from workflow_scripts.tables.shown_models import Model
@@ -17,11 +18,6 @@ METRICS = {
     "distance_to_target": "Distance to Target",
 }
 SPACES = {"pre": "Pre", "post": "Post"}
-MEDOIDS = {
-    "sentence": "the sentence embedding with the smallest summed cosine distance to all sentences",
-    "language_means": "the language mean with the smallest summed cosine distance to all language means",
-    "centroid": "the mean of all sentence embeddings",
-}
 CONDITION = ["model", "pooling", "target"]
 
 
@@ -118,8 +114,9 @@ def caption(spec: Spec) -> str:
     return (
         f"Distances in the embedding space of {len(spec.languages)} languages without (pre) and with (post) the "
         f"intervention on experts of a target language ({', '.join(spec.targets)}). All languages: over all pairs of "
-        "languages. Target: between the target and the other languages. Medoid: to "
-        f"{MEDOIDS[spec.medoid]}. The distance between two languages is the {layout.DISTANCES[spec.measure]}. "
+        "languages. Target: between the target and the other languages. Medoid: to the "
+        f"{registry.medoids()[spec.medoid].description}. The distance between two languages is the "
+        f"{registry.distances()[spec.measure].description}. "
         f"{spread}; distances of non-target languages are averaged over those languages first."
     )
 

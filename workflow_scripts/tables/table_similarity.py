@@ -20,6 +20,7 @@ from workflow_scripts.kinship.outcomes import (
     similarities_of,
 )
 from workflow_scripts.kinship.pair_correlations import COEFFICIENTS, correlate_pairs
+from workflow_scripts.measures import registry
 from workflow_scripts.measures.averages import ResampledSpec
 from workflow_scripts.tables import layout
 from workflow_scripts.tables.shown_models import Model
@@ -130,8 +131,8 @@ def caption(spec: Spec, resamples: int) -> str:
     interval = f"{100 * spec.confidence:g}% bootstrap confidence intervals ({resamples:,} resamples of languages)"
     return (
         f"Pearson (r) and Spearman (ρ) correlations of similarity of languages with top-1 retrieval accuracy (by "
-        f"{spec.similarity.replace('_', ' ')}) and with distance (the {layout.DISTANCES[spec.measure]}) on "
-        f"{spec.dataset}, and with scores of probes trained in one language and tested in the other where these were "
+        f"{spec.similarity.replace('_', ' ')}) and with distance (the "
+        f"{registry.distances()[spec.measure].description}) on {spec.dataset}, and with scores of probes trained in one language and tested in the other where these were "
         "measured: without an intervention (pre), and their change (post − pre) by the intervention on experts of the "
         f"target; over the ordered pairs of {len(spec.languages)} languages. {MEASURES} "
         + (f"In brackets: {interval}, if at least five languages are known. " if resamples else "")

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.averages import Average, ResampledSpec, average_over_languages, average_over_pairs
-from workflow_scripts.measures.metric_files import grid, pre_and_post, read_metrics, select
+from workflow_scripts.measures.metric_files import grid, pair_matrix, pre_and_post, read_metrics, select
 from workflow_scripts.probes.tasks import BASELINES, LABELS, MEASURES, Task, explained
 from workflow_scripts.tables import layout
 from workflow_scripts.tables.shown_models import Model
@@ -52,12 +52,12 @@ def averages(transfer: pd.DataFrame, baselines: pd.DataFrame, spec: Spec) -> pd.
             random = np.full((len(task.languages),) * 2, np.nan)
             if (untrained["task"] == task.name).any():
                 found = select(untrained, pairs.assign(model=model.name), "scores of probes at random weights")
-                random = _matrix(found["score"], task)
+                random = pair_matrix(found, "score", task.languages)
             for pooling in spec.poolings:
                 for target in spec.targets:
                     condition = {"model": model.name, "pooling": pooling, "target": target}
                     found = pre_and_post(trained, pairs.assign(**condition), "score", "scores of probes")
-                    pre, post = _matrix(found["pre"], task), _matrix(found["post"], task)
+                    pre, post = (pair_matrix(found, side, task.languages) for side in ("pre", "post"))
                     for scope in SCOPES:
                         change = _change(post - pre, scope, spec)
                         rows.append(
@@ -78,11 +78,6 @@ def averages(transfer: pd.DataFrame, baselines: pd.DataFrame, spec: Spec) -> pd.
                             }
                         )
     return pd.DataFrame(rows)
-
-
-def _matrix(scores: pd.Series, task: Task) -> np.ndarray:
-    """Scores of pairs as [languages of training, languages of test]."""
-    return scores.to_numpy().reshape(len(task.languages), len(task.languages))
 
 
 def _mean(scores: np.ndarray, scope: str) -> float:

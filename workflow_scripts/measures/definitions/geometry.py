@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from workflow_scripts.measures.distances import language_means, unit_vectors
+from workflow_scripts.measures.registry import measure
+from workflow_scripts.measures.vectors import language_means, unit_vectors
+
+
+@measure("effective_rank", "effective rank of a language", of="languages", moves=False)
+def effective_ranks(embeddings: np.ndarray) -> np.ndarray:
+    """Return the `effective_rank` of each language: [languages], from [languages, sentences, d]."""
+    return np.array([effective_rank(side) for side in embeddings])
 
 
 def effective_rank(embeddings: np.ndarray) -> float:
@@ -15,6 +22,7 @@ def effective_rank(embeddings: np.ndarray) -> float:
     return _effective_rank(gram)
 
 
+@measure("effective_rank_of_space", "effective rank of all sentences of all languages", of="space", moves=False)
 def effective_rank_of_space(embeddings: np.ndarray) -> float:
     """`effective_rank` of all sentences of all languages, [languages, sentences, d], without a copy of them all."""
     languages, sentences, d = embeddings.shape
@@ -39,6 +47,9 @@ def _effective_rank(gram: np.ndarray) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
+@measure(
+    "anisotropy", "mean cosine of two different sentences of a language", of="languages", centrings=("none", "all")
+)
 def anisotropy(embeddings: np.ndarray) -> np.ndarray:
     """Mean cosine of two different sentences of a language: [languages], from [languages, sentences, d].
 
@@ -72,3 +83,15 @@ def variance_explained(embeddings: np.ndarray) -> tuple[float, float]:
     languages, sentences = embeddings.shape[:2]
     between_languages = sentences * ((by_language - centre) ** 2).sum()
     return float(between_languages / total), float((sums**2).sum() / languages / total)
+
+
+@measure("variance_by_language", "share of the variance that language explains", of="space", moves=False)
+def variance_by_language(embeddings: np.ndarray) -> float:
+    """Return the first of `variance_explained`."""
+    return variance_explained(embeddings)[0]
+
+
+@measure("variance_by_sentence", "share of the variance that the sentence explains", of="space", moves=False)
+def variance_by_sentence(embeddings: np.ndarray) -> float:
+    """Return the second of `variance_explained`."""
+    return variance_explained(embeddings)[1]

@@ -15,7 +15,8 @@ Cosines are products in float64, since an intervention pulls sentences so close 
 
 import numpy as np
 
-from workflow_scripts.measures.distances import unit_vectors
+from workflow_scripts.measures.rounding import rounding_of_cosine
+from workflow_scripts.measures.vectors import unit_vectors
 
 # Of what the score of a task is the share.
 TASKS = {
@@ -36,8 +37,7 @@ def abx_scores(embeddings: np.ndarray) -> dict[str, np.ndarray]:
     """
     languages, sentences, d = embeddings.shape
     units = unit_vectors(embeddings)
-    # Twice the bound on what rounding makes of a sum of d products: cosines that near may be of the same vectors.
-    tie = 2 * (d + 2) * np.finfo(np.float64).eps
+    tie = 2 * rounding_of_cosine(d)  # cosines that near may be of the same vectors
     won = {task: np.zeros((languages, languages)) for task in TASKS}
     rows = max(1, BLOCK_BYTES // (8 * languages * sentences))
     for start in range(0, sentences, rows):

@@ -5,29 +5,17 @@ sentences is 1 − mean(x̂)·mean(ŷ), so no N × N matrix is built. Nor are un
 theirs. Embeddings are read in blocks that stay in the processor's cache in float64, in which all sums are taken.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from workflow_scripts.jobs.errors import StudyError
-
-BLOCK_BYTES = 2**19  # of the float64 embeddings that are worked on at a time
-
-
-def unit_vectors(embeddings: np.ndarray) -> np.ndarray:
-    """Embeddings [..., d] scaled to length one, in float64.
-
-    Raises:
-        StudyError: an embedding is zero and so has no direction.
-    """
-    embeddings = np.array(embeddings, dtype=np.float64)  # a copy, which is scaled in place
-    lengths = np.sqrt(np.vecdot(embeddings, embeddings))
-    _refuse_zeros(lengths)
-    embeddings /= lengths[..., None]
-    return embeddings
+from workflow_scripts.measures.registry import distance, measure, medoid
+from workflow_scripts.measures.rounding import first_highest, rounding_of_cosine
+from workflow_scripts.measures.vectors import BLOCK_BYTES, blocks, language_means, refuse_zeros, unit_vectors
 
 
+@measure("pairs", "mean cosine distance over all cross-language sentence pairs", of="pairs", centrings=("none", "all"))
+@distance("pairs", "mean cosine distance over all cross-language sentence pairs")
 def pair_distances(embeddings: np.ndarray) -> np.ndarray:
     """Mean cosine distance over all pairs of sentences, one of each language: [languages, languages].
 
@@ -39,6 +27,7 @@ def pair_distances(embeddings: np.ndarray) -> np.ndarray:
     return _distances_of_mean_directions(embeddings, None)
 
 
+@distance("pairs_centred", "mean cosine distance over all cross-language sentence pairs of mean-centred embeddings")
 def centred_pair_distances(embeddings: np.ndarray) -> np.ndarray:
     """The same after the mean of all sentences of all languages has been subtracted: [languages, languages].
 
@@ -47,12 +36,15 @@ def centred_pair_distances(embeddings: np.ndarray) -> np.ndarray:
     return _distances_of_mean_directions(embeddings, language_means(embeddings).mean(axis=0))
 
 
+@distance("means", "cosine distance between the mean embeddings of two languages")
 def mean_distances(embeddings: np.ndarray) -> np.ndarray:
     """Cosine distance between the mean embeddings of languages: [languages, languages]."""
     means = unit_vectors(language_means(embeddings))
     return 1 - means @ means.T
 
 
+@measure("aligned", "mean cosine distance between translations", of="pairs")
+@distance("aligned", "mean cosine distance between translations")
 def aligned_distances(embeddings: np.ndarray) -> np.ndarray:
     """Mean cosine distance between translations of a sentence: [languages, languages]."""
     languages, sentences, d = embeddings.shape
@@ -66,17 +58,8 @@ def aligned_distances(embeddings: np.ndarray) -> np.ndarray:
             block *= 1 / lengths[:, part, None]
             block = block.reshape(languages, -1)
             cosines += block @ block.T
-    _refuse_zeros(lengths)
+    refuse_zeros(lengths)
     return 1 - cosines / sentences
-
-
-def language_means(embeddings: np.ndarray) -> np.ndarray:
-    """Mean embedding of each language, [languages, d], in float64."""
-    languages, sentences, d = embeddings.shape
-    sums = np.zeros((languages, d))
-    for language, _, block in _blocks(embeddings):
-        sums[language] += np.ones(len(block)) @ block
-    return sums / sentences
 
 
 def _distances_of_mean_directions(embeddings: np.ndarray, centre: np.ndarray | None) -> np.ndarray:
@@ -90,37 +73,13 @@ def _sums_of_units(embeddings: np.ndarray, centre: np.ndarray | None = None) -> 
     languages, sentences, d = embeddings.shape
     sums, lengths = np.zeros((languages, d)), np.empty((languages, sentences))
     with np.errstate(divide="ignore", invalid="ignore"):  # zeros are refused below
-        for language, rows, block in _blocks(embeddings):
+        for language, rows, block in blocks(embeddings):
             if centre is not None:
                 block -= centre
             lengths[language, rows] = np.sqrt(np.vecdot(block, block))
             sums[language] += (1 / lengths[language, rows]) @ block
-    _refuse_zeros(lengths)
+    refuse_zeros(lengths)
     return sums
-
-
-def _blocks(embeddings: np.ndarray) -> Iterator[tuple[int, slice, np.ndarray]]:
-    """Copies in float64 of blocks of [languages, sentences, d], each with its language and its rows."""
-    languages, sentences, d = embeddings.shape
-    rows = max(1, BLOCK_BYTES // (8 * d))
-    for language in range(languages):
-        for start in range(0, sentences, rows):
-            part = slice(start, start + rows)
-            yield language, part, np.array(embeddings[language, part], dtype=np.float64)
-
-
-def _refuse_zeros(lengths: np.ndarray) -> None:
-    if not lengths.all():
-        where = tuple(int(index) for index in np.argwhere(lengths == 0)[0])
-        raise StudyError(f"the embedding at {where} is zero, so that its cosine distances are not defined.")
-
-
-DISTANCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "pairs": pair_distances,
-    "pairs_centred": centred_pair_distances,
-    "means": mean_distances,
-    "aligned": aligned_distances,
-}
 
 
 @dataclass(frozen=True)
@@ -132,6 +91,7 @@ class Medoid:
     sentence: int | None = None
 
 
+@medoid("sentence", "sentence embedding with the smallest summed cosine distance to all sentences")
 def sentence_medoid(embeddings: np.ndarray) -> Medoid:
     """The sentence with the smallest summed cosine distance to all sentences of all languages: argmax x̂·Σx̂.
 
@@ -139,33 +99,41 @@ def sentence_medoid(embeddings: np.ndarray) -> Medoid:
     """
     total = _sums_of_units(embeddings).sum(axis=0)
     closeness = np.empty(embeddings.shape[:2])
-    for language, rows, block in _blocks(embeddings):
+    for language, rows, block in blocks(embeddings):
         closeness[language, rows] = block @ total / np.sqrt(np.vecdot(block, block))
-    language, sentence = np.unravel_index(np.argmax(closeness), closeness.shape)
+    error = rounding_of_cosine(len(total)) * np.sqrt(total @ total)
+    language, sentence = np.unravel_index(first_highest(closeness.ravel(), error), closeness.shape)
     return Medoid(embeddings[language, sentence], int(language), int(sentence))
 
 
+@medoid("language_means", "language mean with the smallest summed cosine distance to all language means")
 def language_mean_medoid(embeddings: np.ndarray) -> Medoid:
     """The mean embedding of the language with the smallest summed cosine distance to those of the others."""
     means = language_means(embeddings)
     units = unit_vectors(means)
-    language = int(np.argmax(units @ units.sum(axis=0)))
+    total = units.sum(axis=0)
+    language = int(first_highest(units @ total, rounding_of_cosine(len(total)) * np.sqrt(total @ total)))
     return Medoid(means[language], language)
 
 
+@medoid("centroid", "mean of all sentence embeddings")
 def centroid(embeddings: np.ndarray) -> Medoid:
     """The mean of all sentences of all languages."""
     return Medoid(language_means(embeddings).mean(axis=0))
-
-
-MEDOIDS: dict[str, Callable[[np.ndarray], Medoid]] = {
-    "sentence": sentence_medoid,
-    "language_means": language_mean_medoid,
-    "centroid": centroid,
-}
 
 
 def distances_to(medoid: Medoid, embeddings: np.ndarray) -> np.ndarray:
     """Cosine distance between each language's mean embedding and a medoid: [languages] (paper, section 4)."""
     means = unit_vectors(language_means(embeddings))
     return 1 - means @ unit_vectors(medoid.vector)
+
+
+@measure(
+    "medoid",
+    "cosine distance of the mean of a language to the sentence medoid",
+    of="languages",
+    centrings=("none", "all"),
+)
+def distances_to_sentence_medoid(embeddings: np.ndarray) -> np.ndarray:
+    """Return the cosine distance of each language's mean embedding to the sentence medoid: [languages]."""
+    return distances_to(sentence_medoid(embeddings), embeddings)

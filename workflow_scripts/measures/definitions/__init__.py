@@ -1,0 +1,1 @@
+"""The measures of a space of sentence embeddings; each module of this folder is found by being here."""
