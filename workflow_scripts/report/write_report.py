@@ -32,8 +32,8 @@ def main(command: list[str] | None = None) -> None:
     for name, entries, paths in (("tables", spec.tables, files.tables), ("figures", spec.figures, files.figures)):
         if len(entries) != len(paths):
             raise StudyError(
-                f"There are {len(paths)} files of {name}, but the spec describes {len(entries)}; give one entry for each "
-                "file, in the same order."
+                f"There are {len(paths)} files of {name}, but the spec describes {len(entries)}; give one entry for "
+                "each file, in the same order."
             )
     page = render(
         spec.title,
