@@ -85,7 +85,7 @@ class Package:
         return {stage for stage in before if before[stage] != after[stage]}
 
     def uses(self, stage: str) -> list[str]:
-        return dependencies(f"pkg.{stage}", self.root)
+        return list(dependencies(f"pkg.{stage}", self.root))
 
 
 @pytest.fixture
