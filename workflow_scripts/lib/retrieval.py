@@ -19,11 +19,11 @@ the best. Beside the queries and a block, only a few numbers a candidate are hel
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from workflow_scripts.lib.errors import StudyError
 from workflow_scripts.lib.rounding import rounding
@@ -243,15 +243,23 @@ class _Product:
     columns: slice  # numbers of the candidates
     queries: np.ndarray  # float32 [rows, d]
     candidates: np.ndarray  # float32 [columns, d]
-    values: np.ndarray  # [rows, columns]
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """In float32, [rows, columns]."""
+        return self.queries @ self.candidates.T
+
+    @cached_property
+    def exact(self) -> np.ndarray:
+        """In float64, [rows, columns]."""
+        return self.queries.astype(np.float64) @ self.candidates.astype(np.float64).T
 
 
-def _products(queries: _Vectors, candidates: _Vectors, dtype: DTypeLike = np.float32) -> Iterator[_Product]:
-    """Inner products of all queries and candidates, taken in `dtype`; reads candidates once."""
+def _products(queries: _Vectors, candidates: _Vectors) -> Iterator[_Product]:
+    """Inner products of all queries and candidates; reads candidates once."""
     for columns, block in candidates.blocks():
         for rows, vectors in queries.blocks():
-            values = vectors.astype(dtype, copy=False) @ block.astype(dtype, copy=False).T
-            yield _Product(rows, columns, vectors, block, values)
+            yield _Product(rows, columns, vectors, block)
 
 
 def _accuracies(
@@ -263,7 +271,7 @@ def _accuracies(
         for similarity in similarities
     }
     if "margin" in rankings:
-        rankings["margin"].find_neighbours(_products(queries, candidates, np.float64))
+        rankings["margin"].find_neighbours(_products(queries, candidates))
     for product in _products(queries, candidates):
         for ranking in rankings.values():
             ranking.update(product)
@@ -287,14 +295,14 @@ class _Ranking:
     def find_neighbours(self, products: Iterator[_Product]) -> None:
         """Have each cosine divided by half the mean of those to the nearest neighbours of both of its vectors.
 
-        Products are in float64, since what they are divided by must be as exact as what is compared.
+        In float64, since what is divided by must be as exact as what is compared.
         """
         forth = _Nearest(len(self.queries.copies), len(self.candidates.number))
         back = _Nearest(len(self.candidates.copies), len(self.queries.number))
         for product in products:
             rows, here = self.queries.within(product.rows)
             columns, there = self.candidates.within(product.columns)
-            scores = self._scores(product.values[here][:, there], *_table(rows, columns))
+            scores = self._scores(product.exact[here][:, there], *_table(rows, columns))
             if scores.size:
                 forth.update(rows, scores, self.candidates.copies[columns])
                 back.update(columns, scores.T, self.queries.copies[rows])
@@ -303,7 +311,7 @@ class _Ranking:
         self.growth = tuple(2 / _least_sums(*sides) ** 2 for sides in (self.near, self.near[::-1]))
 
     def update(self, product: _Product) -> None:
-        """Take in inner products of some queries and candidates, in float32."""
+        """Take in inner products of some queries and candidates."""
         rows, here = self.queries.within(product.rows)
         columns, there = self.candidates.within(product.columns)
         scores = self._scores(product.values[here][:, there], *_table(rows, columns))
@@ -315,8 +323,7 @@ class _Ranking:
         rough, fine = rounding(d + 8, np.float32), rounding(2 * (d + 4))
         close = [self._close(axis, parts, scores, rough) for axis in (0, 1)]
         if sum(map(len, close)) > CROWDED * scores.size:
-            values = np.matmul(vectors[0].astype(np.float64), vectors[1].astype(np.float64).T)
-            scores, rough = self._scores(values, *_table(*parts)), fine
+            scores, rough = self._scores(product.exact[here][:, there], *_table(*parts)), fine
             close = [self._close(axis, parts, scores, fine) for axis in (0, 1)]
         doubted = np.union1d(*(self._doubted(axis, close[axis], scores.shape) for axis in (0, 1)))
         row, column = np.divmod(doubted, scores.shape[1])
