@@ -61,10 +61,7 @@ def _slices(plan: Plan) -> dict[str, str]:
         "random word embeddings": plan.word_embeddings("untrained"),
         "topic transfer": plan.topic_transfer(),
         "syntax transfer": plan.syntax_transfer(),
-        "distances": plan.distances(),
-        "retrieval": plan.retrieval(),
-        "alignment": plan.alignment(),
-        "abx": plan.abx(),
+        "space": plan.space(),
         "paraphrase": plan.paraphrase(es),
         "correlations": plan.correlations("demo", es),
         "examples": plan.examples(es),
@@ -127,7 +124,6 @@ SHOWN = {
 EMBEDDINGS = {"base embeddings", "embeddings", "layer embeddings", "paraphrase embeddings", "topic embeddings"}
 WORDS = {"word embeddings", "random word embeddings"}
 BOOTSTRAPPED = {"centred", "abx table", "layers table", "checkpoints table", "similarity table", "transfer table"}
-MEASURED = {"distances", "retrieval", "alignment", "abx"}
 CHANGED = [
     ({}, set()),
     ({"compute__tokens_per_batch": 77, "compute__threads": 3, "compute__device": "cpu"}, set()),
@@ -162,12 +158,10 @@ CHANGED = [
                 "base embeddings",
                 "embeddings",
                 "layer embeddings",
-                "distances",
-                "retrieval",
-                "abx",
+                "space",
                 "correlations",
             ),
-            *("examples", "projection", "alignment", "table 1", "table 4", "centred", "abx table", "claims"),
+            *("examples", "projection", "table 1", "table 4", "centred", "abx table", "claims"),
             *FIGURES_OF_LANGUAGES,
             *("layers table", "checkpoints table"),
             *("similarity", "subwords", *SIMILARITY_TABLES, "similarity figure"),
@@ -186,7 +180,7 @@ CHANGED = [
     ({"embeddings__max_tokens": 64}, EMBEDDINGS),
     (
         {"embeddings__layer": 2},
-        {*EMBEDDINGS, *WORDS, *MEASURED, *COMPARED} - {"layer embeddings", "checkpoints figure"},
+        {*EMBEDDINGS, *WORDS, "space", *COMPARED} - {"layer embeddings", "checkpoints figure"},
     ),
     ({"transfer__test_share": 0.5}, {"topic transfer", "syntax transfer"}),
     ({"transfer__rank": 3}, {"syntax transfer"}),
@@ -507,7 +501,7 @@ def test_layers_come_in_their_order_and_the_main_one_once(main, further, expecte
     assert there.layered_models == (["demo"] if further else [])
     assert ("layers/demo" in {figure.path for figure in there.figures}) == bool(further)
     for layer, path in expected.items():
-        assert str(json.loads(there.abx(path))["layer"]) == layer
+        assert list(map(str, json.loads(there.space(path))["layers"])) == [layer]
         assert re.fullmatch(LAYER_PATTERN, path)
     assert not re.fullmatch(LAYER_PATTERN, "/layer-x")
 

@@ -24,7 +24,6 @@ from itertools import combinations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.measures.registry import Similarity, similarities
@@ -241,15 +240,23 @@ class _Product:
     columns: slice  # numbers of the candidates
     queries: np.ndarray  # float32 [rows, d]
     candidates: np.ndarray  # float32 [columns, d]
-    values: np.ndarray  # [rows, columns]
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """In float32, [rows, columns]."""
+        return self.queries @ self.candidates.T
+
+    @cached_property
+    def exact(self) -> np.ndarray:
+        """In float64, [rows, columns]."""
+        return self.queries.astype(np.float64) @ self.candidates.astype(np.float64).T
 
 
-def _products(queries: _Vectors, candidates: _Vectors, dtype: DTypeLike = np.float32) -> Iterator[_Product]:
-    """Inner products of all queries and candidates, taken in `dtype`; reads candidates once."""
+def _products(queries: _Vectors, candidates: _Vectors) -> Iterator[_Product]:
+    """Inner products of all queries and candidates; reads candidates once."""
     for columns, block in candidates.blocks():
         for rows, vectors in queries.blocks():
-            values = vectors.astype(dtype, copy=False) @ block.astype(dtype, copy=False).T
-            yield _Product(rows, columns, vectors, block, values)
+            yield _Product(rows, columns, vectors, block)
 
 
 def _accuracies(
@@ -262,7 +269,7 @@ def _accuracies(
     }
     if among_neighbours := [ranking for ranking in rankings.values() if ranking.similarity.neighbours]:
         # In float64, since what cosines are compared with must be as exact as what is compared.
-        for product in _products(queries, candidates, np.float64):
+        for product in _products(queries, candidates):
             for ranking in among_neighbours:
                 ranking.find_neighbours(product)
     for product in _products(queries, candidates):
@@ -290,13 +297,13 @@ class _Ranking:
         """Take in cosines, before any are ranked, to find the nearest neighbours of both sides."""
         rows, here = self.queries.within(product.rows)
         columns, there = self.candidates.within(product.columns)
-        values = self._products(product.values[here][:, there], *_table(rows, columns))
+        values = self._products(product.exact[here][:, there], *_table(rows, columns))
         if values.size:
             self.nearest[0].update(rows, values, self.candidates.copies[columns])
             self.nearest[1].update(columns, values.T, self.queries.copies[rows])
 
     def update(self, product: _Product) -> None:
-        """Take in inner products of some queries and candidates, in float32."""
+        """Take in inner products of some queries and candidates."""
         rows, here = self.queries.within(product.rows)
         columns, there = self.candidates.within(product.columns)
         values = product.values[here][:, there]
@@ -309,8 +316,7 @@ class _Ranking:
         scores, errors = self._scores(values, rough, *_table(*parts))
         close = [self._close(axis, parts, scores, errors) for axis in (0, 1)]
         if sum(map(len, close)) > CROWDED * scores.size:
-            values = np.matmul(vectors[0].astype(np.float64), vectors[1].astype(np.float64).T)
-            scores, errors = self._scores(values, fine, *_table(*parts))
+            scores, errors = self._scores(product.exact[here][:, there], fine, *_table(*parts))
             close = [self._close(axis, parts, scores, errors) for axis in (0, 1)]
         doubted = np.union1d(*(self._doubted(axis, close[axis], scores.shape) for axis in (0, 1)))
         row, column = np.divmod(doubted, scores.shape[1])
