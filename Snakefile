@@ -67,7 +67,7 @@ rule prefetch:
     input:
         expand("<results>/models/{model}/model.json", model=PLAN.models_from("hub")),
         expand("<results>/models/{model}/weights/model.safetensors", model=PLAN.models_from("gguf")),
-        expand("<results>/texts/{dataset}.parquet", dataset=hub_datasets()),
+        expand("<results>/texts/{dataset}.parquet", dataset=fetched_datasets()),
 
 
 onerror:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 sys.path.insert(0, workflow.basedir)
 
@@ -23,6 +24,9 @@ try:
     CONFIG = read_config(config, CONFIG_FILES)
 except StudyError as error:
     raise WorkflowError(str(error)) from None
+
+for warning in CONFIG.warnings:
+    logger.warning(warning)
 
 PLAN = Plan(CONFIG)
 PACKAGE = Path(workflow.basedir, "workflow_scripts")
@@ -84,9 +88,9 @@ def local_files(wildcards):
     return [file for file in PLAN.local_files(wildcards.dataset) if Path(file).is_file()]
 
 
-def hub_datasets():
-    """Data sets of the study that lie on the hub."""
-    return [dataset for dataset in PLAN.datasets if CONFIG.datasets[dataset].source == "hub"]
+def fetched_datasets():
+    """Data sets of the study that lie on the hub or at a URL."""
+    return [dataset for dataset in PLAN.datasets if CONFIG.datasets[dataset].source in ("hub", "url")]
 
 
 def setting(name):

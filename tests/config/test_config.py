@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from workflow_scripts.config import document
+from workflow_scripts.config.languages import BUILT_IN, LANGUAGES
 from workflow_scripts.config.pin import UNPINNED, pin
 from workflow_scripts.config.study import read_config
 from workflow_scripts.jobs.errors import StudyError
@@ -26,9 +27,37 @@ COMMIT = "93efa2f097d58c2a74874c7e644dbc9b0cee75a2"
 
 
 def test_a_language_can_be_added_by_config(raw):
-    raw["languages"] = {"sv": {"name": "Swedish", "iso639_3": "swe", "flores": "swe_Latn"}}
-    raw["study"]["alignment"]["languages"].append("sv")
-    assert read_config(raw, []).language_table["sv"].name == "Swedish"
+    raw["languages"] = {"br": {"name": "Breton", "iso639_3": "bre", "flores": "bre_Latn"}}
+    raw["study"]["alignment"]["languages"].append("br")
+    assert read_config(raw, []).language_table["br"].name == "Breton"
+
+
+def test_the_languages_of_flores_are_known_by_their_codes(raw):
+    raw["study"]["alignment"]["languages"] += ["sv", "zu", "zhohant"]
+    assert read_config(raw, []).study.alignment.languages[-3:] == ["sv", "zu", "zhohant"]
+
+
+def test_all_languages_are_those_that_a_data_set_has(raw):
+    flores = {"source": "hub", "layout": "flores200", "split": "devtest", "repository": "a/b", "revision": COMMIT}
+    xtreme = {"source": "hub", "layout": "tatoeba", "split": "test", "repository": "a/b", "revision": COMMIT}
+    raw["datasets"] |= {"flores": flores, "of-xtreme": xtreme}
+    raw["study"]["alignment"] = {"dataset": "flores", "languages": "all"}
+    raw["study"]["translation"] = {"dataset": "of-xtreme", "languages": "all"}
+    raw["study"]["probing"]["languages"] = "all"
+    study = read_config(raw, []).study
+    assert study.alignment.languages == list(BUILT_IN)
+    assert study.probing.languages == list(LANGUAGES)
+    assert len(study.translation.languages) == 36 and "en" not in study.translation.languages
+
+
+def test_experts_tested_on_the_sentences_that_they_were_sought_in_are_warned_of(raw):
+    assert read_config(raw, []).warnings == []
+    raw["study"]["probing"]["dataset"] = "cldr-devtest"
+    warnings = read_config(raw, []).warnings
+    assert [warning.partition(":")[0] for warning in warnings] == [
+        f"study.{role}.dataset" for role in ("alignment", "topics", "treebank")
+    ]
+    assert "cldr-devtest holds the sentences of study.probing (cldr-devtest)" in warnings[0]
 
 
 def test_norwegian_is_accepted_in_quotes_and_refused_without(raw):

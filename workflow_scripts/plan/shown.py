@@ -54,7 +54,7 @@ class ShownSlices(Grid):
             "languages": [
                 {
                     "code": code,
-                    **table[code].model_dump(exclude={"cldr"}),
+                    **table[code].model_dump(include={"name", "iso639_3", "flores"}),
                     "roles": [role for role, codes in roles.items() if code in codes],
                 }
                 for code in dict.fromkeys([*self.study.alignment.languages, *self.study.probing.languages])

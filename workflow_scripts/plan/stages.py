@@ -21,7 +21,10 @@ class StageSlices(Grid):
             "dataset": settings.model_dump(mode="json"),
             "languages": languages,
             "table": {code: table[code].model_dump() for code in languages},
-            "data_root": self.config.data_root if settings.source == "local" else None,
+            "data_root": {
+                "local": self.config.data_root,
+                "url": settings.archive_folder(self.config.cache),
+            }.get(settings.source),
         }
 
     @slice_of_config
