@@ -7,7 +7,8 @@ import yaml
 
 from workflow_scripts.config import document
 from workflow_scripts.config.languages import BUILT_IN, LANGUAGES
-from workflow_scripts.config.pin import UNPINNED, pin
+from workflow_scripts.config.pin import UNPINNED, pin, unpinned
+from workflow_scripts.config.pin import main as pin_study
 from workflow_scripts.config.study import read_config
 from workflow_scripts.jobs.errors import StudyError
 
@@ -91,3 +92,41 @@ def test_pinning_replaces_zeros_and_nothing_else():
     assert "# pin me" in pinned
     with pytest.raises(StudyError, match="line 1: the revision must follow"):
         pin(f"revision: {UNPINNED}", lambda kind, repository: "")
+
+
+def test_what_is_still_to_be_pinned_is_said(tmp_path, capsys):
+    study = tmp_path / "study.yaml"
+    study.write_text(f"a:\n  hub: owner/a\n  revision: {UNPINNED}\nb:\n  hub: owner/b\n  revision: {COMMIT}\n")
+    with pytest.raises(StudyError, match="out of reach"):
+        pin_study(study, out_of_reach)
+    assert capsys.readouterr().out == f"{study}: still to be pinned: model owner/a.\n"
+    pin_study(study, lambda kind, repository: "a" * 40)
+    assert capsys.readouterr().out.endswith(f"model owner/a: {'a' * 40}\n")
+    pin_study(study, out_of_reach)
+    assert capsys.readouterr().out == f"{study}: every revision is pinned.\n"
+
+
+def out_of_reach(kind, repository):
+    raise StudyError(f"{kind} {repository} is out of reach")
+
+
+def test_the_studies_pin_all_but_polylm():
+    assert {path.name: unpinned(path.read_text()) for path in (ROOT / "studies").glob("*.yaml")} == {
+        "encoders.yaml": [],
+        "paper.yaml": ["model DAMO-NLP-MT/polylm-chat-13b"],
+        "smollm2.yaml": [],
+    }
+
+
+def test_only_aya_of_the_study_of_the_paper_needs_an_account():
+    """FLORES-200 and FLORES+ are gated on the hub, too, so the study takes it from elsewhere."""
+    raw = yaml.safe_load((ROOT / "studies/paper.yaml").read_text())
+    used = [corpus["dataset"] for corpus in raw["study"].values() if isinstance(corpus, dict) and "dataset" in corpus]
+    sources = {raw["datasets"][name].get("repository") or raw["datasets"][name]["url"] for name in used}
+    assert sources == {
+        "https://dl.fbaipublicfiles.com/nllb/flores200_dataset.tar.gz",
+        "google/xtreme",
+        "wikimedia/wikipedia",
+        "Davlan/sib200",
+        "commul/universal_dependencies",
+    }
