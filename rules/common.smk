@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 sys.path.insert(0, workflow.basedir)
 
@@ -25,6 +26,9 @@ try:
     CONFIG = read_config(config, CONFIG_FILES)
 except StudyError as error:
     raise WorkflowError(str(error)) from None
+
+for warning in CONFIG.warnings:
+    logger.warning(warning)
 
 PLAN = Plan(CONFIG)
 SLICES = PLAN.slices
