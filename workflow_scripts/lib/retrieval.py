@@ -32,7 +32,7 @@ Similarity = Literal["inner_product", "cosine", "centred_cosine", "margin"]
 BLOCK_BYTES = 2**26  # at most of a block of vectors in float64
 BLOCK_ROWS = 2**11  # at most in a block: the similarities of two such blocks stay in the processor's cache
 PAIRED_NUMBERS = 2**16  # of vectors that are multiplied pair by pair at a time, which stay in the processor's cache
-CROWDED = 1 / 32  # share of pairs that may be the best beyond which one product of all is faster than one of each
+CROWDED = 1 / 128  # share of pairs that may be the best beyond which one product of all is faster than one of each
 MARGIN_NEIGHBOURS = 4  # Artetxe & Schwenk 2019
 SHORTEST, LONGEST = 2.0**-50, 2.0**50  # lengths whose products, and their inverses, are far from float32's bounds
 
