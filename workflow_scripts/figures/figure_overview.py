@@ -299,8 +299,8 @@ def caption(spec: Spec) -> str:
         "has a scale of its own. Right: a query in the language of the intervention, the sentence that is most similar "
         f"to it (by {spec.similarity.replace('_', ' ')}) before the intervention, which is wrong, and after it, which "
         "is the translation. The candidate language is the one with the largest net number of queries that become "
-        "right, of those that can be drawn; the query is the one that becomes right with the largest margin. Languages that "
-        "the model has not seen in pre-training are red and have an asterisk."
+        "right, of those that can be drawn; the query is the one that becomes right with the largest margin. Languages "
+        "that the model has not seen in pre-training are red and have an asterisk."
     )
 
 
