@@ -96,14 +96,13 @@ def test_tables_are_the_same_under_every_kernel(kernel, needs, variables, here):
     if needs not in Path("/proc/cpuinfo").read_text().split():
         pytest.skip(f"the kernel {kernel} needs {needs}")
     command = "import json, test_kernels; print(json.dumps(test_kernels.tables()))"
-    environment = (
-        os.environ | variables | {"OPENBLAS_CORETYPE": kernel, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
-    )
+    chosen = {"OPENBLAS_CORETYPE": kernel, "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"}
+    environment = os.environ | variables | chosen
     done = subprocess.run([sys.executable, "-c", command], env=environment, capture_output=True, text=True, check=True)
     same(json.loads(done.stdout), here)
 
 
-@pytest.mark.parametrize("rows", [1, 3, 16])
+@pytest.mark.parametrize("rows", [7, 16])
 def test_tables_are_the_same_whatever_the_blocks(rows, here, monkeypatch):
     monkeypatch.setattr(retrieval, "BLOCK_ROWS", rows)
     monkeypatch.setattr(abx, "BLOCK_BYTES", 8 * 4 * 40 * rows)
@@ -168,12 +167,8 @@ def test_the_bias_correction_of_bca_counts_resamples_equal_to_the_value_half():
     # Efron and Tibshirani 1993, equations 14.10 and 14.15.
     deviations = np.array([float(value - observed / 6) for value in values])
     acceleration = (deviations**3).sum() / 6 / (deviations**2).sum() ** 1.5
-    ends = []
-    for tail in (0.05, 0.95):
-        moved = ndtri(below) + ndtri(tail)
-        ends.append(
-            np.quantile([float(one / 6) for one in sums], ndtr(ndtri(below) + moved / (1 - acceleration * moved)))
-        )
+    moved = ndtri(below) + ndtri(np.array([0.05, 0.95]))
+    ends = np.quantile([float(one / 6) for one in sums], ndtr(ndtri(below) + moved / (1 - acceleration * moved)))
     floats = np.array([float(value) for value in values])
     (found,) = averages_over_languages(floats[None], Resampling(400, 0.9, "BCa", seed=5))
     assert (found.ci_low, found.ci_high) == pytest.approx(tuple(ends), abs=1e-12)
@@ -203,8 +198,8 @@ def test_midranks_within_the_error_count_half():
 
 
 def test_translations_in_a_copy_of_a_language_are_found_where_they_are_not_copies(here):
-    """A language that is a copy of another: all but the sentences that stand there twice are nearest to themselves."""
-    expected = (30 - 10 + 20 / 2) / 40
+    """A language that is a copy of another, in which 22 sentences are there twice but for what rounding leaves."""
+    expected = (40 - 22 / 2) / 40
     for one, other in permutations(range(2)):
         assert here["retrieval cosine"][one][other] == pytest.approx(expected)
         assert here["search cosine_accuracy"][one][other] == pytest.approx(expected)

@@ -12,7 +12,8 @@ from scipy.spatial.distance import cdist
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.measures.definitions import rankings
-from workflow_scripts.measures.scores import Scores
+from workflow_scripts.measures.measure_space import rank_measures
+from workflow_scripts.measures.scores import Scores, scores_of
 
 # Few different scores, so that there are ties.
 SQUARES = st.integers(1, 5).flatmap(lambda n: arrays(np.float32, (n, n), elements=st.integers(0, 3)))

@@ -32,7 +32,7 @@ from workflow_scripts.measures.rounding import rounding
 BLOCK_BYTES = 2**26  # at most of a block of vectors in float64
 BLOCK_ROWS = 2**11  # at most in a block: the similarities of two such blocks stay in the processor's cache
 PAIRED_NUMBERS = 2**16  # of vectors that are multiplied pair by pair at a time, which stay in the processor's cache
-CROWDED = 1 / 32  # share of pairs that may be the best beyond which one product of all is faster than one of each
+CROWDED = 1 / 128  # share of pairs that may be the best beyond which one product of all is faster than one of each
 SHORTEST, LONGEST = 2.0**-50, 2.0**50  # lengths whose products, and their inverses, are far from float32's bounds
 
 
@@ -291,7 +291,10 @@ class _Ranking:
             _Nearest(len(queries.copies), len(candidates.number), similarity.neighbours),
             _Nearest(len(candidates.copies), len(queries.number), similarity.neighbours),
         )
-        self.size = 1.0 if similarity.of_directions else float(queries.lengths.max() * candidates.lengths.max())
+        # What the rounding of products of vectors of length one grows by, for each query and for each candidate.
+        self.growth = np.ones(len(queries.copies)), np.ones(len(candidates.copies))
+        if not similarity.of_directions:
+            self.growth = queries.lengths * candidates.lengths.max(), candidates.lengths * queries.lengths.max()
 
     def find_neighbours(self, product: _Product) -> None:
         """Take in cosines, before any are ranked, to find the nearest neighbours of both sides."""
@@ -346,21 +349,26 @@ class _Ranking:
     def _scores(
         self, products: np.ndarray, error: float, queries: np.ndarray, candidates: np.ndarray
     ) -> tuple[np.ndarray, float | np.ndarray]:
-        """Similarities, likewise, and the bound on their errors, where `error` is that of unit vectors' products."""
+        """Similarities, likewise, and the bound on their errors but for `growth`; `error` is that of a cosine."""
         values = self._products(products, queries, candidates)
         near = []
         if self.similarity.neighbours:
             numbers = (queries, candidates)
             near = [side.means[of].astype(values.dtype) for side, of in zip(self.nearest, numbers, strict=True)]
-        return self.similarity.compute(values, error * self.size, *near)
+        return self.similarity.compute(values, error, *near)
 
     def _close(
         self, axis: int, parts: tuple[slice, slice], scores: np.ndarray, errors: float | np.ndarray
     ) -> np.ndarray:
         """Which of the scores may be the highest so far of their query (axis 0) or candidate (axis 1): flat indices."""
         across = 1 - axis
-        highest = scores.max(axis=across) - errors if np.ndim(errors) == 0 else (scores - errors).max(axis=across)
-        floor = np.expand_dims(np.maximum(highest, self.best[axis].low[parts[axis]]), across) - errors
+        growth, low = (np.expand_dims(of[parts[axis]], across) for of in (self.growth[axis], self.best[axis].low))
+        one_each, errors = np.ndim(errors) == 0, errors * growth
+        if one_each:
+            highest = scores.max(axis=across, keepdims=True) - errors
+        else:
+            highest = (scores - errors).max(axis=across, keepdims=True)
+        floor = np.maximum(highest, low) - errors
         # Flat indices are found several times as fast as those of rows and columns.
         return np.flatnonzero(scores >= floor.astype(scores.dtype))
 
@@ -374,7 +382,7 @@ class _Ranking:
     def _take(
         self, axis: int, parts: tuple[slice, slice], cells: np.ndarray, values: np.ndarray, errors: np.ndarray
     ) -> None:
-        """Take in values of close cells, ascending flat indices of a block, with the bounds on their errors."""
+        """Take in values of close cells, ascending flat indices of a block; `errors` are theirs but for `growth`."""
         rows, columns = parts
         width = columns.stop - columns.start
         row, column = np.divmod(cells, width)
@@ -383,6 +391,7 @@ class _Ranking:
             if axis == 0
             else (columns.start + column, self.queries.copies[rows][row])
         )
+        errors = errors * self.growth[axis][of]
         self.best[axis].update(of, values - errors, values + errors, copies)
         here = np.flatnonzero(_within(self.pairs[0], rows) & _within(self.pairs[1], columns))
         right = (self.pairs[0][here] - rows.start) * width + self.pairs[1][here] - columns.start
