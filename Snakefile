@@ -75,7 +75,7 @@ rule prefetch:
     input:
         expand(paths.manifest(), model=PLAN.models.from_source("hub")),
         expand("<results>/models/{model}/weights/model.safetensors", model=PLAN.models.from_source("gguf")),
-        expand(paths.texts(), dataset=PLAN.corpora.from_source("hub")),
+        expand(paths.texts(), dataset=PLAN.corpora.from_source("hub", "url")),
 
 
 onerror:

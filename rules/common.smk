@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 sys.path.insert(0, workflow.basedir)
 
@@ -13,10 +14,11 @@ from workflow_scripts.config.files import refuse_repeated_keys
 from workflow_scripts.config.study import read_config
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.failures import explain_failures
+from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.jobs.fingerprint import fingerprint
 from workflow_scripts.jobs.stages import find_stages
 from workflow_scripts.plan import BASE, UNTRAINED, ConditionName, Plan, demand, paths
-from workflow_scripts.plan.shown import FIGURE_FORMATS, TABLE_FORMATS, declared
+from workflow_scripts.plan.shown import FIGURE_FORMATS, TABLE_FORMATS, declared, findings
 
 CONFIG_FILES = list(map(str, workflow.configfiles))
 
@@ -25,6 +27,9 @@ try:
     CONFIG = read_config(config, CONFIG_FILES)
 except StudyError as error:
     raise WorkflowError(str(error)) from None
+
+for warning in CONFIG.warnings:
+    logger.warning(warning)
 
 PLAN = Plan(CONFIG)
 SLICES = PLAN.slices

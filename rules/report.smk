@@ -18,6 +18,19 @@ def reported_figures():
     return [(kind, contents) for kind, contents in figures if reported(kind, f"figures/{contents.path}.json")]
 
 
+# What was found, in sentences.
+use rule stage as write_findings with:
+    input:
+        **findings.inputs(PLAN),
+    output:
+        findings="<results>/findings.json",
+        markdown="<results>/findings.md",
+    log:
+        "<logs>/write_findings.log",
+    params:
+        **contract("write_findings", canonical_json(findings.spec(PLAN))),
+
+
 # After everything else, so that what it says of versions and commit is of the run that finished the results.
 use rule stage as write_provenance with:
     input:
@@ -37,6 +50,7 @@ use rule stage as write_report with:
         lambda wildcards: figure_files(reported_figures(), ["json"]),
         tables=lambda wildcards: [f"<results>/{table.name}.json" for table in reported_tables()],
         figures=lambda wildcards: figure_files(reported_figures(), ["png"]),
+        findings="<results>/findings.json",
         provenance="<results>/provenance.json",
     output:
         report=report("<results>/report.html", category="Results", labels={"page": "All tables and figures"}),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from workflow_scripts.conditions import choose_units
 from workflow_scripts.config.study import Config, read_config
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.measures import measure_distances, measure_retrieval, project_space, retrieve_paraphrases
+from workflow_scripts.measures import measure_space, project_space, retrieve_paraphrases
 from workflow_scripts.plan import Plan
 from workflow_scripts.texts import read_texts
 
@@ -139,8 +139,7 @@ def plan(config: Config) -> None:
             choose_units.Spec.model_validate_json(plan.condition(model, slug))
             plan.datasets_under(slug)
             retrieve_paraphrases.Spec.model_validate_json(plan.paraphrase(slug))
-    measure_distances.Spec.model_validate_json(plan.distances())
-    measure_retrieval.Spec.model_validate_json(plan.retrieval())
+    measure_space.Spec.model_validate_json(plan.space())
     project_space.Spec.model_validate_json(plan.projection())
     for target in plan.sweep_targets:
         for pooling in plan.poolings:

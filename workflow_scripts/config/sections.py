@@ -9,6 +9,7 @@ from workflow_scripts.config.fields import (
     Distinct,
     LanguageCode,
     Languages,
+    LanguagesOrAll,
     MethodName,
     PathName,
     Registered,
@@ -29,7 +30,7 @@ class Corpus(Section):
     """A data set in a role, with the languages used of it."""
 
     dataset: Slug = Field(description="Name of a data set in `datasets`.")
-    languages: Languages = Field(description="Languages read from it.")
+    languages: LanguagesOrAll = Field(description="Languages read from it; all: every one that it is known to have.")
 
 
 # The tasks of data sets that may be taken in each role.

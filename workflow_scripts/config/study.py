@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 from workflow_scripts.config.architectures import generates
 from workflow_scripts.config.datasets import DatasetConfig
 from workflow_scripts.config.fields import LanguageCode, MethodName, PathName, Section, Slug
-from workflow_scripts.config.languages import LANGUAGES, Language
+from workflow_scripts.config.languages import BUILT_IN, Language
 from workflow_scripts.config.models import Checkpoint, ModelConfig
 from workflow_scripts.config.problems import explain
 from workflow_scripts.config.sections import (
@@ -43,7 +43,7 @@ class Config(Section):
     models: dict[Slug, ModelConfig] = Field(description="Models that can be named in study.models.")
     datasets: dict[Slug, DatasetConfig] = Field(description="Data sets that can be named in a role of the study.")
     languages: dict[LanguageCode, Language] = Field(
-        default_factory=dict, description="Languages beside the built-in 23."
+        default_factory=dict, description="Languages beside the built-in ones, those of FLORES-200."
     )
     neurons: NeuronsSection = NeuronsSection()
     experts: ExpertsSection = ExpertsSection()
@@ -70,7 +70,7 @@ class Config(Section):
     @property
     def language_table(self) -> dict[str, Language]:
         """Built-in languages and those added by the config."""
-        return {**LANGUAGES, **self.languages}
+        return {**BUILT_IN, **self.languages}
 
     @cached_property
     def checkpoints(self) -> dict[str, Checkpoint]:
@@ -110,6 +110,38 @@ class Config(Section):
             return None
         targets = [code for code in corpus.languages if code in self.study.targets]
         return corpus.model_copy(update={"languages": targets}) if targets else None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is likely a mistake, though it can be computed: experts sought in the sentences that they are tested on."""
+        probing = self.study.probing.dataset
+        found = []
+        for role in ("alignment", "topics", "treebank"):
+            corpus: Corpus | None = getattr(self.study, role)
+            if corpus is not None and self.datasets[corpus.dataset].same_sentences(self.datasets[probing]):
+                found.append(
+                    f"study.{role}.dataset: {corpus.dataset} holds the sentences of study.probing ({probing}), so experts are "
+                    "tested on what they were sought in; take another split or file for one of them"
+                )
+        return found
+
+    @model_validator(mode="after")
+    def _every_language(self) -> "Config":
+        """Replace `languages: all` by those that the data set is known to have."""
+        update = {}
+        for role in ROLES:
+            corpus: Corpus | None = getattr(self.study, role)
+            if corpus is None or corpus.languages != "all" or corpus.dataset not in self.datasets:
+                continue
+            try:
+                known = self.datasets[corpus.dataset].known_languages(self.language_table, self.data_root)
+            except StudyError as error:
+                raise ValueError(f"study.{role}.languages: {error}") from None
+            others = [code for code in known if code != "en" or role not in ("translation", "mining")]
+            update[role] = corpus.model_copy(update={"languages": others})
+        if not update:
+            return self
+        return self.model_copy(update={"study": self.study.model_copy(update=update)})
 
     @model_validator(mode="after")
     def _names_resolve(self) -> "Config":
@@ -189,7 +221,8 @@ class Config(Section):
         return []
 
     def _corpus_problems(self, role: str, corpus: Corpus) -> list[str]:
-        problems = self._unknown_languages(f"study.{role}.languages", corpus.languages)
+        listed = [] if corpus.languages == "all" else corpus.languages
+        problems = self._unknown_languages(f"study.{role}.languages", listed)
         if corpus.dataset not in self.datasets:
             known = ", ".join(self.datasets)
             problems.append(f"study.{role}.dataset: {corpus.dataset} is not defined under datasets ({known})")

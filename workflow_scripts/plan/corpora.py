@@ -25,9 +25,9 @@ class Corpora:
         used = [name for train in trained if train for name in (train.dataset, train.held_out)]
         return list(dict.fromkeys([*roles, *used]))
 
-    def from_source(self, source: str) -> list[str]:
-        """Return the data sets of the study that come from `cldr`, `local` or `hub`."""
-        return [name for name in self.names if self._config.datasets[name].source == source]
+    def from_source(self, *sources: str) -> list[str]:
+        """Return the data sets of the study that come from some of the sources `cldr`, `local`, `hub` and `url`."""
+        return [name for name in self.names if self._config.datasets[name].source in sources]
 
     def languages_of(self, dataset: str) -> list[str]:
         """Return the languages that are read of a data set, over all of its uses."""

@@ -46,7 +46,10 @@ class Slices:
             "dataset": settings.model_dump(mode="json"),
             "languages": languages,
             "table": {code: table[code].model_dump() for code in languages},
-            "data_root": self.config.data_root if settings.source == "local" else None,
+            "data_root": {
+                "local": self.config.data_root,
+                "url": settings.archive_folder(self.config.cache),
+            }.get(settings.source),
         }
 
     @canonical

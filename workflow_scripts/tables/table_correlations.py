@@ -120,8 +120,9 @@ def caption(spec: Spec, resamples: int) -> str:
         f"Pearson correlations (r) over {CANDIDATES[spec.candidates_set]}, the query language excluded, between top-1 "
         f"retrieval accuracy (acc, by {spec.similarity.replace('_', ' ')}) and distance to the query language (d, the "
         f"{registry.distances()[spec.measure].description}). The query language is the intervention target; pre: "
-        f"without, post: with the intervention on its experts. In brackets: {100 * spec.confidence:g}% bootstrap "
-        f"confidence intervals ({resamples:,} resamples of languages). NA: undefined, since one side is constant or languages are too few."
+        f"without, post: with the intervention on its experts. In brackets: {100 * spec.confidence:g}% "
+        f"bootstrap confidence intervals ({resamples:,} resamples of languages). NA: undefined, since one side is "
+        "constant or languages are too few."
     )
 
 

@@ -132,8 +132,9 @@ def caption(spec: Spec, resamples: int) -> str:
     return (
         f"Pearson (r) and Spearman (ρ) correlations of similarity of languages with top-1 retrieval accuracy (by "
         f"{spec.similarity.replace('_', ' ')}) and with distance (the "
-        f"{registry.distances()[spec.measure].description}) on {spec.dataset}, and with scores of probes trained in one "
-        "language and tested in the other where these were measured: without an intervention (pre), and their change (post − pre) by the intervention on experts of the "
+        f"{registry.distances()[spec.measure].description}) on {spec.dataset}, and with scores of probes trained in "
+        "one language and tested in the other where these were measured: without an intervention "
+        "(pre), and their change (post − pre) by the intervention on experts of the "
         f"target; over the ordered pairs of {len(spec.languages)} languages. {MEASURES} "
         + (f"In brackets: {interval}, if at least five languages are known. " if resamples else "")
         + "NA: undefined, since fewer than three languages are known or one side is constant."
