@@ -11,8 +11,9 @@ from snakemake.utils import update_config
 
 from workflow_scripts.config.study import read_config
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.plan import BASE, UNTRAINED, ConditionName, Plan
-from workflow_scripts.plan.shown import declared, described
+from workflow_scripts.plan.shown import declared, described, findings
 from workflow_scripts.plan.shown.declaration import Contents, Figure, Table
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +85,7 @@ def slices(plan: Plan) -> dict[str, str]:
         "probe_words": of.probe_words(),
         "compare_languages": of.compare_languages(),
         "compare_subwords": of.compare_subwords(),
+        "write_findings": canonical_json(findings.spec(plan)),
         "write_report": plan.shown.report(plan.shown.tables(), plan.shown.figures()),
     }
     if "cldr-tatoeba" in plan.corpora.translated:
@@ -115,7 +117,7 @@ RETRIEVAL_FIGURES = {
 }
 OF_ALL_TARGETS = {*RANDOM_FIGURES, "figure_abx", "figure_abx_pairs"}
 FIGURES_OF_LANGUAGES = {*OF_SHOWN_TARGET, *OF_OTHER_TARGETS, *OF_ALL_TARGETS}
-BOOTSTRAPPED = {"centred", "abx", "layers", "checkpoints", "similarity", "transfer"}
+BOOTSTRAPPED = {"centred", "abx", "layers", "checkpoints", "similarity", "transfer", "write_findings"}
 SHOWN = {
     *("table1", "table2", *PARAPHRASES, "table4", "table7", "centred", "abx", "transfer", *SIMILARITY_TABLES),
     *(*LAYERS, *STEPS, *FIGURES_OF_LANGUAGES, "figure_similarity", "figure_transfer", "figure_sweep"),
@@ -129,14 +131,14 @@ CHANGED = [
         {"study__shown_target": "de"},
         {
             *("embed_sentences random", "claims", "table3", "table5", *LAYERS),
-            *(*OF_SHOWN_TARGET, *OF_OTHER_TARGETS, "write_report"),
+            *(*OF_SHOWN_TARGET, *OF_OTHER_TARGETS, "write_findings", "write_report"),
         },
     ),
     ({"random_control__seeds": [7]}, {"table6", *RANDOM_FIGURES, "claims", "centred", "abx", "layers"}),
     ({"models__other": {"label": "Other", "path": "x", "k": 3}}, set()),
     ({"models__demo__billion_parameters": 7}, set()),
-    ({"models__demo__k": 7}, {"choose_units", "figure_sweep", "claims"}),
-    ({"models__demo__label": "New"}, {*SHOWN, "write_report"}),
+    ({"models__demo__k": 7}, {"choose_units", "figure_sweep", "claims", "write_findings"}),
+    ({"models__demo__label": "New"}, {*SHOWN, "write_findings", "write_report"}),
     ({"models__demo__published": "bloom-7b"}, {"claims", "replication"}),
     (
         {"models__demo__seen": ["en"]},
@@ -149,7 +151,7 @@ CHANGED = [
         {"study__targets": ["en", "es"]},
         {
             # Tatoeba has targets alone, BUCC-18 has neither of the two.
-            *("embed_sentences base", "table7", "write_report"),
+            *("embed_sentences base", "table7", "write_findings", "write_report"),
             *("table1", "table2", "table4", "table5", "table6", "centred", "abx", "layers", "transfer", "claims"),
             *(*SIMILARITY_TABLES, *OF_OTHER_TARGETS, *OF_ALL_TARGETS, "figure_sweep", "figure_layers"),
             "figure_transfer",
@@ -161,7 +163,7 @@ CHANGED = [
             *("read_texts devtest", *EMBEDDINGS, "measure_space", "measure_layers"),
             *("correlate_languages", "find_examples", "project_space", "compare_languages", "compare_subwords"),
             *("table1", "table4", "centred", "abx", "layers", "checkpoints", "claims"),
-            *(*FIGURES_OF_LANGUAGES, *SIMILARITY_TABLES, "figure_similarity"),
+            *(*FIGURES_OF_LANGUAGES, *SIMILARITY_TABLES, "figure_similarity", "write_findings"),
         },
     ),
     ({"study__translation": None}, {*OF_ALL_DATASETS, "table7"}),
@@ -197,7 +199,7 @@ CHANGED = [
         {"metrics__shown_similarity": "centred_cosine"},
         {
             *("find_examples", "table2", *PARAPHRASES, "table7", "claims", "replication"),
-            *(*RETRIEVAL_FIGURES, *SIMILARITY_TABLES),
+            *(*RETRIEVAL_FIGURES, *SIMILARITY_TABLES, "write_findings"),
         },
     ),
     ({"generation__temperature": 0.7}, {"generate_texts"}),
