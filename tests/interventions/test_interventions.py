@@ -1,5 +1,10 @@
 """Interventions: what a condition does to a model while it is applied, and that nothing remains after."""
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,11 +16,13 @@ from workflow_scripts.interventions.conditions import Condition, Site, read_cond
 from workflow_scripts.interventions.hooks import intervene, intervene_by_row
 from workflow_scripts.interventions.linear_act import transport_line
 from workflow_scripts.interventions.method import LayerStatistics, UnitStatistics
-from workflow_scripts.interventions.registry import get_method, methods, parameters_of
+from workflow_scripts.interventions.registry import get_method, method_module, methods, parameters_of
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.fingerprint import fingerprint
 from workflow_scripts.models.batching import batches
 from workflow_scripts.models.sites import module_of_layer
 
+ROOT = Path(__file__).parents[2]
 ARCHITECTURES = ["bloom", "cohere", "gpt2", "llama", "mt5"]
 
 
@@ -145,7 +152,7 @@ def test_linear_transport_moves_what_is_in_the_range_of_the_source_alone():
 
 def test_damping_silences_a_perfect_expert_and_leaves_one_at_chance():
     statistics = UnitStatistics(expertise=np.array([1.0, 0.75, 0.5, 0.0]), forced_value=np.zeros(4))
-    assert get_method("aura").parameters(statistics)["factor"].tolist() == [0.0, 0.5, 1.0, 1.0]
+    assert parameters_of("aura", 1.0, statistics)["factor"].tolist() == [0.0, 0.5, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("method", ["damp", "aura"])
@@ -301,10 +308,68 @@ def test_a_condition_of_another_model_is_refused_and_leaves_no_hook(load):
     assert not any(module._forward_hooks for module in bloom.model.modules())
 
 
-def test_methods_are_found_by_name():
+def test_methods_are_found_by_the_name_of_their_file():
     assert get_method("force") is methods()["force"]
-    with pytest.raises(StudyError, match=r"intervention\.method: forse is not one of .*force"):
-        get_method("forse")
+    assert {name: type(method).__module__ for name, method in methods().items()} == {
+        name: method_module(name) for name in methods()
+    }
+    assert {"force", "damp", "aura", "linear_act", "linear_act_by_layer", "mean_difference"} <= set(methods())
+    for name in ("forse", "hooks", "method", "registry"):
+        with pytest.raises(StudyError, match=rf"intervention\.method: {name} is not one of .*force"):
+            get_method(name)
+
+
+def test_a_method_in_a_file_of_its_own_is_found_and_enters_no_fingerprint_but_its_own(tmp_path, monkeypatch):
+    """A copy of the package, to which files are added."""
+    root = tmp_path / "workflow_scripts"
+    shutil.copytree(ROOT / "workflow_scripts", root, ignore=shutil.ignore_patterns("__pycache__"))
+    stages = ["embeddings.embed_sentences", "conditions.choose_units", "sweeps.generate_texts"]
+
+    def fingerprints(**options) -> list[str]:
+        return [fingerprint(f"workflow_scripts.{stage}", root, **options) for stage in stages]
+
+    before, by_force = fingerprints(), fingerprints(also=[method_module("force")])
+    by_layer = fingerprints(also=[method_module("linear_act_by_layer")])
+    (root / "interventions" / "clamp.py").write_text(CLAMP)
+    assert fingerprints() == before
+    assert fingerprints(also=[method_module("force")]) == by_force
+    assert not set(fingerprints(also=[method_module("clamp")])) & {*before, *by_force}
+    # A method that builds on another one depends on its file.
+    parent = root / "interventions" / "linear_act.py"
+    parent.write_text(parent.read_text().replace("activations * slope + offset", "activations * slope - offset"))
+    assert fingerprints() == before
+    assert not set(fingerprints(also=[method_module("linear_act_by_layer")])) & set(by_layer)
+    code = """
+import numpy, torch
+from workflow_scripts.interventions.method import UnitStatistics
+from workflow_scripts.interventions.registry import get_method, parameters_of
+statistics = UnitStatistics(numpy.ones(2), numpy.array([1.0, 3.0]))
+stored = parameters_of("clamp", 1.0, statistics, {"share": "0.5"})
+print(get_method("clamp").apply(torch.full((1, 2), 9.0), **{name: torch.tensor(stored[name]) for name in stored}))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert ran.stdout == "tensor([[0.5000, 1.5000]], dtype=torch.float64)\n", ran.stderr
+
+
+CLAMP = """
+from dataclasses import dataclass
+from workflow_scripts.interventions.method import Method, Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClampSettings(Settings):
+    share: float = 1.0
+
+
+class Clamp(Method):
+    settings = ClampSettings
+
+    def parameters(self, statistics, settings, generator):
+        return {"most": settings.share * statistics.forced_value}
+
+    def transform(self, activations, most):
+        return activations.minimum(most)
+"""
 
 
 def test_a_condition_survives_its_file(tmp_path, load):

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from workflow_scripts.config.sections import ChangeSection
 from workflow_scripts.config.study import Config
-from workflow_scripts.interventions.registry import get_method
-from workflow_scripts.plan.names import STRENGTH, ConditionName
+from workflow_scripts.interventions.registry import get_method, method_module
+from workflow_scripts.plan.names import BASE, STRENGTH, UNTRAINED, ConditionName
 
 
 class Compared:
@@ -68,6 +68,12 @@ class Compared:
     def fitted_by_layer(self, condition: str) -> bool:
         """Whether a condition is fitted layer after layer."""
         return get_method(self.intervention(ConditionName.parse(condition)).method).fitted_by_layer
+
+    def method_modules(self, condition: str) -> list[str]:
+        """The modules of a condition's method, whose code every job on the condition depends on; none of `base`."""
+        if condition in (BASE, UNTRAINED):
+            return []
+        return [method_module(self.intervention(ConditionName.parse(condition)).method)]
 
     def needs_responses(self, condition: str) -> bool:
         """Whether the parameters of a condition on units are made of responses to single sentences."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from workflow_scripts.interventions.registry import settings_given
 from workflow_scripts.plan.grid import Grid
 from workflow_scripts.plan.names import ConditionName, layer_number
 from workflow_scripts.plan.slices import slice_of_config
@@ -282,7 +283,10 @@ class StageSlices(Grid):
 
     def _change(self, name: ConditionName) -> dict[str, Any]:
         """What a condition does to its units, and how strongly."""
-        change = self.intervention(name).model_dump(include={"method", "forced_value", "positions"})
+        section = self.intervention(name)
+        change = section.model_dump(include={"method", "forced_value", "positions"})
+        if given := settings_given(section.method, section.settings):
+            change["settings"] = given
         return {**change, "strength": self.config.intervention.strength if name.method is None else name.strength}
 
     def _seen(self, model: str) -> list[str]:
