@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from workflow_scripts.embeddings.sentences import embed
 from workflow_scripts.interventions.conditions import Condition, Site, read_condition, write_condition
-from workflow_scripts.interventions.hooks import intervene, intervene_by_row
+from workflow_scripts.interventions.hooks import steer, steer_by_row
 from workflow_scripts.interventions.linear_act import transport_line
 from workflow_scripts.interventions.method import LayerStatistics, UnitStatistics
 from workflow_scripts.interventions.registry import get_method, method_module, methods, parameters_of
@@ -45,7 +45,7 @@ def outputs(model, module_name, token_ids, condition):
     (batch,) = batches(token_ids, 1000, model.pad_id)
     module = dict(model.backbone.named_modules())[module_name]
     handle = module.register_forward_hook(lambda *call: kept.append(call[2].clone()))
-    with intervene(model, condition):
+    with steer(model, condition):
         hidden = model.forward(batch)
     handle.remove()
     return kept[0], hidden
@@ -55,9 +55,9 @@ def outputs(model, module_name, token_ids, condition):
 def test_no_units_is_the_base_model_bit_for_bit(load, texts, architecture):
     model = load(architecture)
     base = embed(model, texts)
-    with intervene(model, Condition(name="base", model="tiny")):
+    with steer(model, Condition(name="base", model="tiny")):
         assert np.array_equal(embed(model, texts), base)
-    with intervene(model, force(model.manifest.sites[0], [], [])):
+    with steer(model, force(model.manifest.sites[0], [], [])):
         assert np.array_equal(embed(model, texts), base)
 
 
@@ -79,7 +79,7 @@ def test_the_effect_equals_a_model_whose_weights_force_the_unit(load, texts):
     value = 1.5
     by_hooks = load("gpt2")
     site = by_hooks.manifest.sites[0]
-    with intervene(by_hooks, force(site, [7], [value])):
+    with steer(by_hooks, force(site, [7], [value])):
         intervened = embed(by_hooks, texts)
     by_hand = load("gpt2")
     layer = by_hand.backbone.h[0].mlp.c_fc
@@ -163,10 +163,10 @@ def test_rows_under_damping_conditions_are_changed_as_each_alone(load, method):
     statistics = UnitStatistics(expertise=np.array([0.9, 0.7]), forced_value=np.zeros(2))
     conditions = [base, *(by(method, site, units, statistics, 0.5) for units in ([1, 4], [4, 9]))]
     (batch,) = batches(token_ids, 1000, model.pad_id)
-    with intervene_by_row(model, conditions, torch.tensor([2, 0, 1])):
+    with steer_by_row(model, conditions, torch.tensor([2, 0, 1])):
         together = model.forward(batch)
     for row, condition in enumerate([conditions[2], conditions[0], conditions[1]]):
-        with intervene(model, condition):
+        with steer(model, condition):
             torch.testing.assert_close(together[row], model.forward(batch)[row], rtol=1e-5, atol=1e-6)
 
 
@@ -175,10 +175,10 @@ def test_rows_share_a_batch_at_several_strengths(load):
     statistics = UnitStatistics(expertise=np.array([0.9]), forced_value=np.zeros(1))
     conditions = [by("damp", model.manifest.sites[0], [1], statistics, strength) for strength in (1.0, 0.5)]
     (batch,) = batches([[1, 40, 50], [1, 41, 52]], 1000, model.pad_id)
-    with intervene_by_row(model, conditions, torch.tensor([0, 1])):
+    with steer_by_row(model, conditions, torch.tensor([0, 1])):
         together = model.forward(batch)
     for row, condition in enumerate(conditions):
-        with intervene(model, condition):
+        with steer(model, condition):
             torch.testing.assert_close(together[row], model.forward(batch)[row], rtol=1e-5, atol=1e-6)
 
 
@@ -194,7 +194,7 @@ def test_conditions_with_other_parameters_cannot_share_a_batch(load):
     ]  # fmt: skip
     with (
         pytest.raises(StudyError, match="other parameters cannot share a batch"),
-        intervene_by_row(model, conditions, torch.tensor([0, 1])),
+        steer_by_row(model, conditions, torch.tensor([0, 1])),
     ):
         pass
 
@@ -216,9 +216,9 @@ def test_a_projection_of_the_last_layer_projects_embeddings_and_makes_language_m
     )  # fmt: skip
     named = dict(name="es-layer-p", model="tiny", method="language_projection", units="layer", k=width)
     condition = Condition(**named, sites=[site])
-    with intervene(model, condition):
+    with steer(model, condition):
         after = model.forward(batch).double().numpy()
-    with intervene_by_row(model, [Condition(name="base", model="tiny"), condition], torch.tensor([1, 0, 1])):
+    with steer_by_row(model, [Condition(name="base", model="tiny"), condition], torch.tensor([1, 0, 1])):
         by_row = model.forward(batch).double().numpy()
     differences = (means[1:] - means[0]).T
     fitted = differences @ np.linalg.lstsq(differences, before.reshape(-1, width).T)[0]
@@ -247,7 +247,7 @@ def test_a_mean_difference_moves_the_states_of_a_layer_and_of_no_layer_before(lo
     named = dict(name="es-layer-caa", model="tiny", method="mean_difference", units="layer", k=width)
     condition = Condition(**named, positions=positions, sites=[site])
     before = model.forward_layers(batch, [0, 1, None])
-    with intervene(model, condition):
+    with steer(model, condition):
         after = model.forward_layers(batch, [0, 1, None])
     assert torch.equal(after[0], before[0])
     expected = before[1].double().numpy()
@@ -256,7 +256,7 @@ def test_a_mean_difference_moves_the_states_of_a_layer_and_of_no_layer_before(lo
             expected[row, position] += 2.5 * (statistics.target - statistics.others)
     np.testing.assert_allclose(after[1].numpy(), expected, rtol=1e-5, atol=1e-5)
     assert (after[2] - before[2]).abs().max() > 1e-4
-    with intervene_by_row(model, [condition, Condition(name="base", model="tiny")], torch.tensor([1, 0])) as _:
+    with steer_by_row(model, [condition, Condition(name="base", model="tiny")], torch.tensor([1, 0])) as _:
         (by_row,) = model.forward_layers(batch, [1])
     torch.testing.assert_close(by_row[0], before[1][0])
     if positions == "all":
@@ -283,7 +283,7 @@ def test_generation_is_intervened_on_at_every_step(load):
     site = model.manifest.sites[-1]
     seen = []
     module = dict(model.backbone.named_modules())[site.module]
-    with intervene(model, force(site, [0], [2.0])):
+    with steer(model, force(site, [0], [2.0])):
         handle = module.register_forward_hook(lambda *call: seen.append(call[2][..., 0].clone()))
         model.model.generate(torch.tensor([[1]]), max_new_tokens=4, do_sample=False, eos_token_id=None)
         handle.remove()
@@ -294,7 +294,7 @@ def test_generation_is_intervened_on_at_every_step(load):
 def test_nothing_remains_after_the_block_even_when_it_fails(load, texts):
     model = load("llama")
     base = embed(model, texts)
-    with pytest.raises(RuntimeError, match="inside"), intervene(model, force(model.manifest.sites[0], [1], [5.0])):
+    with pytest.raises(RuntimeError, match="inside"), steer(model, force(model.manifest.sites[0], [1], [5.0])):
         raise RuntimeError("inside")
     assert not any(module._forward_hooks for module in model.model.modules())
     assert np.array_equal(embed(model, texts), base)
@@ -303,7 +303,7 @@ def test_nothing_remains_after_the_block_even_when_it_fails(load, texts):
 def test_a_condition_of_another_model_is_refused_and_leaves_no_hook(load):
     bloom, llama = load("bloom"), load("llama")
     condition = force(llama.manifest.sites[0], [1], [5.0])
-    with pytest.raises(StudyError, match="made for another model"), intervene(bloom, condition):
+    with pytest.raises(StudyError, match="made for another model"), steer(bloom, condition):
         pass
     assert not any(module._forward_hooks for module in bloom.model.modules())
 

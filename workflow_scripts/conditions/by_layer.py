@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from workflow_scripts.interventions.conditions import Condition, Site
-from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.interventions.method import UnitStatistics
 from workflow_scripts.interventions.registry import parameters_of
 from workflow_scripts.jobs.progress import Progress
@@ -46,7 +46,7 @@ def fit_by_layer(
     for site in condition.sites:
         before = replace(condition, sites=done, k=sum(len(each.units) for each in done))
         to_target = responses_to_target[:, start : start + len(site.units)]
-        with intervene(model, before):
+        with steer(model, before):
             what = f"{condition.name}: responses of {site.module}"
             to_others = _responses(model, site, condition.pooling, token_ids, tokens_per_batch, what)
         zeros = np.zeros(len(site.units))

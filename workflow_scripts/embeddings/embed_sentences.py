@@ -17,7 +17,7 @@ from pydantic import Field
 from workflow_scripts.embeddings.embedding_files import Layer, copy_part, write_part
 from workflow_scripts.embeddings.sentences import embed_layers
 from workflow_scripts.interventions.conditions import read_condition
-from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.cells import CellStore
 from workflow_scripts.jobs.files import content_hash, written_whole
@@ -85,7 +85,7 @@ def main(command: list[str] | None = None) -> None:
                 ) -> list[np.ndarray]:
                     nonlocal model
                     model = model or load_model(manifest, device)
-                    with intervene(model, condition):
+                    with steer(model, condition):
                         return embed_layers(
                             model,
                             texts,

@@ -12,7 +12,7 @@ from pydantic import Field
 from workflow_scripts.embeddings.word_files import copy_words, write_words
 from workflow_scripts.embeddings.words import embed_words
 from workflow_scripts.interventions.conditions import read_condition
-from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.cells import CellStore
 from workflow_scripts.jobs.files import content_hash, written_whole
@@ -74,7 +74,7 @@ def main(command: list[str] | None = None) -> None:
                 if model is None:
                     seed = spec.random_weights
                     model = load_model(manifest, device) if seed is None else random_model(manifest, device, seed)
-                with intervene(model, condition):
+                with steer(model, condition):
                     found = embed_words(
                         model,
                         texts,

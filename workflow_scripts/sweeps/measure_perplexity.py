@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.interventions.conditions import read_condition
-from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.cells import CellStore
 from workflow_scripts.jobs.files import content_hash, written_whole
@@ -83,7 +83,7 @@ def main(command: list[str] | None = None) -> None:
                     model = load_model(manifest, device)
                     model.require_logits()
                 what = f"{condition.name}: perplexity of {spec.target}"
-                with intervene(model, condition):
+                with steer(model, condition):
                     found = measure_perplexity(model, token_ids, context, spec.stride, files.tokens_per_batch, what)
                 write_windows(cell, found)
 
