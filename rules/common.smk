@@ -3,6 +3,7 @@ import os
 import re
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -70,10 +71,11 @@ def alternatives(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
-def code(stage):
-    """Return the fingerprint of everything in the package that a stage runs."""
+@cache
+def code(stage, *methods):
+    """Return the fingerprint of everything in the package that a stage runs, and modules of methods of intervention."""
     try:
-        return fingerprint(STAGES[stage], PACKAGE)
+        return fingerprint(STAGES[stage], PACKAGE, methods)
     except StudyError as error:
         raise WorkflowError(str(error)) from None
 
@@ -81,6 +83,16 @@ def code(stage):
 def contract(stage, spec):
     """Return the parameters of a job: its stage, the slice of the config that it depends on, and its code."""
     return {"stage": STAGES[stage], "spec": spec, "code": code(stage), "files": options}
+
+
+def contract_under(stage, spec, conditions=lambda wildcards: [wildcards.condition]):
+    """Return the parameters of a job on conditions, whose code includes the methods of these and no other method."""
+
+    def code_under(wildcards):
+        methods = [module for slug in conditions(wildcards) for module in PLAN.conditions.method_modules(slug)]
+        return code(stage, *dict.fromkeys(methods))
+
+    return {**contract(stage, spec), "code": code_under}
 
 
 def options(wildcards, input, output):

@@ -48,7 +48,7 @@ use rule stage as choose_units with:
     wildcard_constraints:
         condition=PLAN.conditions.unit_pattern,
     params:
-        **contract("choose_units", lambda wildcards: SLICES.choose_units(wildcards.model, wildcards.condition)),
+        **contract_under("choose_units", lambda wildcards: SLICES.choose_units(wildcards.model, wildcards.condition)),
 
 
 use rule on_model as fit_by_layer with:
@@ -68,7 +68,7 @@ use rule on_model as fit_by_layer with:
     wildcard_constraints:
         condition=PLAN.conditions.by_layer_pattern,
     params:
-        **contract("fit_by_layer", lambda wildcards: SLICES.fit_by_layer(wildcards.model, wildcards.condition)),
+        **contract_under("fit_by_layer", lambda wildcards: SLICES.fit_by_layer(wildcards.model, wildcards.condition)),
 
 
 use rule stage as steer_layer with:
@@ -82,4 +82,22 @@ use rule stage as steer_layer with:
     wildcard_constraints:
         condition=PLAN.conditions.layer_pattern,
     params:
-        **contract("steer_layer", lambda wildcards: SLICES.steer_layer(wildcards.model, wildcards.condition)),
+        **contract_under("steer_layer", lambda wildcards: SLICES.steer_layer(wildcards.model, wildcards.condition)),
+
+
+# An ordinary checkpoint of the steered model, for programs that know nothing of this workflow.
+use rule stage as export_model with:
+    input:
+        model=paths.manifest(),
+        condition=paths.condition(),
+    output:
+        checkpoint=directory("<results>/export/{model}/{condition}"),
+    log:
+        "<logs>/export_model/{model}/{condition}.log",
+    wildcard_constraints:
+        condition=PLAN.conditions.changed_pattern,
+    resources:
+        mem_mb=model_memory,
+        runtime=model_minutes,
+    params:
+        **contract_under("export_model", "{}"),

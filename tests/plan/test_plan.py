@@ -275,6 +275,38 @@ def test_a_method_is_what_its_section_says_whatever_the_studys_intervention_is()
     assert one.condition("demo", "es-expert-max-k100") == plan().condition("demo", "es-expert-max-k100")
 
 
+def test_the_settings_of_a_method_are_in_the_slices_of_its_conditions_alone():
+    """As the type that the method declares, whatever YAML or the command line gave; nothing where none is given."""
+    own = {
+        "act": {"method": "linear_act", "support": "all"},
+        "other": {"method": "linear_act"},
+        "aura": {"method": "aura"},
+    }
+    given = plan(methods=own, intervention={"method": "linear_act", "support": "observed"})
+    settings = {
+        name: json.loads(given.condition("demo", f"es-expert-max-k100{name}")).get("settings")
+        for name in ("", "-act", "-act-x0.5", "-other", "-aura")
+    }
+    everywhere = {"support": "all"}
+    assert settings == {
+        "": {"support": "observed"},
+        "-act": everywhere,
+        "-act-x0.5": everywhere,
+        "-other": None,
+        "-aura": None,
+    }
+    fitted = plan(methods={"act": {"method": "linear_act_by_layer", "support": "all"}})
+    assert json.loads(fitted.by_layer_condition("demo", "es-expert-max-k100-act"))["settings"] == everywhere
+
+
+def test_a_condition_depends_on_the_code_of_its_own_method_alone():
+    given = plan(methods={"act": {"method": "linear_act"}, "caa": {"method": "mean_difference", "layer": 1}})
+    assert given.method_modules("base") == given.method_modules("untrained") == []
+    assert given.method_modules("es-expert-max-k100") == ["workflow_scripts.interventions.force"]
+    assert given.method_modules("es-random-max-k100-s0-act") == ["workflow_scripts.interventions.linear_act"]
+    assert given.method_modules("es-layer-caa-x2") == ["workflow_scripts.interventions.mean_difference"]
+
+
 def test_the_responses_are_read_for_a_method_that_needs_them_alone():
     both = plan(methods={"act": {"method": "linear_act"}, "aura": {"method": "aura"}})
     slugs = ["es-expert-max-k100-act", "es-expert-max-k100-aura", "es-expert-max-k100"]

@@ -80,6 +80,17 @@ CASES = [
     ("methods", {"own": {"layer": 0}}, r"methods\.own\.layer.*: .*greater than or equal to 1"),
     ("intervention", {"method": "mean_difference"}, r"intervention\.method: .* on a layer.* give it under methods"),
     ("intervention", {"method": "linear_act_by_layer"}, r"intervention\.method: .* fitted .* give it under methods"),
+    ("intervention", {"percentile": 90}, r"intervention\.percentile: .*neither .* setting of force, which has none"),
+    (
+        "methods",
+        {"own": {"method": "linear_act", "suport": "all"}},
+        r"methods\.own\.suport: .*setting of linear_act, whose settings are support",
+    ),
+    (
+        "methods",
+        {"own": {"method": "linear_act", "support": "some"}},
+        r"methods\.own\.support: .*'observed' or 'all' \(given: 'some'\)",
+    ),
     ("methods", {"own": {"units": "random", "method": "linear_act_by_layer"}}, r"methods\.own\.units: .*experts alone"),
     ("methods", {"own": {"units": "random", "selection": "lape"}}, r"methods\.own\.selection: random units are not"),
     ("methods", {"own": {"strengths": []}}, r"methods\.own\.strengths: .*at least 1 item"),
