@@ -268,9 +268,11 @@ class Grid(Compared):
     def local_files(self, dataset: str) -> list[str]:
         """Local files that a data set is read from, whether or not they are there."""
         settings, table = self.config.datasets[dataset], self.config.language_table
+        codes = dict.fromkeys(code for codes in self._uses(dataset) for code in codes)
+        if settings.source == "hub" and settings.is_directory:
+            return [file for code in codes for file in settings.directory_files(code, table[code])]
         if settings.source != "local" or self.config.data_root is None:
             return []
-        codes = dict.fromkeys(code for codes in self._uses(dataset) for code in codes)
         files = [file for code in codes for file in settings.local_files(code, table[code])]
         return [f"{self.config.data_root}/{file}" for file in dict.fromkeys(files)]
 
