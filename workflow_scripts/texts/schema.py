@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 COLUMNS = ["id", "lang", "part", "text"]
-# Categories of Unicode: control and format characters, such as U+200B and U+FEFF, and marks that need a letter to be seen,
-# such as variation selectors; and characters that count as letters or symbols but are blank: Hangul and Braille fillers.
+# Categories of Unicode: control and format characters, such as U+200B and U+FEFF, and marks that need a letter to be
+# seen, such as variation selectors; and characters that count as letters or symbols but are blank: Hangul and Braille
+# fillers.
 UNSEEN = {"Cc", "Cf", "Mn"}
 FILLERS = {"\u115f", "\u1160", "\u3164", "\uffa0", "\u2800"}
 
