@@ -504,6 +504,25 @@ def test_local_files_are_known_so_that_an_edited_one_is_read_again():
     assert plan_of_local.local_files("cldr-devtest") == []
 
 
+def test_files_of_a_directory_laid_out_like_the_hub_are_known_too(tmp_path):
+    for name in ("eng_Latn", "deu_Latn", "cmn_Hans"):
+        (tmp_path / f"dev/{name}.jsonl").parent.mkdir(exist_ok=True)
+        (tmp_path / f"dev/{name}.jsonl").touch()
+    (tmp_path / "dev/deu_Latn.parquet").touch()  # not read, since another alternative comes first
+    mirror = {"source": "hub", "layout": "flores200", "split": "dev", "repository": str(tmp_path)}
+    files = plan(datasets__mirror=mirror, study__probing__dataset="mirror").local_files("mirror")
+    assert files == [f"{tmp_path}/dev/{name}.jsonl" for name in ("eng_Latn", "deu_Latn", "cmn_Hans")]
+    elsewhere = {**mirror, "repository": "owner/name", "revision": "0" * 40}
+    assert plan(datasets__mirror=elsewhere, study__probing__dataset="mirror").local_files("mirror") == []
+
+
+def test_an_archive_is_unpacked_into_the_cache_by_its_hash():
+    packed = {"source": "url", "layout": "flores200", "split": "dev", "url": "https://a.org/b.zip", "sha256": "0" * 64}
+    there = plan(datasets__packed=packed, study__probing__dataset="packed", cache="/scratch/cache", data_root="/data")
+    assert json.loads(there.texts("packed"))["data_root"] == f"/scratch/cache/archives/{'0' * 64}"
+    assert there.local_files("packed") == []
+
+
 def test_checkpoints_are_models_with_the_settings_of_theirs():
     there = plan(models__demo__train__checkpoints=[50, 0])
     assert there.checkpoints_of("demo") == {"demo-step0": 0, "demo-step50": 50}

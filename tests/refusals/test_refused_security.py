@@ -464,6 +464,7 @@ def test_a_failing_stage_tells_no_credential(error):
     [
         ("datasets/own", {"repository": f"https://me:{PASSWORD}@huggingface.co/owner/name"}),
         ("datasets/own", {"repository": f"https://{TOKEN}@huggingface.co/owner/name"}),
+        ("datasets/own", {"source": "url", "sha256": "0" * 64, "url": f"https://me:{PASSWORD}@a.org/b.zip"}),
         ("models/own", {"hub": f"https://me:{PASSWORD}@huggingface.co/owner/name"}),
         ("models/own", {"hub": "owner/name", "revision": TOKEN}),
         ("models/own", {"hub": "owner/name", "token": TOKEN}),
@@ -476,6 +477,8 @@ def test_a_credential_in_the_config_is_refused_and_not_repeated(path, value):
         "datasets": {"source": "hub", "layout": "tatoeba", "split": "test", "revision": COMMIT},
         "models": {"label": "A", "k": 1, "revision": COMMIT},
     }[section]
+    if "url" in value:
+        common.pop("revision")
     raw[section][name] = {**common, **value}
     with pytest.raises(StudyError, match=rf"{section}\.own") as caught:
         read_config(raw, [])
