@@ -9,7 +9,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-sys.path.insert(0, workflow.basedir)
+# Of this repository, also where another workflow imports it as a module: `workflow.basedir` is then the importer's.
+REPOSITORY = Path(str(workflow.current_basedir)).parent
+sys.path.insert(0, str(REPOSITORY))
 
 from workflow_scripts.config.files import refuse_repeated_keys
 from workflow_scripts.config.study import read_config
@@ -34,9 +36,9 @@ for warning in CONFIG.warnings:
 
 PLAN = Plan(CONFIG)
 SLICES = PLAN.slices
-PACKAGE = Path(workflow.basedir, "workflow_scripts")
+PACKAGE = REPOSITORY / "workflow_scripts"
 STAGES = find_stages(PACKAGE)
-ENVIRONMENT = f"{workflow.basedir}/envs/environment.yaml"
+ENVIRONMENT = f"{REPOSITORY}/envs/environment.yaml"
 
 # Data sets in their roles; `none` in the paths of those that the study leaves out, for which nothing can be asked.
 ALIGNMENT = CONFIG.study.alignment.dataset
@@ -51,7 +53,7 @@ PERPLEXITY, TOPICS, TREEBANK = (
 OWN_PYTHON = f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH" '
 shell.prefix(
     f"export {'' if workflow.deployment_settings.deployment_method else OWN_PYTHON}"
-    f'PYTHONPATH={shlex.quote(workflow.basedir)}"${{{{PYTHONPATH:+:$PYTHONPATH}}}}" '
+    f'PYTHONPATH={shlex.quote(str(REPOSITORY))}"${{{{PYTHONPATH:+:$PYTHONPATH}}}}" '
     "PYTHONUNBUFFERED=1 TOKENIZERS_PARALLELISM=false "
     # glibc by default gives every large tensor back to the system as it is freed, which halves a model's speed on a CPU.
     "MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=4000000000; "
