@@ -385,7 +385,10 @@ def test_every_stage_of_the_workflow_has_a_fingerprint_of_its_own():
     stages = find_stages(root)
     fingerprints = {stage: fingerprint(module, root) for stage, module in stages.items()}
     assert len(set(fingerprints.values())) == len(stages) > 5
-    assert "workflow_scripts.interventions.force:Force" in dependencies(stages["embed_sentences"], root)
+    assert not any("interventions.force" in each for each in dependencies(stages["embed_sentences"], root))
+    assert "workflow_scripts.interventions.force:Force" in dependencies(
+        stages["embed_sentences"], root, also=["workflow_scripts.interventions.force"]
+    )
     assert "workflow_scripts.neurons.expertise:_rank" not in dependencies(stages["choose_units"], root)
 
 

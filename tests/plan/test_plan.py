@@ -288,6 +288,38 @@ def test_a_method_is_what_its_section_says_whatever_the_studys_intervention_is()
     assert one.choose_units("demo", slug) == plan().slices.choose_units("demo", slug)
 
 
+def test_the_settings_of_a_method_are_in_the_slices_of_its_conditions_alone():
+    """As the type that the method declares, whatever YAML or the command line gave; nothing where none is given."""
+    own = {
+        "act": {"method": "linear_act", "support": "all"},
+        "other": {"method": "linear_act"},
+        "aura": {"method": "aura"},
+    }
+    given = plan(methods=own, intervention={"method": "linear_act", "support": "observed"})
+    settings = {
+        name: json.loads(given.condition("demo", f"es-expert-max-k100{name}")).get("settings")
+        for name in ("", "-act", "-act-x0.5", "-other", "-aura")
+    }
+    everywhere = {"support": "all"}
+    assert settings == {
+        "": {"support": "observed"},
+        "-act": everywhere,
+        "-act-x0.5": everywhere,
+        "-other": None,
+        "-aura": None,
+    }
+    fitted = plan(methods={"act": {"method": "linear_act_by_layer", "support": "all"}})
+    assert json.loads(fitted.by_layer_condition("demo", "es-expert-max-k100-act"))["settings"] == everywhere
+
+
+def test_a_condition_depends_on_the_code_of_its_own_method_alone():
+    given = plan(methods={"act": {"method": "linear_act"}, "caa": {"method": "mean_difference", "layer": 1}})
+    assert given.method_modules("base") == given.method_modules("untrained") == []
+    assert given.method_modules("es-expert-max-k100") == ["workflow_scripts.interventions.force"]
+    assert given.method_modules("es-random-max-k100-s0-act") == ["workflow_scripts.interventions.linear_act"]
+    assert given.method_modules("es-layer-caa-x2") == ["workflow_scripts.interventions.mean_difference"]
+
+
 def test_the_responses_are_read_for_a_method_that_needs_them_alone():
     both = plan(methods={"act": {"method": "linear_act"}, "aura": {"method": "aura"}})
     slugs = ["es-expert-max-k100-act", "es-expert-max-k100-aura", "es-expert-max-k100"]
@@ -561,6 +593,25 @@ def test_local_files_are_known_so_that_an_edited_one_is_read_again():
     assert files[:2] == ["/data/flores200_dataset/dev/eng_Latn.dev", "/data/flores200_dataset/dev/deu_Latn.dev"]
     assert len(files) == 6
     assert corpora.local_files("cldr-devtest") == []
+
+
+def test_files_of_a_directory_laid_out_like_the_hub_are_known_too(tmp_path):
+    for name in ("eng_Latn", "deu_Latn", "cmn_Hans"):
+        (tmp_path / f"dev/{name}.jsonl").parent.mkdir(exist_ok=True)
+        (tmp_path / f"dev/{name}.jsonl").touch()
+    (tmp_path / "dev/deu_Latn.parquet").touch()  # not read, since another alternative comes first
+    mirror = {"source": "hub", "layout": "flores200", "split": "dev", "repository": str(tmp_path)}
+    files = plan(datasets__mirror=mirror, study__probing__dataset="mirror").local_files("mirror")
+    assert files == [f"{tmp_path}/dev/{name}.jsonl" for name in ("eng_Latn", "deu_Latn", "cmn_Hans")]
+    elsewhere = {**mirror, "repository": "owner/name", "revision": "0" * 40}
+    assert plan(datasets__mirror=elsewhere, study__probing__dataset="mirror").local_files("mirror") == []
+
+
+def test_an_archive_is_unpacked_into_the_cache_by_its_hash():
+    packed = {"source": "url", "layout": "flores200", "split": "dev", "url": "https://a.org/b.zip", "sha256": "0" * 64}
+    there = plan(datasets__packed=packed, study__probing__dataset="packed", cache="/scratch/cache", data_root="/data")
+    assert json.loads(there.texts("packed"))["data_root"] == f"/scratch/cache/archives/{'0' * 64}"
+    assert there.local_files("packed") == []
 
 
 def test_checkpoints_are_models_with_the_settings_of_theirs():

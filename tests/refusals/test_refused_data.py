@@ -78,7 +78,7 @@ CASES = [
     (
         "zero-width characters alone",
         "lines",
-        {"en.txt": "a\n\u200b\u2060\u00ad\ufeff \n".encode()},
+        {"en.txt": "a\n\u200b\u2060\u00ad\ufeff \ufe0f\u3164\n".encode()},
         "en",
         r"1 texts are",
     ),

@@ -29,7 +29,11 @@ def resolved() -> dict:
     raw = yaml.safe_load((ROOT / "config.yaml").read_text())
     raw["models"] |= {
         "on-hub": {"label": "A", "hub": "owner/name", "revision": COMMIT, "k": 5, "neurons": 100, "seen": ["en"]},
-        "unpacked": {"label": "B", "gguf": {"sha256": "0" * 64, "file": "b.gguf", "wheel": "b==1.0"}, "k": 5},
+        "unpacked": {
+            "label": "B",
+            "gguf": {"sha256": "0" * 64, "wheels": [{"wheel": "b==1.0", "file": "b.gguf"}]},
+            "k": 5,
+        },
         "own": {"label": "C", "path": "weights", "k": 5},
     }
     raw["study"]["models"] = list(raw["models"])

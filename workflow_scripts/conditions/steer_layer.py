@@ -1,7 +1,7 @@
 """Make the condition of a method that acts on a whole layer: its block's output, every dimension of it."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ class Spec(stage.Spec):
     model: str = Field(description="Name of the model.")
     target: str = Field(description="Language steered towards.")
     method: str = Field(description="Registered method of intervention, one that acts on a layer.")
+    settings: dict[str, Any] = Field({}, description="The method's own settings, its defaults left out.")
     layer: int | Literal["last"] = Field(description="Layer that is changed: the states after n blocks, or the last.")
     strength: float = Field(description="Share of the method's change that is made.")
     positions: Literal["all", "last"] = Field(description="Token positions that are changed.")
@@ -43,7 +44,7 @@ def steer(spec: Spec, manifest: ModelManifest, means: Path) -> Condition:
     Raises:
         StudyError: the model has no such layer, or there are no means of it.
     """
-    parameters = parameters_of(spec.method, spec.strength, read_layer(means, spec.target))
+    parameters = parameters_of(spec.method, spec.strength, read_layer(means, spec.target), spec.settings)
     site = Site(
         module=module_of_layer(manifest.sites, spec.layer),
         width=manifest.width,

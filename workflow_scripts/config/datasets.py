@@ -36,6 +36,7 @@ PARTS: dict[Task, list[str]] = {
 # What is said of each sentence, in further parts; of a treebank for each of its words, separated by spaces: the first
 # character and the one after the last, the universal part-of-speech tag, the number of the head (from 1; 0: the root).
 LABELS: dict[Task, list[str]] = {"topics": ["topic"], "treebank": ["spans", "tags", "heads"]}
+WIKIPEDIA = "20231101"  # snapshot that the paper takes (appendix B)
 FOLDERS = {"flores200": "flores200_dataset", "lines": "."}  # where they are not called like the layout
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")  # suffixes of tables
 # The languages that a published data set has, of those that are built in: Tatoeba and BUCC-18 as in XTREME.
@@ -165,6 +166,43 @@ class DatasetConfig(Section):
         }[self.layout]
         return [f"{self.folder}/{name}" for name in names]
 
+    @property
+    def is_directory(self) -> bool:
+        """Whether the repository is a directory on this machine, laid out like one of the hub."""
+        return self.repository is not None and self.repository.startswith((".", "/"))
+
+    def hub_files(self, code: str, language: Language) -> list[list[str]]:
+        """Return the files that a language needs of a repository, as alternatives: each is a list of patterns with *.
+
+        Of FLORES-200 these are those of `facebook/flores` and of `openlanguagedata/flores_plus`, each as it is and as it
+        was (converted by the hub; as parquet). FLORES+ has names of its own for some languages.
+        """
+        split = self.split
+        names = dict.fromkeys([language.flores, language.flores_plus or language.flores])
+        local = [str(Path(file).relative_to(self.folder)) for file in self.local_files(code, language)]
+        return {
+            "flores200": [
+                *([f"data/language/{name}/{split}-*.parquet"] for name in names),
+                *([f"{split}/{name}.jsonl"] for name in names),
+                *([f"{name}/{split}/*.parquet"] for name in names),
+                *([f"{split}/{name}.parquet"] for name in names),
+            ],
+            "paws-x": [[f"PAWS-X.{code}/{split}-*.parquet"]],
+            "tatoeba": [[f"tatoeba.{language.tatoeba_code}/{split}-*.parquet"]],
+            "bucc2018": [[f"bucc18.{code}/{split}-*.parquet"]],
+            "wikipedia": [[f"{WIKIPEDIA}.{code}/{split}-*.parquet"]],
+            "sib200": [[f"data/{file}" for file in local]],
+            "ud-pud": [[f"parquet/{code}_pud/{split}.parquet"], local],
+        }[self.layout]
+
+    def directory_files(self, code: str, language: Language) -> list[str]:
+        """Return the files of a language that are there in a directory laid out like a repository, as paths."""
+        for patterns in self.hub_files(code, language):
+            found = [sorted(Path(self.repository).glob(pattern)) for pattern in patterns]
+            if all(found):
+                return [str(path) for paths in found for path in paths]
+        return []
+
     def archive_folder(self, cache: str) -> str:
         """Return the folder that the archive of `source: url` is unpacked into, named by its hash, under a cache."""
         return f"{cache}/archives/{self.sha256}"
@@ -223,11 +261,10 @@ class DatasetConfig(Section):
     def _fits_its_source(self) -> "DatasetConfig":
         if self.source == "hub" and not self.repository:
             raise ValueError("source: hub needs repository")
-        on_this_machine = self.repository is not None and self.repository.startswith((".", "/"))
-        if self.source == "hub" and not on_this_machine and not re.fullmatch(REPOSITORY, self.repository):
+        if self.source == "hub" and not self.is_directory and not re.fullmatch(REPOSITORY, self.repository):
             # What was given is not repeated: it may be a URL with a password.
             raise ValueError("repository must be owner/name on the hub, or a directory that begins with / or .")
-        if self.source == "hub" and not self.revision and not on_this_machine:
+        if self.source == "hub" and not self.revision and not self.is_directory:
             raise ValueError("source: hub needs revision: pin the repository to a commit")
         if self.source == "cldr" and self.sentences is None:
             raise ValueError("source: cldr needs sentences: how many to generate")

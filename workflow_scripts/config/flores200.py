@@ -118,7 +118,8 @@ def _families() -> dict[str, str]:
     """The largest group of Glottolog that each language of URIEL is in, by ISO 639-3; none of isolates."""
     import numpy as np
 
-    with np.load(distribution("lang2vec").locate_file("lang2vec/data/family_features.npz")) as database:
+    path = distribution("lang2vec").locate_file("lang2vec/data/family_features.npz")
+    with np.load(path, allow_pickle=False) as database:
         member = database["data"][:, :, 0] == 1
         names = [str(name).removeprefix("F_") for name in database["feats"]]
         languages = [str(code) for code in database["langs"]]

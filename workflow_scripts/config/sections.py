@@ -1,8 +1,8 @@
 """The sections of the config but for models and data sets: what is studied, and by which definitions."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from workflow_scripts.config.fields import (
     Device,
@@ -110,7 +110,9 @@ class ExpertsSection(Section):
 
 
 class ChangeSection(Section):
-    """What an intervention does, of whatever strength."""
+    """What an intervention does, of whatever strength; the settings of its method, if it has any, are further keys."""
+
+    model_config = ConfigDict(extra="allow")  # the config as a whole refuses what is no setting of the method
 
     method: Annotated[str, METHODS] = Field(
         "force", description="Registered method, one file each in workflow_scripts/interventions."
@@ -121,9 +123,14 @@ class ChangeSection(Section):
     )
     positions: Literal["all", "last"] = Field("all", description="Token positions at which units are changed.")
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the method that are given, as yet of any type."""
+        return self.model_extra or {}
+
 
 class InterventionSection(ChangeSection):
-    """What is done to the experts (paper, section 3.3)."""
+    """What is done to the experts (paper, section 3.3); the settings of the method, if it has any, are further keys."""
 
     strength: float = Field(
         1.0, description="Share of the method's change that is made: 0 changes nothing, 1 is the method itself."
@@ -131,7 +138,7 @@ class InterventionSection(ChangeSection):
 
 
 class ComparedSection(ChangeSection):
-    """An intervention that the study's own is compared with, at one strength or several."""
+    """An intervention that the study's own is compared with, at one strength or several, likewise."""
 
     strengths: Annotated[list[Annotated[float, Field(gt=0, le=1000)]], Field(min_length=1), Distinct] = Field(
         [1.0], description="Shares of the method's change that are made; each gives conditions of its own."

@@ -1,5 +1,6 @@
 """The whole config: what is studied, with which models, texts and definitions."""
 
+from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
@@ -34,6 +35,8 @@ from workflow_scripts.config.sections import (
     TransferSection,
 )
 from workflow_scripts.jobs.errors import StudyError
+
+UNKNOWN_ARGUMENT = ("unexpected_keyword_argument", "extra_forbidden")  # what pydantic calls a field that is none
 
 
 class Config(Section):
@@ -194,12 +197,24 @@ class Config(Section):
         method = METHODS()[intervention.method]
         if method.needs_auroc and self.experts.expertise != "auroc":
             return [f"{key}.method: {intervention.method} is defined by the AUROC; set experts.expertise: auroc"]
+        try:
+            method.read_settings(intervention.settings)
+        except ValidationError as error:
+            return [self._setting_problem(key, intervention.method, problem) for problem in error.errors()]
         if isinstance(intervention, ComparedSection):
             return self._compared_problems(key, intervention)
         if method.on_layer or method.fitted_by_layer:
             what = "acts on a layer, not on experts" if method.on_layer else "is fitted layer after layer"
             return [f"{key}.method: {intervention.method} {what}; give it under methods"]
         return []
+
+    @staticmethod
+    def _setting_problem(key: str, method: str, problem: Any) -> str:
+        if problem["type"] not in UNKNOWN_ARGUMENT:
+            return f"{key}.{explain(problem)}"
+        known = ", ".join(each.name for each in fields(METHODS()[method].settings))
+        has = f"whose settings are {known}" if known else "which has none"
+        return f"{key}.{problem['loc'][-1]}: is neither a key of an intervention nor a setting of {method}, {has}"
 
     def _comparison_problems(self) -> list[str]:
         compared = self.study.comparison.methods if self.study.comparison else []

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from workflow_scripts.embeddings.embedding_files import Layer, copy_part, write_part
 from workflow_scripts.interventions.conditions import Condition, read_condition
-from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import content_hash, written_whole
 from workflow_scripts.jobs.hdf5 import created
@@ -81,7 +81,7 @@ def embed_part(
     def embed(places: list[int]) -> list[np.ndarray]:
         from workflow_scripts.embeddings.sentences import embed_layers
 
-        with intervene(run.model, condition):
+        with steer(run.model, condition):
             return embed_layers(
                 run.model,
                 texts,

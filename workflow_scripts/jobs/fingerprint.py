@@ -14,7 +14,7 @@ of classes, which pydantic and dataclasses read.
 
 What reading cannot see is declared at the top of a module, as lists of literals, and enters with any of its code:
 
-    FINGERPRINT_ALSO = ["workflow_scripts.interventions.*"]  # modules that are found by listing a folder
+    FINGERPRINT_ALSO = ["workflow_scripts.measures.*"]  # modules that are found by listing a folder
     FINGERPRINT_FILES = ["texts/sentences.json"]  # data files that are read, relative to the package
 """
 
@@ -46,20 +46,21 @@ Definition = Function | ast.ClassDef
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-def fingerprint(module: str, package_root: Path) -> str:
+def fingerprint(module: str, package_root: Path, also: Sequence[str] = ()) -> str:
     """Hash (16 hexadecimal digits) of everything in the package that a stage's behaviour depends on.
 
     Args:
         module: the stage's module, like `workflow_scripts.neurons.rank_neurons`.
         package_root: folder of the package.
+        also: modules that the stage finds by a name in its input, such as the method of a condition.
 
     Raises:
         StudyError: a module or declared file is missing or cannot be parsed.
     """
-    return content_hash(_Closure(module, package_root).entries)[:16]
+    return content_hash(_Closure([module, *also], package_root).entries)[:16]
 
 
-def dependencies(module: str, package_root: Path) -> dict[str, str]:
+def dependencies(module: str, package_root: Path, also: Sequence[str] = ()) -> dict[str, str]:
     """Return what enters a stage's fingerprint, in alphabetical order, each with a digest of what stands there.
 
     That is `module:name` each, `module:` for what runs when the module is imported, and paths of data files.
@@ -67,7 +68,7 @@ def dependencies(module: str, package_root: Path) -> dict[str, str]:
     Raises:
         StudyError: as `fingerprint`.
     """
-    return dict(sorted(_Closure(module, package_root).entries.items()))
+    return dict(sorted(_Closure([module, *also], package_root).entries.items()))
 
 
 def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
@@ -119,15 +120,16 @@ class _Module:
 class _Closure:
     """Collects what enters a stage's fingerprint: a digest for each `module:name` and each file."""
 
-    def __init__(self, stage: str, package_root: Path):
+    def __init__(self, stages: Sequence[str], package_root: Path):
         self.entries: dict[str, str] = {}
         self._root = Path(package_root).absolute()
         self._modules: dict[str, _Module | None] = {}
         self._used: set[tuple[str, tuple[str, ...]]] = set()
         self._pending: list[tuple[_Module, _Statement]] = []
-        if (module := self._module(stage)) is None:
-            raise StudyError(f"the stage {stage} is no module of the package in {self._root}.")
-        self._use_whole(module)
+        for stage in stages:
+            if (module := self._module(stage)) is None:
+                raise StudyError(f"the stage {stage} is no module of the package in {self._root}.")
+            self._use_whole(module)
         while self._pending:
             self._follow(*self._pending.pop())
 

@@ -2,8 +2,8 @@
 
     python -m workflow_scripts.jobs.watch --cores 2    # options are Snakemake's
 
-Everything that Snakemake says goes to a log; of a run that fails, its end is shown. After a run that ends well, Table 2,
-what was found, and where the report lies.
+Everything that Snakemake says goes to a log, of which the end is shown if the run fails. After a run that ends well:
+Table 2, what was found, and where the report lies.
 """
 
 import os

@@ -41,9 +41,12 @@ class Corpora:
     def local_files(self, dataset: str) -> list[str]:
         """Return the local files that a data set is read from, whether or not they are there."""
         settings, table = self._config.datasets[dataset], self._config.language_table
+        codes = self.languages_of(dataset)
+        if settings.source == "hub" and settings.is_directory:
+            return [file for code in codes for file in settings.directory_files(code, table[code])]
         if settings.source != "local" or self._config.data_root is None:
             return []
-        files = [file for code in self.languages_of(dataset) for file in settings.local_files(code, table[code])]
+        files = [file for code in codes for file in settings.local_files(code, table[code])]
         return [f"{self._config.data_root}/{file}" for file in dict.fromkeys(files)]
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from workflow_scripts.config.datasets import DatasetConfig
+from workflow_scripts.config.datasets import WIKIPEDIA, DatasetConfig
 from workflow_scripts.config.languages import Language
 from workflow_scripts.jobs.downloads import refuse_damaged
 from workflow_scripts.jobs.errors import StudyError
@@ -21,7 +21,6 @@ from workflow_scripts.texts.parts import Parts, mining, paragraphs, paraphrases
 from workflow_scripts.texts.sib200 import read_topics
 
 log = logging.getLogger(__name__)
-WIKIPEDIA = "20231101"  # snapshot that the paper takes (appendix B)
 TREEBANK_COLUMNS = ("sent_id", "text", "tokens", "upos", "head", "mwt")
 
 
@@ -45,31 +44,6 @@ def read_hub(dataset: DatasetConfig, languages: list[str], table: Mapping[str, L
         for part, pairs in readers[dataset.layout](dataset, language, table[language]).items():
             rows += [(identifier, language, part, text) for identifier, text in pairs]
     return pd.DataFrame(rows, columns=["id", "lang", "part", "text"])
-
-
-def file_patterns(dataset: DatasetConfig, code: str, language: Language) -> list[list[str]]:
-    """Return the files that a language needs, as alternatives: each is a list of paths in which * may stand.
-
-    Of FLORES-200 these are those of `facebook/flores` and of `openlanguagedata/flores_plus`, each as it is and as it
-    was (converted by the hub; as parquet). FLORES+ has names of its own for some languages.
-    """
-    split = dataset.split
-    names = dict.fromkeys([language.flores, language.flores_plus or language.flores])
-    local = [str(Path(file).relative_to(dataset.folder)) for file in dataset.local_files(code, language)]
-    return {
-        "flores200": [
-            *([f"data/language/{name}/{split}-*.parquet"] for name in names),
-            *([f"{split}/{name}.jsonl"] for name in names),
-            *([f"{name}/{split}/*.parquet"] for name in names),
-            *([f"{split}/{name}.parquet"] for name in names),
-        ],
-        "paws-x": [[f"PAWS-X.{code}/{split}-*.parquet"]],
-        "tatoeba": [[f"tatoeba.{language.tatoeba_code}/{split}-*.parquet"]],
-        "bucc2018": [[f"bucc18.{code}/{split}-*.parquet"]],
-        "wikipedia": [[f"{WIKIPEDIA}.{code}/{split}-*.parquet"]],
-        "sib200": [[f"data/{file}" for file in local]],
-        "ud-pud": [[f"parquet/{code}_pud/{split}.parquet"], local],
-    }[dataset.layout]
 
 
 def _flores(dataset: DatasetConfig, code: str, language: Language) -> Parts:
@@ -146,13 +120,13 @@ def _wikipedia(dataset: DatasetConfig, code: str, language: Language) -> Parts:
 
 def _sib(dataset: DatasetConfig, code: str, language: Language) -> Parts:
     # Davlan/sib200; only the name of the folder differs from the local layout.
-    (names,) = file_patterns(dataset, code, language)
+    (names,) = dataset.hub_files(code, language)
     return read_topics([_file(dataset, name) for name in names], dataset.split)
 
 
 def _treebank(dataset: DatasetConfig, code: str, language: Language) -> Parts:
     # commul/universal_dependencies, or else a repository of treebanks in CoNLL-U.
-    (pattern,), (conllu,) = file_patterns(dataset, code, language)
+    (pattern,), (conllu,) = dataset.hub_files(code, language)
     rows = _rows_of(dataset, pattern)
     if rows is None:
         return read_treebank(_file(dataset, conllu))
@@ -175,7 +149,7 @@ def _file(dataset: DatasetConfig, name: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 
-    if dataset.repository.startswith((".", "/")):
+    if dataset.is_directory:
         return Path(dataset.repository, name)
     try:
         path = Path(hf_hub_download(dataset.repository, name, repo_type="dataset", revision=dataset.revision))
@@ -202,7 +176,7 @@ def _rows(dataset: DatasetConfig, code: str, language: Language, streaming: bool
     Raises:
         StudyError: as `read_hub`.
     """
-    alternatives = file_patterns(dataset, code, language)
+    alternatives = dataset.hub_files(code, language)
     for (pattern,) in alternatives:
         if (rows := _rows_of(dataset, pattern, streaming)) is not None:
             return rows
@@ -230,7 +204,7 @@ def _rows_of(dataset: DatasetConfig, pattern: str, streaming: bool = False) -> A
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
     from pyarrow import ArrowInvalid
 
-    if dataset.repository.startswith((".", "/")):
+    if dataset.is_directory:
         if not Path(dataset.repository).is_dir():
             raise StudyError(f"there is no directory {dataset.repository}; correct the data set's `repository`.")
         for path in Path(dataset.repository).glob(pattern):

@@ -13,7 +13,7 @@ from workflow_scripts.config.datasets import DatasetConfig
 from workflow_scripts.config.languages import Language
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import one_line
-from workflow_scripts.texts.hub import file_patterns, lacking, read_hub
+from workflow_scripts.texts.hub import lacking, read_hub
 
 READ = 3  # sentences that are read of a data set that is streamed
 
@@ -54,7 +54,7 @@ def check_repository(
     needed: dict[str, int] = {}
     problems, complete = [], []
     for code in languages:
-        alternatives = file_patterns(dataset, code, table[code])
+        alternatives = dataset.hub_files(code, table[code])
         matched = next((files for names in alternatives if (files := _matched(names, sizes))), None)
         if matched is None:
             problems.append(lacking(dataset, code, alternatives))
@@ -91,7 +91,7 @@ def _sizes(dataset: DatasetConfig) -> dict[str, int]:
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
     repository = dataset.repository
-    if repository.startswith((".", "/")):
+    if dataset.is_directory:
         folder = Path(repository)
         if not folder.is_dir():
             raise StudyError(f"there is no directory {repository}; correct the data set's `repository`.")

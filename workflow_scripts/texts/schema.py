@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 COLUMNS = ["id", "lang", "part", "text"]
-UNSEEN = {"Cc", "Cf"}  # categories of Unicode: control and format characters, such as U+200B and U+FEFF
+# Categories of Unicode: control and format characters, such as U+200B and U+FEFF, and marks that need a letter to be
+# seen, such as variation selectors; and characters that count as letters or symbols but are blank: Hangul and Braille
+# fillers.
+UNSEEN = {"Cc", "Cf", "Mn"}
+FILLERS = {"\u115f", "\u1160", "\u3164", "\uffa0", "\u2800"}
 
 
 def validate(texts: "pd.DataFrame", task: Task, languages: list[str], where: str) -> None:
@@ -74,7 +78,10 @@ def _validate_part(rows: "pd.DataFrame", where: str) -> None:
 
 def is_visible(text: str) -> bool:
     """Tell whether a text has a character that can be seen: none of blanks, zero-width characters and controls."""
-    return any(not character.isspace() and unicodedata.category(character) not in UNSEEN for character in text)
+    return any(
+        not character.isspace() and character not in FILLERS and unicodedata.category(character) not in UNSEEN
+        for character in text
+    )
 
 
 def _require_same(ids: list[str], others: list[str], what: str) -> None:
