@@ -63,7 +63,9 @@ class StudySection(Section):
     shown_target: LanguageCode = Field(description="Target of Table 3 and Figures 1, 3, 4 and 5 (the paper's Spanish).")
     probing: Corpus = Field(description="Where experts are found; all its languages but the target are negatives.")
     alignment: Corpus = Field(description="Parallel corpus of distances and retrieval; its languages are candidates.")
-    paraphrase: Corpus = Field(description="Paraphrase pairs; those of the targets among its languages are used.")
+    paraphrase: Corpus | None = Field(
+        None, description="Paraphrase pairs; those of the targets among its languages are used."
+    )
     translation: Corpus | None = Field(
         None, description="Translations to English (Tatoeba) for Table 7, of the targets among its languages."
     )
