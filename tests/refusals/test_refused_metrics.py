@@ -12,9 +12,6 @@ from workflow_scripts.embeddings.embedding_files import write_part
 from workflow_scripts.interventions.conditions import Condition, write_condition
 from workflow_scripts.measures import (
     correlate_languages,
-    measure_abx,
-    measure_distances,
-    measure_retrieval,
     retrieve_paraphrases,
     retrieve_translations,
 )
