@@ -95,14 +95,9 @@ def test_abx_scores_are_tidy_and_of_ordered_pairs(files):
 
 def test_every_layer_is_a_space_of_its_own(files):
     names = {"base": "base.h5", "es": "es.h5"}
+    embeddings = [str(files / name) for name in names.values()]
     options = ["--spec", canonical_json({**SPEC, "layers": [2, "last"]}), "--condition", str(files / "es.json")]
-    options += [
-        "--base",
-        str(files / "base.h5"),
-        str(files / "es.h5"),
-        "--embeddings",
-        *(str(files / name) for name in names.values()),
-    ]
+    options += ["--base", *embeddings, "--embeddings", *embeddings]
     for output in measure_space.OUTPUTS:
         options += [f"--{output}", *(str(files / f"{name}.{output}.csv") for name in names)]
     measure_space.main(options)
