@@ -62,7 +62,7 @@ def run(folder, raw, *manifests, texts=None):
     for one in manifests:
         write_manifest(folder / one.name / "model.json", one)
     config = Config.model_validate(raw)
-    used = texts or {name: table([("0", "en", "sentence", name)]) for name in Plan(config).datasets}
+    used = texts or {name: table([("0", "en", "sentence", name)]) for name in Plan(config).corpora.names}
     for name, rows in used.items():
         write(folder / f"{name}.parquet", rows)
     models = [str(folder / one.name / "model.json") for one in manifests]
