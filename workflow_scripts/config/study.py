@@ -12,13 +12,11 @@ from workflow_scripts.config.languages import LANGUAGES, Language
 from workflow_scripts.config.models import Checkpoint, ModelConfig
 from workflow_scripts.config.problems import explain
 from workflow_scripts.config.sections import (
-    METHODS,
     ROLES,
     ChangeSection,
     ComparedSection,
     ComputeSection,
     Corpus,
-    CorrelationsSection,
     EmbeddingsSection,
     ExpertsSection,
     GenerationSection,
@@ -28,11 +26,13 @@ from workflow_scripts.config.sections import (
     PerplexitySection,
     ProjectionSection,
     RandomControlSection,
+    Resampling,
     SimilaritySection,
     StudySection,
     SweepSection,
     TransferSection,
 )
+from workflow_scripts.config.settings import METHODS
 from workflow_scripts.jobs.errors import StudyError
 
 
@@ -59,7 +59,7 @@ class Config(Section):
     embeddings: EmbeddingsSection = EmbeddingsSection()
     projection: ProjectionSection = ProjectionSection()
     metrics: MetricsSection = MetricsSection()
-    correlations: CorrelationsSection = CorrelationsSection()
+    correlations: Resampling = Resampling()
     similarity: SimilaritySection = SimilaritySection()
     transfer: TransferSection = TransferSection()
     compute: ComputeSection = ComputeSection()

@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pydantic import Field
 
+from workflow_scripts.config.settings import Expertise, ProbingLanguages, ResponsePooling
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import written_whole
@@ -32,9 +33,9 @@ RESPONSE_BYTES = 2**29  # of responses in memory at a time, over all threads
 class Spec(stage.Spec):
     """What the ranking depends on."""
 
-    languages: list[str] = Field(description="Probing languages.")
-    pooling: Literal["max", "mean", "last"] = Field(description="How a response was pooled over tokens.")
-    expertise: Literal["auroc", "average_precision"] = Field(description="Measure of expertise.")
+    languages: ProbingLanguages
+    pooling: ResponsePooling
+    expertise: Expertise
     token_mean: bool = Field(description="Whether the mean over all tokens is wanted too; needs pooling mean.")
 
 
