@@ -38,6 +38,7 @@ wildcard_constraints:
     method=f"({alternatives(f'-{method}' for method in CONFIG.methods)})?",
 
 
+include: "rules/templates.smk"
 include: "rules/texts.smk"
 include: "rules/models.smk"
 include: "rules/neurons.smk"
@@ -75,7 +76,7 @@ rule prefetch:
     input:
         expand(paths.manifest(), model=PLAN.models.from_source("hub")),
         expand("<results>/models/{model}/weights/model.safetensors", model=PLAN.models.from_source("gguf")),
-        expand(paths.texts(), dataset=PLAN.corpora.from_source("hub")),
+        expand(paths.texts(), dataset=PLAN.corpora.from_source("hub", "url")),
 
 
 onerror:

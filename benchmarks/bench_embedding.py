@@ -10,7 +10,7 @@ import torch
 from benchmarks.bench_extraction import TOKENS_PER_BATCH, least_flop
 from benchmarks.models import LONGEST, flores_like_lengths, flores_like_texts, load, sweep
 from workflow_scripts.embeddings.sentences import embed
-from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.interventions.hooks import steer
 
 MODEL = "smollm2-fifth"
 UNITS = 2000
@@ -29,7 +29,7 @@ def ours(model, texts) -> np.ndarray:
 
 def intervened(model, condition, texts) -> np.ndarray:
     """As the stage does it."""
-    with intervene(model, condition):
+    with steer(model, condition):
         return ours(model, texts)
 
 

@@ -30,7 +30,7 @@ for group in PLAN.embedded.embedding_groups:
             device=setting("device"),
             cache=CONFIG.cache,
         params:
-            **contract(
+            **contract_under(
                 "embed_sentences", lambda wildcards: SLICES.embed_sentences(wildcards.model, wildcards.condition)
             ),
         shell:
@@ -52,7 +52,7 @@ use rule on_model as embed_words with:
     wildcard_constraints:
         condition=f"{PLAN.conditions.pattern}|{UNTRAINED}",
     params:
-        **contract("embed_words", lambda wildcards: SLICES.embed_words(wildcards.condition)),
+        **contract_under("embed_words", lambda wildcards: SLICES.embed_words(wildcards.condition)),
 
 
 # Mean states of a layer by language, of which methods on layers make their conditions.

@@ -4,28 +4,10 @@ SWEEP = "<results>/sweeps/{model}/{target}-{pooling}{method}"
 SWEEP_PATTERN = {"pooling": alternatives([*PLAN.conditions.poolings, "layer"])}
 
 
-def sweep_pooling(wildcards):
-    """Return the pooling by which the experts of a sweep were found; None where it is on a layer."""
-    return None if wildcards.pooling == "layer" else wildcards.pooling
-
-
-def swept(wildcards):
-    """Return the conditions of a sweep over the number of experts, or over the strengths of a compared method.
-
-    Raises:
-        WorkflowError: the model writes no text.
-    """
-    if reason := PLAN.sweeps.why_none([wildcards.model]):
-        raise WorkflowError(reason)
-    method = wildcards.method.removeprefix("-") or None
-    slugs = PLAN.sweeps.conditions(wildcards.model, wildcards.target, wildcards.pooling, method)
-    return [paths.condition(slug, wildcards.model) for slug in slugs]
-
-
 use rule on_model as generate_texts with:
     input:
         model=paths.manifest(),
-        conditions=swept,
+        conditions=swept_conditions,
     output:
         generations=f"{SWEEP}/generations.parquet",
     log:
@@ -36,8 +18,10 @@ use rule on_model as generate_texts with:
     wildcard_constraints:
         **SWEEP_PATTERN,
     params:
-        **contract(
-            "generate_texts", lambda wildcards: SLICES.generate_texts(wildcards.target, sweep_pooling(wildcards))
+        **contract_under(
+            "generate_texts",
+            lambda wildcards: SLICES.generate_texts(wildcards.target, sweep_pooling(wildcards)),
+            swept,
         ),
 
 
@@ -58,7 +42,7 @@ use rule stage as identify_languages with:
 use rule on_model as measure_perplexity with:
     input:
         model=paths.manifest(),
-        conditions=swept,
+        conditions=swept_conditions,
         texts=paths.texts(PERPLEXITY),
     output:
         perplexity=f"{SWEEP}/perplexity.csv",
@@ -71,9 +55,10 @@ use rule on_model as measure_perplexity with:
     wildcard_constraints:
         **SWEEP_PATTERN,
     params:
-        **contract(
+        **contract_under(
             "measure_perplexity",
             lambda wildcards: SLICES.measure_perplexity(wildcards.target, sweep_pooling(wildcards)),
+            swept,
         ),
 
 

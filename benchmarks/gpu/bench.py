@@ -13,10 +13,9 @@ import torch
 from benchmarks import records
 from benchmarks.models import flores_like_lengths, flores_like_texts, random_model, word_tokenizer
 from workflow_scripts.embeddings.sentences import embed
+from workflow_scripts.models.adoption import adopt
 from workflow_scripts.models.batching import Batch
-from workflow_scripts.models.loading import LanguageModel, backbone_of
-from workflow_scripts.models.manifests import ModelManifest
-from workflow_scripts.models.sites import find_sites
+from workflow_scripts.models.loading import LanguageModel
 
 Record = dict[str, Any]
 MAX_TOKENS = 128  # of a sentence, as in the study
@@ -145,23 +144,7 @@ def make_bench(architecture: str, sizes: Sizes, device: str) -> Bench:
     """A model with random bfloat16 weights, made on the device, as the stages have it."""
     with torch.device(device):
         model = random_model(architecture, dtype=torch.bfloat16)
-    backbone = backbone_of(model)
-    manifest = ModelManifest(
-        name=architecture,
-        hub=None,
-        revision=None,
-        directory=None,
-        identity="",
-        architecture=type(backbone).__name__,
-        dtype="bfloat16",
-        device_map=None,
-        trust_remote_code=False,
-        pickle_weights=False,
-        context=getattr(model.config, "max_position_embeddings", None),
-        width=model.config.hidden_size,
-        sites=find_sites(backbone),
-    )
-    return Bench(LanguageModel(model, backbone, word_tokenizer(), manifest), sizes, architecture)
+    return Bench(adopt(model.eval().requires_grad_(False), word_tokenizer()), sizes, architecture)
 
 
 def data_sheet_flop(device: torch.device) -> float | None:

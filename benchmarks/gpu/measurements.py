@@ -28,7 +28,7 @@ from benchmarks.gpu.ranking import assert_same_ranking, rank_on_device
 from benchmarks.gpu.study import PUBLISHED_HOURS, study_hours
 from benchmarks.growth import exponent
 from benchmarks.models import flores_like_lengths, flores_like_texts, sweep
-from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.models.batching import batches, encode
 from workflow_scripts.neurons.activation_files import CHUNK
 from workflow_scripts.neurons.extraction import record
@@ -137,7 +137,7 @@ def embeddings_intervened(bench: Bench) -> Iterator[Record]:
     condition = sweep(bench.model.manifest.sites, [bench.sizes.k])[0]
 
     def intervened() -> np.ndarray:
-        with intervene(bench.model, condition):
+        with steer(bench.model, condition):
             return bench.embed()
 
     assert not np.allclose(intervened(), bench.embed(), atol=1e-2)

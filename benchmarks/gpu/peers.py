@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.gpu.bench import MAX_TOKENS
 from workflow_scripts.interventions.conditions import Condition
-from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.models.loading import LanguageModel
 from workflow_scripts.sweeps.generation import Sampling
 
@@ -55,7 +55,7 @@ def generate_one_after_another(
     found = []
     for condition in conditions:
         with torch.inference_mode():
-            with intervene(model, condition):
+            with steer(model, condition):
                 written = model.model.generate(
                     prompts, attention_mask=torch.ones_like(prompts), generation_config=config
                 )

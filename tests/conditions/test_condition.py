@@ -6,9 +6,12 @@ import h5py
 import numpy as np
 import pytest
 
-from workflow_scripts.conditions.choose_units import Spec, choose, main
+from workflow_scripts.conditions import units as unit_conditions
+from workflow_scripts.conditions.choose_units import Spec, main
+from workflow_scripts.interventions import registry
 from workflow_scripts.interventions.conditions import Condition, Site, read_condition, write_condition
 from workflow_scripts.interventions.linear_act import transport_line
+from workflow_scripts.interventions.method import Method
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.hdf5 import created
 from workflow_scripts.models.sites import NeuronSite
@@ -39,6 +42,10 @@ def spec(**changes) -> Spec:
     common = dict(name="es-expert-max-k3", model="tiny", units="expert", target="es", pooling="max", k=3)
     settings = dict(selection="top", method="force", forced_value="mean", positions="all")
     return Spec(**{**common, **settings, **changes})
+
+
+def choose(spec: Spec, experts, activations=None, probabilities=None) -> Condition:
+    return unit_conditions.choose(experts, activations=activations, probabilities=probabilities, **spec.model_dump())
 
 
 def forced(condition) -> dict[int, float]:
@@ -106,6 +113,32 @@ def test_a_method_that_transports_is_given_the_responses_of_its_units(experts, t
     }.items():
         found = [value for site in condition.sites for value in site.parameters[name]]
         np.testing.assert_allclose(found, expected[units], rtol=1e-12)
+
+
+def test_settings_reach_the_method_and_a_range_that_is_everywhere_is_not_stored(experts, tmp_path):
+    path, draw = tmp_path / "activations.h5", np.random.default_rng(0)
+    with created(path) as file:
+        for language in ("en", "es"):
+            responses = draw.normal(size=(7, 20)).astype("float16")
+            file.create_dataset(f"max/{language}", data=responses, chunks=(4, 8), fletcher32=True)
+    asked = dict(method="linear_act", languages=["en", "es"])
+    observed = choose(spec(**asked), experts, path).sites[0].parameters
+    everywhere = choose(spec(**asked, settings={"support": "all"}), experts, path).sites[0].parameters
+    assert everywhere == {name: observed[name] for name in ("slope", "offset")}
+    assert set(observed) == {"slope", "offset", "low", "high"}
+
+
+def test_a_method_that_draws_has_a_generator_of_the_seed(experts, monkeypatch):
+    class Noise(Method):
+        def parameters(self, statistics, settings, generator):
+            return {"value": generator.normal(size=len(statistics.expertise))}
+
+    monkeypatch.setattr(registry, "get_method", lambda name: Noise())
+    drawn = [choose(random(seed, method="noise", values="own"), experts) for seed in (0, 0, 1)]
+    values = [sorted(forced(condition).values()) for condition in drawn]
+    assert values[0] == values[1] != values[2]
+    assert values[0] == sorted(np.random.default_rng([0, 2]).normal(size=3))
+    assert forced(choose(spec(method="noise"), experts)) == forced(choose(spec(method="noise"), experts))
 
 
 def test_too_many_units_or_an_unknown_language_are_refused(experts):

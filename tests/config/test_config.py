@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from workflow_scripts.config import document
-from workflow_scripts.config.pin import UNPINNED, pin
+from workflow_scripts.config.languages import BUILT_IN, LANGUAGES
+from workflow_scripts.config.pin import UNPINNED, pin, unpinned
+from workflow_scripts.config.pin import main as pin_study
 from workflow_scripts.config.study import read_config
 from workflow_scripts.jobs.errors import StudyError
 
@@ -26,9 +28,37 @@ COMMIT = "93efa2f097d58c2a74874c7e644dbc9b0cee75a2"
 
 
 def test_a_language_can_be_added_by_config(raw):
-    raw["languages"] = {"sv": {"name": "Swedish", "iso639_3": "swe", "flores": "swe_Latn"}}
-    raw["study"]["alignment"]["languages"].append("sv")
-    assert read_config(raw, []).language_table["sv"].name == "Swedish"
+    raw["languages"] = {"br": {"name": "Breton", "iso639_3": "bre", "flores": "bre_Latn"}}
+    raw["study"]["alignment"]["languages"].append("br")
+    assert read_config(raw, []).language_table["br"].name == "Breton"
+
+
+def test_the_languages_of_flores_are_known_by_their_codes(raw):
+    raw["study"]["alignment"]["languages"] += ["sv", "zu", "zhohant"]
+    assert read_config(raw, []).study.alignment.languages[-3:] == ["sv", "zu", "zhohant"]
+
+
+def test_all_languages_are_those_that_a_data_set_has(raw):
+    flores = {"source": "hub", "layout": "flores200", "split": "devtest", "repository": "a/b", "revision": COMMIT}
+    xtreme = {"source": "hub", "layout": "tatoeba", "split": "test", "repository": "a/b", "revision": COMMIT}
+    raw["datasets"] |= {"flores": flores, "of-xtreme": xtreme}
+    raw["study"]["alignment"] = {"dataset": "flores", "languages": "all"}
+    raw["study"]["translation"] = {"dataset": "of-xtreme", "languages": "all"}
+    raw["study"]["probing"]["languages"] = "all"
+    study = read_config(raw, []).study
+    assert study.alignment.languages == list(BUILT_IN)
+    assert study.probing.languages == list(LANGUAGES)
+    assert len(study.translation.languages) == 36 and "en" not in study.translation.languages
+
+
+def test_experts_tested_on_the_sentences_that_they_were_sought_in_are_warned_of(raw):
+    assert read_config(raw, []).warnings == []
+    raw["study"]["probing"]["dataset"] = "cldr-devtest"
+    warnings = read_config(raw, []).warnings
+    assert [warning.partition(":")[0] for warning in warnings] == [
+        f"study.{role}.dataset" for role in ("alignment", "topics", "treebank")
+    ]
+    assert "cldr-devtest holds the sentences of study.probing (cldr-devtest)" in warnings[0]
 
 
 def test_norwegian_is_accepted_in_quotes_and_refused_without(raw):
@@ -62,3 +92,41 @@ def test_pinning_replaces_zeros_and_nothing_else():
     assert "# pin me" in pinned
     with pytest.raises(StudyError, match="line 1: the revision must follow"):
         pin(f"revision: {UNPINNED}", lambda kind, repository: "")
+
+
+def test_what_is_still_to_be_pinned_is_said(tmp_path, capsys):
+    study = tmp_path / "study.yaml"
+    study.write_text(f"a:\n  hub: owner/a\n  revision: {UNPINNED}\nb:\n  hub: owner/b\n  revision: {COMMIT}\n")
+    with pytest.raises(StudyError, match="out of reach"):
+        pin_study(study, out_of_reach)
+    assert capsys.readouterr().out == f"{study}: still to be pinned: model owner/a.\n"
+    pin_study(study, lambda kind, repository: "a" * 40)
+    assert capsys.readouterr().out.endswith(f"model owner/a: {'a' * 40}\n")
+    pin_study(study, out_of_reach)
+    assert capsys.readouterr().out == f"{study}: every revision is pinned.\n"
+
+
+def out_of_reach(kind, repository):
+    raise StudyError(f"{kind} {repository} is out of reach")
+
+
+def test_the_studies_pin_all_but_polylm():
+    assert {path.name: unpinned(path.read_text()) for path in (ROOT / "studies").glob("*.yaml")} == {
+        "encoders.yaml": [],
+        "paper.yaml": ["model DAMO-NLP-MT/polylm-chat-13b"],
+        "smollm2.yaml": [],
+    }
+
+
+def test_only_aya_of_the_study_of_the_paper_needs_an_account():
+    """FLORES-200 and FLORES+ are gated on the hub, too, so the study takes it from elsewhere."""
+    raw = yaml.safe_load((ROOT / "studies/paper.yaml").read_text())
+    used = [corpus["dataset"] for corpus in raw["study"].values() if isinstance(corpus, dict) and "dataset" in corpus]
+    sources = {raw["datasets"][name].get("repository") or raw["datasets"][name]["url"] for name in used}
+    assert sources == {
+        "https://dl.fbaipublicfiles.com/nllb/flores200_dataset.tar.gz",
+        "google/xtreme",
+        "wikimedia/wikipedia",
+        "Davlan/sib200",
+        "commul/universal_dependencies",
+    }

@@ -1,5 +1,10 @@
 """Interventions: what a condition does to a model while it is applied, and that nothing remains after."""
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,14 +13,16 @@ from hypothesis import strategies as st
 
 from workflow_scripts.embeddings.sentences import embed
 from workflow_scripts.interventions.conditions import Condition, Site, read_condition, write_condition
-from workflow_scripts.interventions.hooks import intervene, intervene_by_row
+from workflow_scripts.interventions.hooks import steer, steer_by_row
 from workflow_scripts.interventions.linear_act import transport_line
 from workflow_scripts.interventions.method import LayerStatistics, UnitStatistics
-from workflow_scripts.interventions.registry import get_method, methods, parameters_of
+from workflow_scripts.interventions.registry import get_method, method_module, methods, parameters_of
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.fingerprint import fingerprint
 from workflow_scripts.models.batching import batches
 from workflow_scripts.models.sites import module_of_layer
 
+ROOT = Path(__file__).parents[2]
 ARCHITECTURES = ["bloom", "cohere", "gpt2", "llama", "mt5"]
 
 
@@ -38,7 +45,7 @@ def outputs(model, module_name, token_ids, condition):
     (batch,) = batches(token_ids, 1000, model.pad_id)
     module = dict(model.backbone.named_modules())[module_name]
     handle = module.register_forward_hook(lambda *call: kept.append(call[2].clone()))
-    with intervene(model, condition):
+    with steer(model, condition):
         hidden = model.forward(batch)
     handle.remove()
     return kept[0], hidden
@@ -48,9 +55,9 @@ def outputs(model, module_name, token_ids, condition):
 def test_no_units_is_the_base_model_bit_for_bit(load, texts, architecture):
     model = load(architecture)
     base = embed(model, texts)
-    with intervene(model, Condition(name="base", model="tiny")):
+    with steer(model, Condition(name="base", model="tiny")):
         assert np.array_equal(embed(model, texts), base)
-    with intervene(model, force(model.manifest.sites[0], [], [])):
+    with steer(model, force(model.manifest.sites[0], [], [])):
         assert np.array_equal(embed(model, texts), base)
 
 
@@ -72,7 +79,7 @@ def test_the_effect_equals_a_model_whose_weights_force_the_unit(load, texts):
     value = 1.5
     by_hooks = load("gpt2")
     site = by_hooks.manifest.sites[0]
-    with intervene(by_hooks, force(site, [7], [value])):
+    with steer(by_hooks, force(site, [7], [value])):
         intervened = embed(by_hooks, texts)
     by_hand = load("gpt2")
     layer = by_hand.backbone.h[0].mlp.c_fc
@@ -145,7 +152,7 @@ def test_linear_transport_moves_what_is_in_the_range_of_the_source_alone():
 
 def test_damping_silences_a_perfect_expert_and_leaves_one_at_chance():
     statistics = UnitStatistics(expertise=np.array([1.0, 0.75, 0.5, 0.0]), forced_value=np.zeros(4))
-    assert get_method("aura").parameters(statistics)["factor"].tolist() == [0.0, 0.5, 1.0, 1.0]
+    assert parameters_of("aura", 1.0, statistics)["factor"].tolist() == [0.0, 0.5, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("method", ["damp", "aura"])
@@ -156,10 +163,10 @@ def test_rows_under_damping_conditions_are_changed_as_each_alone(load, method):
     statistics = UnitStatistics(expertise=np.array([0.9, 0.7]), forced_value=np.zeros(2))
     conditions = [base, *(by(method, site, units, statistics, 0.5) for units in ([1, 4], [4, 9]))]
     (batch,) = batches(token_ids, 1000, model.pad_id)
-    with intervene_by_row(model, conditions, torch.tensor([2, 0, 1])):
+    with steer_by_row(model, conditions, torch.tensor([2, 0, 1])):
         together = model.forward(batch)
     for row, condition in enumerate([conditions[2], conditions[0], conditions[1]]):
-        with intervene(model, condition):
+        with steer(model, condition):
             torch.testing.assert_close(together[row], model.forward(batch)[row], rtol=1e-5, atol=1e-6)
 
 
@@ -168,10 +175,10 @@ def test_rows_share_a_batch_at_several_strengths(load):
     statistics = UnitStatistics(expertise=np.array([0.9]), forced_value=np.zeros(1))
     conditions = [by("damp", model.manifest.sites[0], [1], statistics, strength) for strength in (1.0, 0.5)]
     (batch,) = batches([[1, 40, 50], [1, 41, 52]], 1000, model.pad_id)
-    with intervene_by_row(model, conditions, torch.tensor([0, 1])):
+    with steer_by_row(model, conditions, torch.tensor([0, 1])):
         together = model.forward(batch)
     for row, condition in enumerate(conditions):
-        with intervene(model, condition):
+        with steer(model, condition):
             torch.testing.assert_close(together[row], model.forward(batch)[row], rtol=1e-5, atol=1e-6)
 
 
@@ -187,7 +194,7 @@ def test_conditions_with_other_parameters_cannot_share_a_batch(load):
     ]  # fmt: skip
     with (
         pytest.raises(StudyError, match="other parameters cannot share a batch"),
-        intervene_by_row(model, conditions, torch.tensor([0, 1])),
+        steer_by_row(model, conditions, torch.tensor([0, 1])),
     ):
         pass
 
@@ -209,9 +216,9 @@ def test_a_projection_of_the_last_layer_projects_embeddings_and_makes_language_m
     )  # fmt: skip
     named = dict(name="es-layer-p", model="tiny", method="language_projection", units="layer", k=width)
     condition = Condition(**named, sites=[site])
-    with intervene(model, condition):
+    with steer(model, condition):
         after = model.forward(batch).double().numpy()
-    with intervene_by_row(model, [Condition(name="base", model="tiny"), condition], torch.tensor([1, 0, 1])):
+    with steer_by_row(model, [Condition(name="base", model="tiny"), condition], torch.tensor([1, 0, 1])):
         by_row = model.forward(batch).double().numpy()
     differences = (means[1:] - means[0]).T
     fitted = differences @ np.linalg.lstsq(differences, before.reshape(-1, width).T)[0]
@@ -240,7 +247,7 @@ def test_a_mean_difference_moves_the_states_of_a_layer_and_of_no_layer_before(lo
     named = dict(name="es-layer-caa", model="tiny", method="mean_difference", units="layer", k=width)
     condition = Condition(**named, positions=positions, sites=[site])
     before = model.forward_layers(batch, [0, 1, None])
-    with intervene(model, condition):
+    with steer(model, condition):
         after = model.forward_layers(batch, [0, 1, None])
     assert torch.equal(after[0], before[0])
     expected = before[1].double().numpy()
@@ -249,7 +256,7 @@ def test_a_mean_difference_moves_the_states_of_a_layer_and_of_no_layer_before(lo
             expected[row, position] += 2.5 * (statistics.target - statistics.others)
     np.testing.assert_allclose(after[1].numpy(), expected, rtol=1e-5, atol=1e-5)
     assert (after[2] - before[2]).abs().max() > 1e-4
-    with intervene_by_row(model, [condition, Condition(name="base", model="tiny")], torch.tensor([1, 0])) as _:
+    with steer_by_row(model, [condition, Condition(name="base", model="tiny")], torch.tensor([1, 0])) as _:
         (by_row,) = model.forward_layers(batch, [1])
     torch.testing.assert_close(by_row[0], before[1][0])
     if positions == "all":
@@ -276,7 +283,7 @@ def test_generation_is_intervened_on_at_every_step(load):
     site = model.manifest.sites[-1]
     seen = []
     module = dict(model.backbone.named_modules())[site.module]
-    with intervene(model, force(site, [0], [2.0])):
+    with steer(model, force(site, [0], [2.0])):
         handle = module.register_forward_hook(lambda *call: seen.append(call[2][..., 0].clone()))
         model.model.generate(torch.tensor([[1]]), max_new_tokens=4, do_sample=False, eos_token_id=None)
         handle.remove()
@@ -287,7 +294,7 @@ def test_generation_is_intervened_on_at_every_step(load):
 def test_nothing_remains_after_the_block_even_when_it_fails(load, texts):
     model = load("llama")
     base = embed(model, texts)
-    with pytest.raises(RuntimeError, match="inside"), intervene(model, force(model.manifest.sites[0], [1], [5.0])):
+    with pytest.raises(RuntimeError, match="inside"), steer(model, force(model.manifest.sites[0], [1], [5.0])):
         raise RuntimeError("inside")
     assert not any(module._forward_hooks for module in model.model.modules())
     assert np.array_equal(embed(model, texts), base)
@@ -296,15 +303,73 @@ def test_nothing_remains_after_the_block_even_when_it_fails(load, texts):
 def test_a_condition_of_another_model_is_refused_and_leaves_no_hook(load):
     bloom, llama = load("bloom"), load("llama")
     condition = force(llama.manifest.sites[0], [1], [5.0])
-    with pytest.raises(StudyError, match="made for another model"), intervene(bloom, condition):
+    with pytest.raises(StudyError, match="made for another model"), steer(bloom, condition):
         pass
     assert not any(module._forward_hooks for module in bloom.model.modules())
 
 
-def test_methods_are_found_by_name():
+def test_methods_are_found_by_the_name_of_their_file():
     assert get_method("force") is methods()["force"]
-    with pytest.raises(StudyError, match=r"intervention\.method: forse is not one of .*force"):
-        get_method("forse")
+    assert {name: type(method).__module__ for name, method in methods().items()} == {
+        name: method_module(name) for name in methods()
+    }
+    assert {"force", "damp", "aura", "linear_act", "linear_act_by_layer", "mean_difference"} <= set(methods())
+    for name in ("forse", "hooks", "method", "registry"):
+        with pytest.raises(StudyError, match=rf"intervention\.method: {name} is not one of .*force"):
+            get_method(name)
+
+
+def test_a_method_in_a_file_of_its_own_is_found_and_enters_no_fingerprint_but_its_own(tmp_path, monkeypatch):
+    """A copy of the package, to which files are added."""
+    root = tmp_path / "workflow_scripts"
+    shutil.copytree(ROOT / "workflow_scripts", root, ignore=shutil.ignore_patterns("__pycache__"))
+    stages = ["embeddings.embed_sentences", "conditions.choose_units", "sweeps.generate_texts"]
+
+    def fingerprints(**options) -> list[str]:
+        return [fingerprint(f"workflow_scripts.{stage}", root, **options) for stage in stages]
+
+    before, by_force = fingerprints(), fingerprints(also=[method_module("force")])
+    by_layer = fingerprints(also=[method_module("linear_act_by_layer")])
+    (root / "interventions" / "clamp.py").write_text(CLAMP)
+    assert fingerprints() == before
+    assert fingerprints(also=[method_module("force")]) == by_force
+    assert not set(fingerprints(also=[method_module("clamp")])) & {*before, *by_force}
+    # A method that builds on another one depends on its file.
+    parent = root / "interventions" / "linear_act.py"
+    parent.write_text(parent.read_text().replace("activations * slope + offset", "activations * slope - offset"))
+    assert fingerprints() == before
+    assert not set(fingerprints(also=[method_module("linear_act_by_layer")])) & set(by_layer)
+    code = """
+import numpy, torch
+from workflow_scripts.interventions.method import UnitStatistics
+from workflow_scripts.interventions.registry import get_method, parameters_of
+statistics = UnitStatistics(numpy.ones(2), numpy.array([1.0, 3.0]))
+stored = parameters_of("clamp", 1.0, statistics, {"share": "0.5"})
+print(get_method("clamp").apply(torch.full((1, 2), 9.0), **{name: torch.tensor(stored[name]) for name in stored}))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert ran.stdout == "tensor([[0.5000, 1.5000]], dtype=torch.float64)\n", ran.stderr
+
+
+CLAMP = """
+from dataclasses import dataclass
+from workflow_scripts.interventions.method import Method, Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClampSettings(Settings):
+    share: float = 1.0
+
+
+class Clamp(Method):
+    settings = ClampSettings
+
+    def parameters(self, statistics, settings, generator):
+        return {"most": settings.share * statistics.forced_value}
+
+    def transform(self, activations, most):
+        return activations.minimum(most)
+"""
 
 
 def test_a_condition_survives_its_file(tmp_path, load):

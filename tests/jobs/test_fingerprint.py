@@ -1,5 +1,7 @@
 import itertools
 import os
+import shutil
+import subprocess
 import textwrap
 from pathlib import Path
 
@@ -83,7 +85,7 @@ class Package:
         return {stage for stage in before if before[stage] != after[stage]}
 
     def uses(self, stage: str) -> list[str]:
-        return dependencies(f"pkg.{stage}", self.root)
+        return list(dependencies(f"pkg.{stage}", self.root))
 
 
 @pytest.fixture
@@ -418,5 +420,36 @@ def test_every_stage_of_the_workflow_has_a_fingerprint_of_its_own():
     stages = find_stages(root)
     fingerprints = {stage: fingerprint(module, root) for stage, module in stages.items()}
     assert len(set(fingerprints.values())) == len(stages) > 5
-    assert "workflow_scripts.interventions.force:Force" in dependencies(stages["embed_sentences"], root)
+    assert not any("interventions.force" in each for each in dependencies(stages["embed_sentences"], root))
+    assert "workflow_scripts.interventions.force:Force" in dependencies(
+        stages["embed_sentences"], root, also=["workflow_scripts.interventions.force"]
+    )
     assert "workflow_scripts.neurons.expertise:_rank" not in dependencies(stages["choose_units"], root)
+
+
+def test_what_changed_since_a_revision_is_told(tmp_path, monkeypatch, capsys):
+    """In a repository of its own, which holds the package as it is and then with a function changed."""
+    from workflow_scripts.jobs import fingerprint as tool
+
+    shutil.copytree(
+        REPOSITORY / "workflow_scripts", tmp_path / "workflow_scripts", ignore=shutil.ignore_patterns("__py*")
+    )
+    for folder in ("published", "envs"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *command], check=True)
+    monkeypatch.setattr(tool, "__file__", str(tmp_path / "workflow_scripts/jobs/fingerprint.py"))
+    tool.main(["rank_neurons", "--since", "HEAD"])
+    assert capsys.readouterr().out == "Nothing that rank_neurons depends on changed since HEAD.\n"
+    ranking = tmp_path / "workflow_scripts/neurons/rank_neurons.py"
+    ranking.write_text(ranking.read_text().replace("width //= 2", "width //= 4"))
+    tool.main(["rank_neurons", "--since", "HEAD"])
+    assert capsys.readouterr().out == "~ workflow_scripts.neurons.rank_neurons:_block_width\n"
+    tool.main(["choose_units", "--since", "HEAD"])
+    assert capsys.readouterr().out.startswith("Nothing that choose_units")
+    tool.main(["rank_neurons"])
+    assert "  workflow_scripts.neurons.expertise:rank_statistics\n" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        tool.main(["rank_neuron"])
+    assert "did you mean rank_neurons?" in capsys.readouterr().err

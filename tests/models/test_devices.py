@@ -3,8 +3,6 @@
 import selectors
 import subprocess
 import sys
-import threading
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,29 +15,10 @@ ROOT = Path(__file__).parents[2]
 CARDS = {"cuda:0": "card-a", "cuda:1": "card-b"}
 
 
-def test_two_jobs_take_two_cards_and_a_third_waits(tmp_path, monkeypatch):
-    monkeypatch.setattr(devices, "SECONDS_BETWEEN_TRIES", 0.02)
-    with devices.take_free(CARDS, tmp_path) as first:
-        got = []
-        with devices.take_free(CARDS, tmp_path) as second:
-            assert {first, second} == set(CARDS)
-
-            def third():
-                with devices.take_free(CARDS, tmp_path) as device:
-                    got.append(device)
-
-            waiting = threading.Thread(target=third)
-            waiting.start()
-            time.sleep(0.1)
-            assert got == []
-        waiting.join(timeout=10)
-    assert got == [second]
-
-
 HOLD = """
 import sys, time
 from pathlib import Path
-from workflow_scripts.lib import devices
+from workflow_scripts.models import devices
 
 with devices.take_free({"cuda:0": "card-a", "cuda:1": "card-b"}, Path(sys.argv[1])) as device:
     print(device, flush=True)

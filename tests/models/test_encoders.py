@@ -14,11 +14,12 @@ from workflow_scripts.config.architectures import architecture_of
 from workflow_scripts.config.models import ModelConfig
 from workflow_scripts.embeddings.sentences import embed
 from workflow_scripts.interventions.conditions import Condition, Site
-from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.models.adoption import context_of
 from workflow_scripts.models.batching import batches, encode
-from workflow_scripts.models.describe_model import Spec, context_of, describe
-from workflow_scripts.models.loading import backbone_of, empty_model, load_model
+from workflow_scripts.models.describe_model import Spec, describe
+from workflow_scripts.models.loading import backbone_of, drop_pooler, empty_model, load_model
 from workflow_scripts.models.sites import count_neurons, find_sites, module_of_layer
 from workflow_scripts.neurons.responses import ResponseRecorder
 
@@ -104,7 +105,7 @@ def test_an_intervention_is_what_a_hook_of_transformers_does(pair, positions):
     assert np.abs(expected - plain).max() > 0.01
     site = Site(module=name, width=WIDTH, units=units, parameters={"value": values})
     options = {"method": "force", "units": "expert", "k": len(units), "positions": positions}
-    with intervene(model, Condition(name="forced", model="tiny", sites=[site], **options)):
+    with steer(model, Condition(name="forced", model="tiny", sites=[site], **options)):
         found = embed(model, TEXTS)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(embed(model, TEXTS), plain, rtol=1e-4, atol=1e-5)
@@ -126,7 +127,7 @@ def test_a_changed_layer_is_what_a_hook_of_transformers_does(pair, layer):
     assert np.abs(expected - plain).max() > 0.01
     site = Site(module=name, width=WIDTH, units=list(range(WIDTH)), parameters={"shift": offset.tolist()})
     options = {"method": "mean_difference", "units": "layer", "k": WIDTH}
-    with intervene(model, Condition(name="moved", model="tiny", sites=[site], **options)):
+    with steer(model, Condition(name="moved", model="tiny", sites=[site], **options)):
         found = embed(model, TEXTS)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -285,6 +286,7 @@ def test_the_study_of_encoders_knows_their_sizes():
         assert architecture_of(config) == models[name]["architecture"] == ARCHITECTURES[name]
         with torch.device("meta"):
             whole = classes[name].from_config(config)
+        drop_pooler(whole, ARCHITECTURES[name])
         backbone = backbone_of(whole, ARCHITECTURES[name])
         assert count_neurons(find_sites(backbone)) == models[name]["neurons"]
         parameters = whole.num_parameters() + beside[name]

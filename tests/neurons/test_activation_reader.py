@@ -3,15 +3,11 @@ from concurrent.futures import ThreadPoolExecutor
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.neurons import activation_files
 from workflow_scripts.neurons.activation_files import ResponseWriter
 from workflow_scripts.neurons.activation_reader import NeuronReader
-from workflow_scripts.neurons.checksums import LANES, MOST_ROWS, fletcher32
 
 
 def write(path, responses):
@@ -96,40 +92,7 @@ def test_a_file_that_was_cut_off_or_is_none_is_damaged(tmp_path):
         NeuronReader(path, "max", ["en"])
 
 
-def test_what_another_program_stored_otherwise_is_refused(tmp_path):
-    path = tmp_path / "responses.h5"
-    for settings_of_file in ({"compression": "gzip", "fletcher32": True}, {"fletcher32": False}):
-        with h5py.File(path, "w") as file:
-            file.create_dataset("max/en", data=noise()["en"], chunks=(4, 16), **settings_of_file)
-        with NeuronReader(path, "max", ["en"]) as reader, pytest.raises(StudyError, match="not stored as it was"):
-            reader.read(0, 50)
-
-
 def test_a_language_that_is_not_in_the_file_is_named(tmp_path):
     write(tmp_path / "responses.h5", noise())
     with pytest.raises(StudyError, match="lacks max responses of fr, zh"):
         NeuronReader(tmp_path / "responses.h5", "max", ["en", "fr", "zh"])
-
-
-def of_hdf5(words):
-    """The checksum that HDF5 stores behind a chunk of these words."""
-    with h5py.File("memory", "w", driver="core", backing_store=False) as file:
-        dataset = file.create_dataset("words", data=words, chunks=words.shape, fletcher32=True)
-        file.flush()
-        _, stored = dataset.id.read_direct_chunk((0,))
-    return int.from_bytes(stored[-4:], "little")
-
-
-@given(arrays.arrays(np.uint16, st.integers(1, 3 * LANES), elements=st.sampled_from([0, 1, 255, 256, 65534, 65535])))
-def test_checksums_are_those_of_hdf5(words):
-    assert fletcher32(words) == of_hdf5(words)
-
-
-@pytest.mark.parametrize("count", [LANES * MOST_ROWS - 1, LANES * MOST_ROWS, 2 * LANES * MOST_ROWS + 3])
-def test_sums_of_many_words_do_not_overflow(count):
-    for words in (
-        np.full(count, 2**16 - 1, np.uint16),
-        np.random.default_rng(0).integers(0, 2**16, count, dtype=np.uint16),
-        np.zeros(count, np.uint16),
-    ):
-        assert fletcher32(words) == of_hdf5(words)

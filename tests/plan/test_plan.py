@@ -61,10 +61,7 @@ def _slices(plan: Plan) -> dict[str, str]:
         "random word embeddings": plan.word_embeddings("untrained"),
         "topic transfer": plan.topic_transfer(),
         "syntax transfer": plan.syntax_transfer(),
-        "distances": plan.distances(),
-        "retrieval": plan.retrieval(),
-        "alignment": plan.alignment(),
-        "abx": plan.abx(),
+        "space": plan.space(),
         "paraphrase": plan.paraphrase(es),
         "correlations": plan.correlations("demo", es),
         "examples": plan.examples(es),
@@ -127,7 +124,6 @@ SHOWN = {
 EMBEDDINGS = {"base embeddings", "embeddings", "layer embeddings", "paraphrase embeddings", "topic embeddings"}
 WORDS = {"word embeddings", "random word embeddings"}
 BOOTSTRAPPED = {"centred", "abx table", "layers table", "checkpoints table", "similarity table", "transfer table"}
-MEASURED = {"distances", "retrieval", "alignment", "abx"}
 CHANGED = [
     ({}, set()),
     ({"compute__tokens_per_batch": 77, "compute__threads": 3, "compute__device": "cpu"}, set()),
@@ -162,12 +158,10 @@ CHANGED = [
                 "base embeddings",
                 "embeddings",
                 "layer embeddings",
-                "distances",
-                "retrieval",
-                "abx",
+                "space",
                 "correlations",
             ),
-            *("examples", "projection", "alignment", "table 1", "table 4", "centred", "abx table", "claims"),
+            *("examples", "projection", "table 1", "table 4", "centred", "abx table", "claims"),
             *FIGURES_OF_LANGUAGES,
             *("layers table", "checkpoints table"),
             *("similarity", "subwords", *SIMILARITY_TABLES, "similarity figure"),
@@ -186,7 +180,7 @@ CHANGED = [
     ({"embeddings__max_tokens": 64}, EMBEDDINGS),
     (
         {"embeddings__layer": 2},
-        {*EMBEDDINGS, *WORDS, *MEASURED, *COMPARED} - {"layer embeddings", "checkpoints figure"},
+        {*EMBEDDINGS, *WORDS, "space", *COMPARED} - {"layer embeddings", "checkpoints figure"},
     ),
     ({"transfer__test_share": 0.5}, {"topic transfer", "syntax transfer"}),
     ({"transfer__rank": 3}, {"syntax transfer"}),
@@ -279,6 +273,38 @@ def test_a_method_is_what_its_section_says_whatever_the_studys_intervention_is()
         assert (spec["method"], spec["strength"], spec["k"]) == (method, strength, 100)
         assert spec == json.loads(other.condition("demo", f"es-expert-max-k100-{name}"))
     assert one.condition("demo", "es-expert-max-k100") == plan().condition("demo", "es-expert-max-k100")
+
+
+def test_the_settings_of_a_method_are_in_the_slices_of_its_conditions_alone():
+    """As the type that the method declares, whatever YAML or the command line gave; nothing where none is given."""
+    own = {
+        "act": {"method": "linear_act", "support": "all"},
+        "other": {"method": "linear_act"},
+        "aura": {"method": "aura"},
+    }
+    given = plan(methods=own, intervention={"method": "linear_act", "support": "observed"})
+    settings = {
+        name: json.loads(given.condition("demo", f"es-expert-max-k100{name}")).get("settings")
+        for name in ("", "-act", "-act-x0.5", "-other", "-aura")
+    }
+    everywhere = {"support": "all"}
+    assert settings == {
+        "": {"support": "observed"},
+        "-act": everywhere,
+        "-act-x0.5": everywhere,
+        "-other": None,
+        "-aura": None,
+    }
+    fitted = plan(methods={"act": {"method": "linear_act_by_layer", "support": "all"}})
+    assert json.loads(fitted.by_layer_condition("demo", "es-expert-max-k100-act"))["settings"] == everywhere
+
+
+def test_a_condition_depends_on_the_code_of_its_own_method_alone():
+    given = plan(methods={"act": {"method": "linear_act"}, "caa": {"method": "mean_difference", "layer": 1}})
+    assert given.method_modules("base") == given.method_modules("untrained") == []
+    assert given.method_modules("es-expert-max-k100") == ["workflow_scripts.interventions.force"]
+    assert given.method_modules("es-random-max-k100-s0-act") == ["workflow_scripts.interventions.linear_act"]
+    assert given.method_modules("es-layer-caa-x2") == ["workflow_scripts.interventions.mean_difference"]
 
 
 def test_the_responses_are_read_for_a_method_that_needs_them_alone():
@@ -478,6 +504,25 @@ def test_local_files_are_known_so_that_an_edited_one_is_read_again():
     assert plan_of_local.local_files("cldr-devtest") == []
 
 
+def test_files_of_a_directory_laid_out_like_the_hub_are_known_too(tmp_path):
+    for name in ("eng_Latn", "deu_Latn", "cmn_Hans"):
+        (tmp_path / f"dev/{name}.jsonl").parent.mkdir(exist_ok=True)
+        (tmp_path / f"dev/{name}.jsonl").touch()
+    (tmp_path / "dev/deu_Latn.parquet").touch()  # not read, since another alternative comes first
+    mirror = {"source": "hub", "layout": "flores200", "split": "dev", "repository": str(tmp_path)}
+    files = plan(datasets__mirror=mirror, study__probing__dataset="mirror").local_files("mirror")
+    assert files == [f"{tmp_path}/dev/{name}.jsonl" for name in ("eng_Latn", "deu_Latn", "cmn_Hans")]
+    elsewhere = {**mirror, "repository": "owner/name", "revision": "0" * 40}
+    assert plan(datasets__mirror=elsewhere, study__probing__dataset="mirror").local_files("mirror") == []
+
+
+def test_an_archive_is_unpacked_into_the_cache_by_its_hash():
+    packed = {"source": "url", "layout": "flores200", "split": "dev", "url": "https://a.org/b.zip", "sha256": "0" * 64}
+    there = plan(datasets__packed=packed, study__probing__dataset="packed", cache="/scratch/cache", data_root="/data")
+    assert json.loads(there.texts("packed"))["data_root"] == f"/scratch/cache/archives/{'0' * 64}"
+    assert there.local_files("packed") == []
+
+
 def test_checkpoints_are_models_with_the_settings_of_theirs():
     there = plan(models__demo__train__checkpoints=[50, 0])
     assert there.checkpoints_of("demo") == {"demo-step0": 0, "demo-step50": 50}
@@ -507,7 +552,7 @@ def test_layers_come_in_their_order_and_the_main_one_once(main, further, expecte
     assert there.layered_models == (["demo"] if further else [])
     assert ("layers/demo" in {figure.path for figure in there.figures}) == bool(further)
     for layer, path in expected.items():
-        assert str(json.loads(there.abx(path))["layer"]) == layer
+        assert list(map(str, json.loads(there.space(path))["layers"])) == [layer]
         assert re.fullmatch(LAYER_PATTERN, path)
     assert not re.fullmatch(LAYER_PATTERN, "/layer-x")
 

@@ -17,10 +17,17 @@ COMMIT = "93efa2f097d58c2a74874c7e644dbc9b0cee75a2"
 WITHOUT = object()  # the key is left out
 LOCAL = {"source": "local", "layout": "lines", "split": "dev"}
 HUB = {"source": "hub", "layout": "tatoeba", "split": "validation", "repository": "google/xtreme", "revision": COMMIT}
+URL = {"source": "url", "layout": "lines", "split": "dev", "url": "https://a.org/b.zip", "sha256": "0" * 64}
 CLDR = {"source": "cldr", "layout": "flores200", "split": "dev", "sentences": 10}
 MODEL = {"label": "B", "k": 1}
 ON_HUB = {**MODEL, "hub": "a/b", "revision": COMMIT}
 GGUF = {"sha256": "0" * 64, "file": "a.gguf"}
+
+
+def packed(wheel):
+    """A GGUF file inside a wheel."""
+    return {"sha256": "0" * 64, "wheels": [{"wheel": wheel, "file": "a/b.gguf"}]}
+
 
 # The key that is changed in config.yaml, its value, and what the message says.
 CASES = [
@@ -72,13 +79,24 @@ CASES = [
     ("experts", {"poolings": ["median"]}, r"experts\.poolings\.0: .*'max', 'mean' or 'last' \(given: 'median'\)"),
     ("compute", {"device": "gpu"}, r"compute\.device: .*\(given: 'gpu'\)"),
     ("compute", {"device": "cuda:٣"}, r"compute\.device: .*\(given: 'cuda:٣'\)"),
-    ("intervention", {"method": "dampen"}, r"intervention\.method: dampen is none of .*force"),
-    ("methods", {"own": {"method": "dampen"}}, r"methods\.own\.method: dampen is none of .*force"),
+    ("intervention", {"method": "dampen"}, r"intervention\.method: is none of .*force.* \(given: 'dampen'\)"),
+    ("methods", {"own": {"method": "dampen"}}, r"methods\.own\.method: is none of .*force.* \(given: 'dampen'\)"),
     ("methods", {"own": {"method": "mean_difference"}}, r"methods\.own\.layer: mean_difference acts on a layer; say"),
     ("methods", {"own": {"layer": 2}}, r"methods\.own\.layer: force acts on units; leave it out"),
     ("methods", {"own": {"layer": 0}}, r"methods\.own\.layer.*: .*greater than or equal to 1"),
     ("intervention", {"method": "mean_difference"}, r"intervention\.method: .* on a layer.* give it under methods"),
     ("intervention", {"method": "linear_act_by_layer"}, r"intervention\.method: .* fitted .* give it under methods"),
+    ("intervention", {"percentile": 90}, r"intervention\.percentile: .*neither .* setting of force, which has none"),
+    (
+        "methods",
+        {"own": {"method": "linear_act", "suport": "all"}},
+        r"methods\.own\.suport: .*setting of linear_act, whose settings are support",
+    ),
+    (
+        "methods",
+        {"own": {"method": "linear_act", "support": "some"}},
+        r"methods\.own\.support: .*'observed' or 'all' \(given: 'some'\)",
+    ),
     ("methods", {"own": {"units": "random", "method": "linear_act_by_layer"}}, r"methods\.own\.units: .*experts alone"),
     ("methods", {"own": {"units": "random", "selection": "lape"}}, r"methods\.own\.selection: random units are not"),
     ("methods", {"own": {"strengths": []}}, r"methods\.own\.strengths: .*at least 1 item"),
@@ -110,7 +128,7 @@ CASES = [
     ("study/probing/languages", ["en"], r"study\.probing\.languages: give at least two, since the others are"),
     ("study/alignment/languages", ["en"], r"study\.alignment\.languages: give at least two, since distances"),
     ("study/alignment/languages", ["en", "de"], r"study\.targets: add es, fr, ja to study\.alignment\.languages"),
-    ("study/alignment/languages", ["en", "de", "fr", "es", "ja", "sv"], r"alignment\.languages: sv unknown; define"),
+    ("study/alignment/languages", ["en", "de", "fr", "es", "ja", "xx"], r"alignment\.languages: xx unknown; define"),
     ("study/paraphrase/languages", ["qq"], r"study\.paraphrase\.languages: qq unknown"),
     ("study/perplexity/languages", ["qq"], r"study\.perplexity\.languages: qq unknown"),
     ("study/mining/languages", ["en", "de"], r"study\.mining\.languages: leave out en"),
@@ -157,9 +175,16 @@ CASES = [
     ("models/a", {**ON_HUB, "hub": "a/b--c"}, r"models\.a\.hub: .*pattern"),
     ("models/a", {**MODEL, "path": ""}, r"models\.a\.path: is empty"),
     ("models/a", {**MODEL, "gguf": {**GGUF, "sha256": "0"}}, r"models\.a\.gguf\.sha256: .*pattern"),
-    ("models/a", {**MODEL, "gguf": {**GGUF, "file": "a.bin"}}, r"models\.a: gguf\.file must name a \.gguf file"),
-    ("models/a", {**MODEL, "gguf": {**GGUF, "wheel": "--index-url=x==1"}}, r"models\.a\.gguf\.wheel: .*pattern"),
-    ("models/a", {**MODEL, "gguf": {**GGUF, "wheel": "x>=1"}}, r"models\.a\.gguf\.wheel: .*pattern"),
+    ("models/a", {**MODEL, "gguf": {**GGUF, "file": "a.bin"}}, r"models\.a\.gguf: file must name a \.gguf file"),
+    (
+        "models/a",
+        {**MODEL, "gguf": {**packed("x==1"), "file": "a.gguf"}},
+        r"models\.a\.gguf: give either file or wheels; .*\[\]",
+    ),
+    ("models/a", {**MODEL, "gguf": {"sha256": "0" * 64}}, r"models\.a\.gguf: give either file or wheels"),
+    ("models/a", {**MODEL, "gguf": {"sha256": "0" * 64, "wheels": []}}, r"models\.a\.gguf: give either file or wheels"),
+    ("models/a", {**MODEL, "gguf": packed("--index-url=x==1")}, r"models\.a\.gguf\.wheels\.0\.wheel: .*pattern"),
+    ("models/a", {**MODEL, "gguf": packed("x>=1")}, r"models\.a\.gguf\.wheels\.0\.wheel: .*pattern"),
     ("models/a", {**MODEL, "hub": "a/b", "trust_remote_code": True}, r"models\.a: hub and revision go together"),
     (
         "models/demo/architecture",
@@ -176,6 +201,27 @@ CASES = [
     ("datasets/own", {**HUB, "revision": "main"}, r"datasets\.own\.revision: 'main' is no commit"),
     ("datasets/own", {**HUB, "revision": COMMIT.upper()}, r"datasets\.own\.revision: .* is no commit"),
     ("datasets/own", {**HUB, "layout": "lines"}, r"datasets\.own: layout lines is for local files"),
+    ("datasets/own", {**HUB, "layout": "table", "path": "a.csv"}, r"datasets\.own: layout table is for local files"),
+    (
+        "datasets/own",
+        {**LOCAL, "layout": "table"},
+        r"datasets\.own: layout table is one file.* \.csv, \.tsv, \.jsonl, \.p",
+    ),
+    ("datasets/own", {**LOCAL, "layout": "table", "path": "a.xlsx"}, r"datasets\.own: layout table is one file"),
+    ("datasets/own", {**URL, "url": None}, r"datasets\.own: source: url needs url and sha256"),
+    ("datasets/own", {**URL, "sha256": None}, r"datasets\.own: source: url needs url and sha256"),
+    ("datasets/own", {**URL, "sha256": "1"}, r"datasets\.own\.sha256: .*pattern"),
+    ("datasets/own", {**URL, "url": "ftp://a.org/b.zip"}, r"datasets\.own: url must begin with https://"),
+    ("datasets/own", {**URL, "url": "https://me:word@a.org/b.zip"}, r"datasets\.own: url must .* no .*password"),
+    ("datasets/own", {**LOCAL, "url": "https://a.org/b.zip"}, r"datasets\.own: url and sha256 belong to source: url"),
+    # All languages
+    (
+        "study/alignment",
+        {"dataset": "flores-dev", "languages": "all"},
+        r"study\.alignment\.languages: all .*data_root is not",
+    ),
+    ("study/alignment/languages", "every", r"study\.alignment\.languages: .*list"),
+    ("study/targets", "all", r"study\.targets: .*list"),
     ("datasets/own", {**CLDR, "sentences": None}, r"datasets\.own: source: cldr needs sentences"),
     ("datasets/own", {**CLDR, "repository": "a/b"}, r"datasets\.own: repository and revision belong to source: hub"),
     ("datasets/own", {**LOCAL, "revision": COMMIT}, r"datasets\.own: repository and revision belong to source: hub"),

@@ -14,6 +14,8 @@ from workflow_scripts.texts import read_texts
 UNEQUAL = {"en.txt": b"1\n2\n", "de.txt": b"1\n2\n3\n"}
 SHORTER = {"tatoeba/tatoeba.deu-eng.deu": b"1\n2\n", "tatoeba/tatoeba.deu-eng.eng": b"1\n"}
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 145932\n"
+
 
 def paws(rows, header=b"id\tsentence1\tsentence2\tlabel\n"):
     """The file of a small data set in the layout of PAWS-X."""
@@ -63,7 +65,7 @@ def write(tmp_path):
 CASES = [
     ("empty file", "lines", {"en.txt": b""}, "en", r"en\.txt is empty; fetch it again"),
     ("byte order mark alone", "lines", {"en.txt": b"\xef\xbb\xbf"}, "en", r"en\.txt is empty"),
-    ("one empty line", "lines", {"en.txt": b"\n"}, "en", r"1 texts are empty \(ids dev-000000\)"),
+    ("one empty line", "lines", {"en.txt": b"\n"}, "en", r"1 texts are empty \(ids dev-000000\), or of bl"),
     ("empty line within", "lines", {"en.txt": b"a\n\nc\n"}, "en", r"own, en sentence: 1 texts are empty \(ids dev-"),
     ("empty line at the end", "lines", {"en.txt": b"a\n\n"}, "en", r"1 texts are empty \(ids dev-000001\)"),
     ("only spaces", "lines", {"en.txt": "a\n \t\u3000\u00a0\u2028\n".encode()}, "en", r"1 texts are empty"),
@@ -73,6 +75,45 @@ CASES = [
     ("UTF-16", "lines", {"en.txt": "one\ntwo\n".encode("utf-16")}, "en", r"not UTF-8: byte 0"),
     ("UTF-16 without mark", "lines", {"en.txt": "one\ntwo".encode("utf-16-le")}, "en", r"dev-000000 holds a NUL"),
     ("NUL", "lines", {"en.txt": b"one\ntwo\0\n"}, "en", r"dev-000001 holds a NUL character; is the file text\?"),
+    (
+        "zero-width characters alone",
+        "lines",
+        {"en.txt": "a\n\u200b\u2060\u00ad\ufeff \ufe0f\u3164\n".encode()},
+        "en",
+        r"1 texts are",
+    ),
+    (
+        "two byte order marks",
+        "lines",
+        {"en.txt": b"\xef\xbb\xbf" * 2 + b"a\n"},
+        "en",
+        r"en\.txt begins with two byte ord",
+    ),
+    ("line ends converted twice", "lines", {"en.txt": b"a\r\n\r\r\n"}, "en", r"en\.txt, line 2 ends in CR CR LF"),
+    ("a Git LFS pointer", "lines", {"en.txt": POINTER}, "en", r"en\.txt is a Git LFS pointer.*`git lfs pull`"),
+    ("a pointer for a table", "table", {"own.parquet": POINTER}, "en", r"own\.parquet is a Git LFS pointer"),
+    ("no parquet", "table", {"own.parquet": b"PAR1"}, "en", r"own\.parquet is no parquet that can be read"),
+    ("no such column", "table", {"own.csv": b"en,es\na,b\n"}, "en fr", r"own\.csv has no column fr; it has en, es"),
+    ("ragged CSV", "table", {"own.csv": b"en,es\na,b\nc\n"}, "en es", r"own\.csv, line 3: 1 fields in place of 2"),
+    (
+        "open quotes",
+        "table",
+        {"own.csv": b'en,es\n"a,b\n'},
+        "en es",
+        r"own\.csv, line 2: this is no CSV: unexpected end",
+    ),
+    ("a column twice", "table", {"own.tsv": b"en\ten\na\tb\n"}, "en", r"own\.tsv has the column en twice"),
+    ("empty cell", "table", {"own.tsv": b"en\tes\na\t\n"}, "en es", r"own, es sentence: 1 texts are empty"),
+    ("no JSON", "table", {"own.jsonl": b'{"en": "a"}\n{en}\n'}, "en", r"own\.jsonl, line 2: this is no JSON"),
+    ("no object", "table", {"own.jsonl": b'["a"]\n'}, "en", r"own\.jsonl, line 1: an object is expected"),
+    ("null", "table", {"own.jsonl": b'{"en": null}\n'}, "en", r"own\.jsonl, line 1: en is None, not a text"),
+    (
+        "key left out",
+        "table",
+        {"own.jsonl": b'{"en": "a"}\n{"es": "b"}\n'},
+        "en",
+        r"own\.jsonl, line 2 has no column en",
+    ),
     ("lines that end in CR", "lines", {"en.txt": b"one\rtwo\r"}, "en", r"en\.txt end in CR alone; end them in LF"),
     (
         "unequal lengths",
@@ -139,7 +180,8 @@ CASES = [
 )
 def test_refused_with_the_file_and_the_remedy(refused, command, write, tmp_path, layout, files, languages, message):
     write(files)
-    refused(read_texts.main, command(layout, languages.split()), message)
+    path = {"path": next(iter(files))} if layout == "table" else {}
+    refused(read_texts.main, command(layout, languages.split(), **path), message)
     assert not (tmp_path / "own.parquet").exists()
 
 
@@ -159,11 +201,18 @@ def test_a_file_that_may_not_be_read_is_named(refused, command, write, tmp_path)
 # What is wrong with a parquet file of a repository: its columns or bytes, and what the message says.
 ON_THE_HUB = [
     ("missing column", {"other": ["a"]}, r"has no column text; it has other"),
-    ("numbers for texts", {"text": [1, 2]}, r"the text of id dev-000000 is 1, a int; give text"),
+    ("numbers for texts", {"text": [1, 2]}, r"es: the column text holds 1 in row 0, a int and no text"),
+    ("an id twice", {"id": [0, 0], "text": ["a", "b"]}, r"es: the id 0 is there twice"),
+    ("an id before the first", {"id": [0, 1], "sentence": ["a", "b"]}, r"es: the id 0 is no number from 1 on"),
+    ("an id that is none", {"id": ["x"], "text": ["a"]}, r"es: the id 'x' is no number from 0 on"),
     ("missing text", {"text": ["a", None]}, r"1 texts are empty \(ids dev-000001\)"),
     ("no row", {"text": []}, r"is no parquet that can be read: BatchSize must be greater than 0"),
     ("damaged", b"PAR1 and no more", r"is no parquet that can be read"),
-    ("another language", None, r"has no dev of es: no file spa_Latn.*Leave the language out, or pin another revision"),
+    (
+        "another language",
+        None,
+        r"has no dev of es: no file data/language/spa_Latn.*Leave the language out, or pin another revision",
+    ),
 ]
 
 
@@ -179,6 +228,69 @@ def test_refused_from_the_hub(refused, command, tmp_path, content, message):
         path.write_bytes(content)
     repository = {"source": "hub", "repository": str(tmp_path / "repository")}
     refused(read_texts.main, command("flores200", ["es"], **repository), message)
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "columns", "message"),
+    [
+        (
+            "paws-x",
+            "PAWS-X.es/dev-0.parquet",
+            {"sentence1": [1], "sentence2": ["b"], "label": ["1"]},
+            r"sentence1 holds 1",
+        ),
+        (
+            "paws-x",
+            "PAWS-X.es/dev-0.parquet",
+            {"sentence1": ["a"], "sentence2": ["b"], "label": [None]},
+            r"label of pair 1",
+        ),
+        (
+            "tatoeba",
+            "tatoeba.spa/dev-0.parquet",
+            {"source_sentence": ["a"], "target_sentence": [2]},
+            r"_sentence holds 2 in",
+        ),
+        (
+            "tatoeba",
+            "tatoeba.spa/dev-0.parquet",
+            {"source_sentence": [None], "target_sentence": ["a"]},
+            r"1 texts are empty",
+        ),
+        ("wikipedia", "20231101.es/dev-0.parquet", {"id": ["7"], "text": [3]}, r"the column text holds 3 in row 7"),
+        (
+            "bucc2018",
+            "bucc18.es/dev-0.parquet",
+            {
+                "source_id": ["s1", "s2"],
+                "source_sentence": ["a", "b"],
+                "target_id": ["t1", "t1"],
+                "target_sentence": ["c", "d"],
+            },
+            r"bucc18\.es: the id t1 stands for two sentences",
+        ),
+    ],
+)
+def test_columns_of_the_hub_that_cannot_be_right_are_refused(
+    refused, command, tmp_path, layout, name, columns, message
+):
+    path = tmp_path / "repository" / name
+    path.parent.mkdir(parents=True)
+    pd.DataFrame(columns).to_parquet(path)
+    repository = {"source": "hub", "repository": str(tmp_path / "repository")}
+    refused(read_texts.main, command(layout, ["es"], **repository), message)
+
+
+def test_a_pointer_in_a_clone_of_the_hub_is_refused(refused, command, tmp_path):
+    path = tmp_path / "repository/dev/spa_Latn.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(POINTER)
+    repository = {"source": "hub", "repository": str(tmp_path / "repository")}
+    refused(read_texts.main, command("flores200", ["es"], **repository), r"spa_Latn\.jsonl is a Git LFS pointer")
+    path.write_text("{}\n{no")
+    refused(
+        read_texts.main, command("flores200", ["es"], **repository), r"spa_Latn\.jsonl is no JSON Lines that can be"
+    )
 
 
 def test_what_cannot_be_generated_is_refused(refused, command):
@@ -204,7 +316,7 @@ ODD = [
     ("CR within a line", b"a\rb\nc\n", ["a\rb", "c"]),
     ("one line that ends in CR", b"one\r", ["one"]),
     ("separators within", "a\u2028b\u0085c\x0bd\x0ce\x1ef\n".encode(), ["a\u2028b\u0085c\x0bd\x0ce\x1ef"]),
-    ("space around", b" one \n\ttwo\n", [" one ", "\ttwo"]),
+    ("space around", " one \n\ttwo\u3000\u00a0\n".encode(), ["one", "two"]),
     ("nothing normalised", "e\u0301\u00a0\ufeff\n".encode(), ["e\u0301\u00a0\ufeff"]),
     ("a sentence twice", b"one\none\n", ["one", "one"]),
     ("100,000 characters", b"x" * 100_000 + b"\n", ["x" * 100_000]),
@@ -213,7 +325,7 @@ ODD = [
 
 
 @pytest.mark.parametrize(("content", "expected"), [case[1:] for case in ODD], ids=[case[0] for case in ODD])
-def test_odd_text_is_read_as_it_is(command, write, tmp_path, content, expected):
+def test_odd_text_is_read_as_it_is_meant(command, write, tmp_path, content, expected):
     write({"en.txt": content})
     read_texts.main(list(map(str, command("lines", ["en"]))))
     assert list(pd.read_parquet(tmp_path / "own.parquet")["text"]) == expected

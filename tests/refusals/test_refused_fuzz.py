@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from workflow_scripts.conditions import choose_units
 from workflow_scripts.config.study import Config, read_config
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.measures import measure_distances, measure_retrieval, project_space, retrieve_paraphrases
+from workflow_scripts.measures import measure_space, project_space, retrieve_paraphrases
 from workflow_scripts.plan import Plan
 from workflow_scripts.texts import read_texts
 
@@ -27,7 +27,11 @@ def resolved() -> dict:
     raw = yaml.safe_load((ROOT / "config.yaml").read_text())
     raw["models"] |= {
         "on-hub": {"label": "A", "hub": "owner/name", "revision": COMMIT, "k": 5, "neurons": 100, "seen": ["en"]},
-        "unpacked": {"label": "B", "gguf": {"sha256": "0" * 64, "file": "b.gguf", "wheel": "b==1.0"}, "k": 5},
+        "unpacked": {
+            "label": "B",
+            "gguf": {"sha256": "0" * 64, "wheels": [{"wheel": "b==1.0", "file": "b.gguf"}]},
+            "k": 5,
+        },
         "own": {"label": "C", "path": "weights", "k": 5},
     }
     raw["study"]["models"] = list(raw["models"])
@@ -139,8 +143,7 @@ def plan(config: Config) -> None:
             choose_units.Spec.model_validate_json(plan.condition(model, slug))
             plan.datasets_under(slug)
             retrieve_paraphrases.Spec.model_validate_json(plan.paraphrase(slug))
-    measure_distances.Spec.model_validate_json(plan.distances())
-    measure_retrieval.Spec.model_validate_json(plan.retrieval())
+    measure_space.Spec.model_validate_json(plan.space())
     project_space.Spec.model_validate_json(plan.projection())
     for target in plan.sweep_targets:
         for pooling in plan.poolings:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from workflow_scripts.interventions.conditions import Condition, Site, write_condition
-from workflow_scripts.interventions.hooks import intervene, intervene_by_row
+from workflow_scripts.interventions.hooks import steer, steer_by_row
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.models.manifests import write_manifest
@@ -49,10 +49,10 @@ def test_each_row_is_as_under_its_condition_alone(load, architecture):
     token_ids = torch.tensor([[1, 40, 50, 60], [1, 41, 51, 61], [1, 42, 52, 62], [1, 40, 50, 60]])
     rows = torch.tensor([1, 2, 0, 2])
     with torch.inference_mode():
-        with intervene_by_row(model, conditions, rows):
+        with steer_by_row(model, conditions, rows):
             together = model.model(token_ids).logits
         for row, condition in enumerate(rows.tolist()):
-            with intervene(model, conditions[condition]):
+            with steer(model, conditions[condition]):
                 alone = model.model(token_ids[row : row + 1]).logits[0]
             torch.testing.assert_close(together[row], alone, rtol=1e-4, atol=1e-4)
         assert not torch.allclose(together[0], together[3])
@@ -66,7 +66,7 @@ def test_other_rows_can_follow(load):
     token_ids = torch.tensor([[1, 40, 50], [1, 41, 51], [1, 42, 52]])
     rows_in_turn = [[2, 0, 1], [1, 2], [0], [2, 2, 0]]
     with torch.inference_mode():
-        with intervene_by_row(model, conditions, torch.tensor(rows_in_turn[0])) as set_rows:
+        with steer_by_row(model, conditions, torch.tensor(rows_in_turn[0])) as set_rows:
             found = []
             for rows in rows_in_turn:
                 set_rows(torch.tensor(rows))
@@ -75,7 +75,7 @@ def test_other_rows_can_follow(load):
                 model.model(token_ids[:2])
         for rows, together in zip(rows_in_turn, found, strict=True):
             for row, condition in enumerate(rows):
-                with intervene(model, conditions[condition]):
+                with steer(model, conditions[condition]):
                     alone = model.model(token_ids[row : row + 1]).logits[0]
                 torch.testing.assert_close(together[row], alone, rtol=1e-4, atol=1e-4)
 
@@ -86,7 +86,7 @@ def test_conditions_by_different_methods_cannot_share_a_batch(load):
     other = replace(conditions[2], method="other")
     with (
         pytest.raises(StudyError, match="different methods"),
-        intervene_by_row(model, [conditions[1], other], torch.tensor([0, 1])),
+        steer_by_row(model, [conditions[1], other], torch.tensor([0, 1])),
     ):
         pass
 
@@ -98,7 +98,7 @@ def test_without_chance_it_is_what_transformers_generates(load, architecture):
     conditions = conditions_of(model)
     sentences = generate(model, conditions, [(0, 0, 0), (1, 0, 0), (2, 0, 0)], greedy, 1000, "test")
     for condition, sentence in zip(conditions, sentences, strict=True):
-        with intervene(model, condition):
+        with steer(model, condition):
             expected = model.model.generate(
                 torch.tensor([[model.tokenizer.bos_token_id]]), max_length=10, do_sample=False
             )
@@ -228,7 +228,7 @@ def test_perplexities_are_those_of_the_whole_sentence_read_again(load):
         tokens = model.tokenizer(sentence.text)["input_ids"]
         if len(tokens) - 1 == sentence.tokens:
             for condition, expected in ((BASE, sentence.perplexity), (conditions[draw[0]], sentence.own_perplexity)):
-                with intervene(model, condition), torch.inference_mode():
+                with steer(model, condition), torch.inference_mode():
                     loss = model.model(torch.tensor([tokens]), labels=torch.tensor([tokens])).loss
                 assert math.exp(loss) == pytest.approx(expected, rel=1e-3)
 

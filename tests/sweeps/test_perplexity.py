@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.interventions.conditions import Condition, Site, write_condition
-from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.models.manifests import write_manifest
@@ -55,7 +55,7 @@ def test_it_equals_the_plain_recipe(load, architecture, context, stride):
     if context > 128 and architecture == "gpt2":
         context = 128
     for condition in (Condition(name="base", model="tiny"), forced(model)):
-        with intervene(model, condition):
+        with steer(model, condition):
             found = measure_perplexity(model, tokens, context, stride, tokens_per_batch=200, what="test")
             expected = plain_recipe(model, tokens, context, stride)
         assert found.log_perplexity == pytest.approx(expected, abs=1e-4)

@@ -137,7 +137,7 @@ def test_other_languages_change_nothing(corpus):
 
 def test_another_process_with_other_hashes_makes_the_same_corpus():
     program = (
-        "from workflow_scripts.lib import cldr;"
+        "from workflow_scripts.texts import cldr;"
         "print(cldr.parallel('dev', {'de': 'de', 'ja': 'ja'}, 40, 0).to_csv(index=False))"
     )
     made = {

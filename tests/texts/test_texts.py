@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from workflow_scripts.config.datasets import DatasetConfig
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.texts import read_texts, schema
-from workflow_scripts.texts.local import read_lines
+from workflow_scripts.texts.lines import read_lines
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_wikipedia_keeps_paragraphs_of_a_hundred_characters(read, write):
     assert rows(table, "fr", "paragraph") == [("train-000002", "é" * 100), ("train-000003", "b" * 101)]
 
 
-@given(st.lists(st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"])), min_size=1))
+@given(st.lists(st.text(st.characters(exclude_characters="\n\r\ufeff", exclude_categories=["Cs"])), min_size=1))
 def test_lines_survive_being_written(tmp_path_factory, lines):
     path = tmp_path_factory.getbasetemp() / "lines.txt"
     path.write_bytes(b"\xef\xbb\xbf" + "".join(line + "\r\n" for line in lines).encode())
@@ -154,6 +154,53 @@ def test_a_missing_language_is_looked_for_aloud(read, write, tmp_path):
     assert str(tmp_path / "data/flores200_dataset/dev/deu_Latn.dev") in message
     assert "fra_Latn.dev, spa_Latn.dev" in message
     assert "data_root" in message
+
+
+def test_a_blank_paragraph_is_left_out_and_counted(read, write, caplog):
+    write("wikipedia/es.txt", f"{'a b ' * 40}\n{' ' * 150}\n{'c d ' * 40}\n{'e' * 99}{' ' * 20}\n")
+    with caplog.at_level("INFO"):
+        table = read("wikipedia", "train", ["es"])
+    assert rows(table, "es", "paragraph") == [
+        ("train-000000", ("a b " * 40).strip()),
+        ("train-000002", ("c d " * 40).strip()),
+    ]
+    assert "2 paragraphs; left out 1 of less than 100 characters and 1 blank ones" in caplog.text
+
+
+def test_blanks_at_the_ends_of_texts_are_taken_off_and_counted(read, write, caplog):
+    write("el.txt", "ένα \nδύο\n\u3000τρία\u00a0\n")
+    write("th.txt", "หนึ่ง\nสอง\nสาม\n")
+    with caplog.at_level("INFO"):
+        table = read("lines", "dev", ["el", "th"])
+    assert list(table["text"]) == ["ένα", "δύο", "τρία", "หนึ่ง", "สอง", "สาม"]
+    assert "blanks at their ends, which are taken off, by language: el 2" in caplog.text
+
+
+TABLE = {"en": ["One.", 'She said "two".', "Three,\tfour."], "es": ["Uno.", "Dijo «dos».", '"Tres", cuatro.']}
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
+def test_a_table_has_a_column_a_language(read, write, kind):
+    frame = pd.DataFrame({"note": ["", "x", ""], **TABLE})
+    if kind == "parquet":
+        frame.to_parquet(write(f"own.{kind}", ""))
+    elif kind == "jsonl":
+        write(f"own.{kind}", frame.to_json(orient="records", lines=True, force_ascii=False))
+    else:
+        write(f"own.{kind}", frame.to_csv(index=False, sep="\t" if kind == "tsv" else ","))
+    if kind == "tsv":  # a field that is not quoted as a whole is text
+        write("own.tsv", 'es\ten\nUno.\tOne.\nDijo «dos».\tShe said "two".\n"""Tres"", cuatro."\tThree, four.\n')
+    table = read("table", "dev", ["es", "en"], path=f"own.{kind}")
+    expected = TABLE if kind != "tsv" else {**TABLE, "en": [*TABLE["en"][:2], "Three, four."]}
+    for code in ("es", "en"):
+        numbered = [(f"dev-{number:06d}", text) for number, text in enumerate(expected[code])]
+        assert rows(table, code, "sentence") == numbered
+
+
+def test_a_cell_of_a_csv_may_be_long_and_have_lines(read, write):
+    write("own.csv", f'en,es\n"one\ntwo",{"x" * 140_000}\n')
+    table = read("table", "dev", ["en", "es"], path="own.csv")
+    assert list(table["text"]) == ["one\ntwo", "x" * 140_000]
 
 
 def table_of(*rows):

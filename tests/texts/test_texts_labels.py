@@ -78,9 +78,24 @@ def test_topics_of_one_half_of_flores_have_its_ids_and_its_order(read, source, f
     assert len(schema.read_part(read(files, "sib200", "devtest", ["es"], source, sentences=2), "es", "topic")[0]) == 2
 
 
+def test_only_a_text_that_is_quoted_as_a_whole_loses_its_quotation_marks(read):
+    texts = {
+        '"No, dijo.': '"No, dijo.',
+        '"No" dijo.': '"No" dijo.',
+        '"""No,"" dijo."': '"No," dijo.',
+        '"a\tb"': "a\tb",
+        "c\rd": "c\rd",
+        "e" * 140_000: "e" * 140_000,
+    }
+    written = "".join(f"{997 + number}\tsports\t{text}\n" for number, text in enumerate(texts))
+    path = read(sib(train=HEADER + written, dev=HEADER, test=HEADER), "sib200", "devtest", ["es"])
+    assert schema.read_part(path, "es", "sentence")[1] == list(texts.values())
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
+        ({"dev": HEADER + "997\ttravel\ta\tb\n"}, r"dev\.tsv, line 2: 4 fields in place of 3"),
         ({"dev": "id\tcategory\ttext\n"}, r"dev\.tsv: the first line must name the columns index_id, category, text"),
         ({"dev": HEADER + "997\ttravel\n"}, r"dev\.tsv, line 2: 2 fields in place of 3"),
         ({"test": HEADER + "x\tsports\tA.\n"}, r"test\.tsv, line 2: the id 'x' is no number"),
@@ -127,6 +142,12 @@ def test_words_of_a_treebank_have_spans_tags_and_heads(read, source, folder):
         ("DET\t_\t_\t2", "DET\t_\t_\t9", r"line 1: the heads of sentence n1 are no tree with one root"),
         ("# sent_id = n2\n", "", r"line 13: the sentence that begins here has no comment `# sent_id = …`"),
         ("# text = Sí\n", "", r"line 14: the token 'Sí' is not what the text goes on with, ''"),
+        ("text = Sí", "text = Sí, sí", r"line 13: the words of sentence n2 end before its text does, at ', sí'"),
+        (
+            "1\tSí",
+            "1-2\tSí\t_\t_\t_\t_\t_\t_\t_\t_\n1\tSí",
+            r"line 13: sentence n2 has no word 2, with which a token ends",
+        ),
         ("sent_id = n2", "sent_id = n1", r"the id n1 is there twice"),
     ],
 )

@@ -1,14 +1,15 @@
 """Fitting a method layer after layer: each module's parameters on a model that is changed in all modules before it
 (Rodriguez et al. 2024, section 3)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from workflow_scripts.interventions.conditions import Condition, Site
-from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.interventions.method import UnitStatistics
 from workflow_scripts.interventions.registry import parameters_of
 from workflow_scripts.jobs.progress import Progress
@@ -24,6 +25,7 @@ def fit_by_layer(
     responses_to_target: np.ndarray,
     max_tokens: int,
     tokens_per_batch: int,
+    settings: Mapping[str, Any] | None = None,
 ) -> list[dict[str, np.ndarray]]:
     """The parameters, each [units], of every site of a condition in turn, at full strength.
 
@@ -35,6 +37,7 @@ def fit_by_layer(
             by site.
         max_tokens: Tokens after which a text is cut off.
         tokens_per_batch: Tokens with padding in one forward pass, at most.
+        settings: Of the condition's method; what is not given is at its default.
     """
     token_ids = encode(model.tokenizer, texts, min(max_tokens, model.max_tokens or max_tokens))
     done: list[Site] = []
@@ -43,12 +46,12 @@ def fit_by_layer(
     for site in condition.sites:
         before = replace(condition, sites=done, k=sum(len(each.units) for each in done))
         to_target = responses_to_target[:, start : start + len(site.units)]
-        with intervene(model, before):
+        with steer(model, before):
             what = f"{condition.name}: responses of {site.module}"
             to_others = _responses(model, site, condition.pooling, token_ids, tokens_per_batch, what)
         zeros = np.zeros(len(site.units))
         statistics = UnitStatistics(zeros, zeros, responses_to_target=to_target, responses_to_others=to_others)
-        parameters = parameters_of(condition.method, 1.0, statistics)
+        parameters = parameters_of(condition.method, 1.0, statistics, settings)
         done.append(replace(site, parameters={name: values.tolist() for name, values in parameters.items()}))
         fitted.append(parameters)
         start += len(site.units)

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 
 from workflow_scripts.conditions import choose_units as unit_condition
-from workflow_scripts.conditions.choose_units import by_site, expert_units, read_responses
+from workflow_scripts.conditions.units import by_site, expert_units, read_responses
 from workflow_scripts.config.settings import FittedSentences, MaxTokens, ProbingLanguages
 from workflow_scripts.interventions.conditions import Condition, write_condition
 from workflow_scripts.interventions.registry import of_strength
@@ -43,11 +43,12 @@ def main(command: list[str] | None = None) -> None:
     units, chosen = choose(spec, files.experts, *files.probabilities)
     others = [language for language in spec.languages if language != spec.target]
     texts = [text for language in others for text in read_part(files.texts, language, "sentence")[1][: spec.sentences]]
-    to_target, _ = read_responses(spec, files.activations, units)
+    to_target, _ = read_responses(files.activations, spec.pooling, spec.languages, spec.target, units)
     with model_run(files, "by_layer") as run:
         key = run.key(
             change=chosen.change,
             pooling=spec.pooling,
+            settings=spec.settings,
             max_tokens=spec.max_tokens,
             texts=content_hash(texts),
             target=content_hash([to_target.tolist()]),
@@ -56,7 +57,9 @@ def main(command: list[str] | None = None) -> None:
         def compute(cell: h5py.File) -> None:
             from workflow_scripts.conditions.by_layer import fit_by_layer
 
-            fitted = fit_by_layer(run.model, chosen, texts, to_target, spec.max_tokens, run.tokens_per_batch)
+            fitted = fit_by_layer(
+                run.model, chosen, texts, to_target, spec.max_tokens, run.tokens_per_batch, spec.settings
+            )
             for name in fitted[0]:
                 values = np.concatenate([parameters[name] for parameters in fitted])
                 cell.create_dataset(name, data=values, chunks=values.shape, fletcher32=True)
@@ -74,7 +77,7 @@ def choose(spec: Spec, experts: Path, probabilities: Path | None = None) -> tupl
         StudyError: k is larger than the number of neurons to choose from.
     """
     ranked = read_language(experts, spec.target)
-    units = expert_units(spec, ranked, probabilities)
+    units = expert_units(ranked, spec.target, spec.k, spec.selection, spec.languages, probabilities)
     return units, Condition(**named(spec), sites=by_site(ranked.sites, units, {}))
 
 

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from pydantic import Field
+
 from workflow_scripts.conditions.layer_means import read_layer
-from workflow_scripts.config.settings import ChangedLayer, Method, Positions, Strength, Target
+from workflow_scripts.config.settings import ChangedLayer, Method, MethodSettings, Positions, Strength, Target
 from workflow_scripts.config.specs import ConditionSpec
 from workflow_scripts.interventions.conditions import Condition, Site, write_condition
 from workflow_scripts.interventions.registry import parameters_of
@@ -17,6 +19,7 @@ class Spec(ConditionSpec):
 
     target: Target
     method: Method
+    settings: MethodSettings = Field({})
     layer: ChangedLayer
     strength: Strength
     positions: Positions
@@ -40,7 +43,7 @@ def steer(spec: Spec, manifest: ModelManifest, means: Path) -> Condition:
     Raises:
         StudyError: the model has no such layer, or there are no means of it.
     """
-    parameters = parameters_of(spec.method, spec.strength, read_layer(means, spec.target))
+    parameters = parameters_of(spec.method, spec.strength, read_layer(means, spec.target), spec.settings)
     site = Site(
         module=module_of_layer(manifest.sites, spec.layer),
         width=manifest.width,

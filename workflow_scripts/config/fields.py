@@ -14,6 +14,8 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     field_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -54,7 +56,10 @@ def _not_a_yaml_boolean(value: Any) -> Any:
 
 LanguageCode = Annotated[
     str,
-    Field(pattern=r"^[a-z]{2,3}$", description="Two-letter (ISO 639-1) or three-letter (ISO 639-3) language code."),
+    Field(
+        pattern=r"^[a-z]{2,3}([a-z]{4})?$",
+        description="Two-letter (ISO 639-1) or three-letter (ISO 639-3) language code, perhaps with a script, like zhohant.",
+    ),
     BeforeValidator(_not_a_yaml_boolean),
 ]
 
@@ -121,6 +126,19 @@ def _distinct(values: list) -> list:
 
 Distinct = AfterValidator(_distinct)
 Languages = Annotated[list[LanguageCode], Field(min_length=1), Distinct]
+
+
+def _all_or_listed(value: Any, listed: ValidatorFunctionWrapHandler) -> Any:
+    return value if value == "all" else listed(value)
+
+
+def _or_all(schema: dict[str, Any]) -> None:
+    listed = {key: schema.pop(key) for key in ("items", "minItems", "type") if key in schema}
+    schema["anyOf"] = [listed, {"const": "all", "type": "string"}]
+
+
+# The config replaces `all` by a list (study.py).
+LanguagesOrAll = Annotated[Languages, WrapValidator(_all_or_listed), Field(json_schema_extra=_or_all)]
 
 
 def _path(path: str) -> str:

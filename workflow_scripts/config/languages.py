@@ -1,9 +1,14 @@
-"""The languages known by name: the 22 of the paper's Table 4 and Simplified Chinese.
+"""The languages known by code: those of FLORES-200, from the table flores200.csv beside this file.
 
 Others are added under `languages:` in the config (docs/adding.md).
 """
 
+import csv
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
+
+TABLE = Path(__file__).with_name("flores200.csv")
 
 
 class Language(BaseModel):
@@ -12,9 +17,25 @@ class Language(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="English name, as shown in tables and figures.")
-    iso639_3: str = Field(pattern=r"^[a-z]{3}$", description="ISO 639-3 code, as Tatoeba's file names have it.")
-    flores: str = Field(pattern=r"^[a-z]{3}_[A-Z][a-z]{3}$", description="FLORES-200 code, like spa_Latn.")
-    cldr: str | None = Field(None, description="CLDR locale for the generated corpus; the two-letter code if absent.")
+    iso639_3: str = Field(pattern=r"^[a-z]{3}$", description="ISO 639-3 code.")
+    flores: str = Field(
+        pattern=r"^[a-z]{3}_[A-Z][a-z]{3}(_[a-z0-9]+)?$",
+        description="FLORES-200 code, like spa_Latn; of a dialect in FLORES+ like apc_Arab_nort3139.",
+    )
+    cldr: str | None = Field(None, description="CLDR locale for the generated corpus; the language's code if absent.")
+    family: str | None = Field(None, description="Largest group of related languages by Glottolog; none of an isolate.")
+    flores_plus: str | None = Field(None, description="FLORES+ code where it is another than in FLORES-200.")
+    tatoeba: str | None = Field(None, description="Code in Tatoeba's file names where it is not iso639_3, like ara.")
+
+    @property
+    def script(self) -> str:
+        """ISO 15924 code of its script, like Latn."""
+        return self.flores.split("_")[1]
+
+    @property
+    def tatoeba_code(self) -> str:
+        """What Tatoeba's file names call it."""
+        return self.tatoeba or self.iso639_3
 
     @property
     def treebank(self) -> str:
@@ -22,33 +43,22 @@ class Language(BaseModel):
         return self.name.partition(" (")[0].replace(" ", "_")
 
 
-def _language(name: str, iso639_3: str, script: str, flores: str | None = None, cldr: str | None = None) -> Language:
-    return Language(name=name, iso639_3=iso639_3, flores=f"{flores or iso639_3}_{script}", cldr=cldr)
+def read_languages(path: Path) -> dict[str, Language]:
+    """Read a table of languages, by their codes; columns are those of `Language` and `code`, empty where absent."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    return {row.pop("code"): Language(**{key: value or None for key, value in row.items()}) for row in rows}
 
 
-# Paper, Table 4, in its order; Persian is `pes` and Chinese `cmn` in Tatoeba, `zho_Hans` in FLORES-200.
-LANGUAGES: dict[str, Language] = {
-    "th": _language("Thai", "tha", "Thai"),
-    "cs": _language("Czech", "ces", "Latn"),
-    "de": _language("German", "deu", "Latn"),
-    "el": _language("Greek", "ell", "Grek"),
-    "en": _language("English", "eng", "Latn"),
-    "fr": _language("French", "fra", "Latn"),
-    "he": _language("Hebrew", "heb", "Hebr"),
-    "hi": _language("Hindi", "hin", "Deva"),
-    "id": _language("Indonesian", "ind", "Latn"),
-    "it": _language("Italian", "ita", "Latn"),
-    "ja": _language("Japanese", "jpn", "Jpan"),
-    "ko": _language("Korean", "kor", "Hang"),
-    "nl": _language("Dutch", "nld", "Latn"),
-    "fa": _language("Persian", "pes", "Arab"),
-    "pl": _language("Polish", "pol", "Latn"),
-    "pt": _language("Portuguese", "por", "Latn"),
-    "ro": _language("Romanian", "ron", "Latn"),
-    "ru": _language("Russian", "rus", "Cyrl"),
-    "es": _language("Spanish", "spa", "Latn"),
-    "tr": _language("Turkish", "tur", "Latn"),
-    "uk": _language("Ukrainian", "ukr", "Cyrl"),
-    "vi": _language("Vietnamese", "vie", "Latn"),
-    "zh": _language("Chinese (Simplified)", "cmn", "Hans", flores="zho", cldr="zh_Hans"),
+# Every language of FLORES-200, by its two-letter code (ISO 639-1), else its ISO 639-3 code; where it is not in its usual
+# script by its FLORES-200 code in small letters without the underscore.
+BUILT_IN = read_languages(TABLE)
+
+# Those of the paper's Table 4, in its order, and Simplified Chinese.
+LANGUAGES = {
+    code: BUILT_IN[code]
+    for code in (
+        *("th", "cs", "de", "el", "en", "fr", "he", "hi", "id", "it", "ja", "ko", "nl", "fa", "pl", "pt", "ro", "ru"),
+        *("es", "tr", "uk", "vi", "zh"),
+    )
 }

@@ -1,7 +1,8 @@
 """Write the newest commits of hub repositories into a study where its revisions are still zeros.
 
-Run as `python -m workflow_scripts.config.pin studies/paper.yaml` (`make pin STUDY=…`) where there is network. Lines
-are edited in place, so that comments stay; a revision that is already pinned is never changed.
+Run as `python -m workflow_scripts.config.pin studies/paper.yaml` (`make pin STUDY=…`) where there is network; it says
+which repositories are still to be pinned, and what each is pinned to. Lines are edited in place, so that comments stay; a
+revision that is already pinned is never changed.
 """
 
 import re
@@ -18,7 +19,7 @@ REVISION = re.compile(rf"^(?P<before>\s*revision: ){re.escape(chr(34))}?{UNPINNE
 
 
 def pin(text: str, newest: Callable[[str, str], str]) -> str:
-    """The YAML text with zeros replaced; `newest(kind, repository)` gives a commit, kind being model or dataset.
+    """Return the YAML text with zeros replaced; `newest(kind, repository)` gives a commit, kind being model or dataset.
 
     Raises:
         StudyError: a revision of zeros does not follow the line of its repository.
@@ -38,7 +39,7 @@ def pin(text: str, newest: Callable[[str, str], str]) -> str:
 
 
 def newest_commit(kind: str, repository: str) -> str:
-    """The newest commit of a repository on the hub.
+    """Return the newest commit of a repository on the hub.
 
     Raises:
         StudyError: the hub cannot be reached, or the repository cannot be seen.
@@ -52,9 +53,41 @@ def newest_commit(kind: str, repository: str) -> str:
         raise StudyError(f"cannot ask the hub for {kind} {repository}: {error}") from error
 
 
+def unpinned(text: str) -> list[str]:
+    """Return the repositories whose revision is still zeros, each as `model owner/name`.
+
+    Raises:
+        StudyError: as `pin`.
+    """
+    found: list[str] = []
+    pin(text, lambda kind, repository: found.append(f"{kind} {repository}") or UNPINNED)
+    return list(dict.fromkeys(found))
+
+
+def main(path: Path, newest: Callable[[str, str], str] = newest_commit) -> None:
+    """Pin what a study leaves to be pinned, and say what.
+
+    Raises:
+        StudyError: as `pin` and `newest_commit`; the study stays as it is.
+    """
+    text = path.read_text(encoding="utf-8")
+    if not (waiting := unpinned(text)):
+        print(f"{path}: every revision is pinned.")
+        return
+    print(f"{path}: still to be pinned: {', '.join(waiting)}.")
+    commits: dict[tuple[str, str], str] = {}
+
+    def once(kind: str, repository: str) -> str:
+        if (kind, repository) not in commits:
+            commits[kind, repository] = newest(kind, repository)
+            print(f"{kind} {repository}: {commits[kind, repository]}")
+        return commits[kind, repository]
+
+    write_text(path, pin(text, once))
+
+
 if __name__ == "__main__":
-    path = Path(sys.argv[1])
     try:
-        write_text(path, pin(path.read_text(encoding="utf-8"), newest_commit))
+        main(Path(sys.argv[1]))
     except StudyError as error:
         sys.exit(f"error: {error}")

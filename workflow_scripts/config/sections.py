@@ -1,10 +1,10 @@
 """The sections of the config but for models and data sets: what is studied, and by which definitions."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from workflow_scripts.config.fields import Device, Distinct, Languages, MethodName, Section, Seed, Slug
+from workflow_scripts.config.fields import Device, Distinct, Languages, LanguagesOrAll, MethodName, Section, Seed, Slug
 from workflow_scripts.config.settings import (
     CandidateSet,
     ChangedLayer,
@@ -66,7 +66,9 @@ class Corpus(Section):
     """A data set in a role, and the languages that are read from it."""
 
     dataset: DatasetName
-    languages: Languages = Field(description="Languages that are read from the data set.")
+    languages: LanguagesOrAll = Field(
+        description="Languages that are read from the data set; all: every language that it is known to have."
+    )
 
 
 # The tasks of data sets that may be taken in each role.
@@ -152,21 +154,28 @@ class ExpertsSection(Section):
 
 
 class ChangeSection(Section):
-    """What an intervention does, at whatever strength."""
+    """What an intervention does, at whatever strength; further keys are settings of its method, if the method has any."""
+
+    model_config = ConfigDict(extra="allow")  # the config as a whole refuses what is no setting of the method
 
     method: Method = "force"
     forced_value: ForcedValue = "mean"
     positions: Positions = "all"
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the method that are given, as yet of any type."""
+        return self.model_extra or {}
+
 
 class InterventionSection(ChangeSection):
-    """What is done to the experts (paper, section 3.3)."""
+    """What is done to the experts (paper, section 3.3); further keys are settings of the method, if it has any."""
 
     strength: Strength = 1.0
 
 
 class ComparedSection(ChangeSection):
-    """An intervention that is compared with the study's own, at one strength or at several."""
+    """An intervention that is compared with the study's own; further keys are settings of its method, if it has any."""
 
     strengths: Annotated[list[Annotated[float, Field(gt=0, le=1000)]], Field(min_length=1), Distinct] = Field(
         [1.0], description="Shares of the method's change that are made; each strength gives conditions of its own."

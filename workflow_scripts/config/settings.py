@@ -4,7 +4,7 @@ The sections of the config give them their defaults. A stage's `Spec` names the 
 code depends on these and not on the rest of their section.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -98,6 +98,9 @@ Method = Annotated[
     str,
     METHODS,
     Field(description="Method of intervention; each is a file in workflow_scripts/interventions."),
+]
+MethodSettings = Annotated[
+    dict[str, Any], Field(description="Settings of the method's own, without those that are at their defaults.")
 ]
 ForcedValue = Annotated[
     Literal["mean", "median", "token_mean"],

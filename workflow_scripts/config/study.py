@@ -1,5 +1,6 @@
 """The whole config: what is studied, with which models, texts and definitions."""
 
+from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
@@ -8,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from workflow_scripts.config.architectures import generates
 from workflow_scripts.config.datasets import DatasetConfig
 from workflow_scripts.config.fields import LanguageCode, MethodName, PathName, Section, Slug
-from workflow_scripts.config.languages import LANGUAGES, Language
+from workflow_scripts.config.languages import BUILT_IN, Language
 from workflow_scripts.config.models import Checkpoint, ModelConfig
 from workflow_scripts.config.problems import explain
 from workflow_scripts.config.sections import (
@@ -35,6 +36,8 @@ from workflow_scripts.config.sections import (
 from workflow_scripts.config.settings import METHODS
 from workflow_scripts.jobs.errors import StudyError
 
+UNKNOWN_ARGUMENT = ("unexpected_keyword_argument", "extra_forbidden")  # what pydantic calls a field that is none
+
 
 class Config(Section):
     """A study, from one YAML file or an overlay on config.yaml."""
@@ -43,7 +46,7 @@ class Config(Section):
     models: dict[Slug, ModelConfig] = Field(description="Models that can be named in study.models.")
     datasets: dict[Slug, DatasetConfig] = Field(description="Data sets that can be named in a role of the study.")
     languages: dict[LanguageCode, Language] = Field(
-        default_factory=dict, description="Languages beside the built-in 23."
+        default_factory=dict, description="Languages beside the built-in ones, those of FLORES-200."
     )
     neurons: NeuronsSection = NeuronsSection()
     experts: ExpertsSection = ExpertsSection()
@@ -70,7 +73,7 @@ class Config(Section):
     @property
     def language_table(self) -> dict[str, Language]:
         """Built-in languages and those added by the config."""
-        return {**LANGUAGES, **self.languages}
+        return {**BUILT_IN, **self.languages}
 
     @cached_property
     def checkpoints(self) -> dict[str, Checkpoint]:
@@ -110,6 +113,38 @@ class Config(Section):
             return None
         targets = [code for code in corpus.languages if code in self.study.targets]
         return corpus.model_copy(update={"languages": targets}) if targets else None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is likely a mistake, though it can be computed: experts sought in the sentences that they are tested on."""
+        probing = self.study.probing.dataset
+        found = []
+        for role in ("alignment", "topics", "treebank"):
+            corpus: Corpus | None = getattr(self.study, role)
+            if corpus is not None and self.datasets[corpus.dataset].same_sentences(self.datasets[probing]):
+                found.append(
+                    f"study.{role}.dataset: {corpus.dataset} holds the sentences of study.probing ({probing}), so experts are "
+                    "tested on what they were sought in; take another split or file for one of them"
+                )
+        return found
+
+    @model_validator(mode="after")
+    def _every_language(self) -> "Config":
+        """Replace `languages: all` by those that the data set is known to have."""
+        update = {}
+        for role in ROLES:
+            corpus: Corpus | None = getattr(self.study, role)
+            if corpus is None or corpus.languages != "all" or corpus.dataset not in self.datasets:
+                continue
+            try:
+                known = self.datasets[corpus.dataset].known_languages(self.language_table, self.data_root)
+            except StudyError as error:
+                raise ValueError(f"study.{role}.languages: {error}") from None
+            others = [code for code in known if code != "en" or role not in ("translation", "mining")]
+            update[role] = corpus.model_copy(update={"languages": others})
+        if not update:
+            return self
+        return self.model_copy(update={"study": self.study.model_copy(update=update)})
 
     @model_validator(mode="after")
     def _names_resolve(self) -> "Config":
@@ -162,12 +197,24 @@ class Config(Section):
         method = METHODS()[intervention.method]
         if method.needs_auroc and self.experts.expertise != "auroc":
             return [f"{key}.method: {intervention.method} is defined by the AUROC; set experts.expertise: auroc"]
+        try:
+            method.read_settings(intervention.settings)
+        except ValidationError as error:
+            return [self._setting_problem(key, intervention.method, problem) for problem in error.errors()]
         if isinstance(intervention, ComparedSection):
             return self._compared_problems(key, intervention)
         if method.on_layer or method.fitted_by_layer:
             what = "acts on a layer, not on experts" if method.on_layer else "is fitted layer after layer"
             return [f"{key}.method: {intervention.method} {what}; give it under methods"]
         return []
+
+    @staticmethod
+    def _setting_problem(key: str, method: str, problem: Any) -> str:
+        if problem["type"] not in UNKNOWN_ARGUMENT:
+            return f"{key}.{explain(problem)}"
+        known = ", ".join(each.name for each in fields(METHODS()[method].settings))
+        has = f"whose settings are {known}" if known else "which has none"
+        return f"{key}.{problem['loc'][-1]}: is neither a key of an intervention nor a setting of {method}, {has}"
 
     def _comparison_problems(self) -> list[str]:
         compared = self.study.comparison.methods if self.study.comparison else []
@@ -189,7 +236,8 @@ class Config(Section):
         return []
 
     def _corpus_problems(self, role: str, corpus: Corpus) -> list[str]:
-        problems = self._unknown_languages(f"study.{role}.languages", corpus.languages)
+        listed = [] if corpus.languages == "all" else corpus.languages
+        problems = self._unknown_languages(f"study.{role}.languages", listed)
         if corpus.dataset not in self.datasets:
             known = ", ".join(self.datasets)
             problems.append(f"study.{role}.dataset: {corpus.dataset} is not defined under datasets ({known})")

@@ -14,7 +14,7 @@ from workflow_scripts.config.fields import Languages
 from workflow_scripts.config.settings import DatasetName, EmbeddingPooling, Layer, Layers, MaxTokens
 from workflow_scripts.embeddings.embedding_files import copy_part, write_part
 from workflow_scripts.interventions.conditions import Condition, read_condition
-from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import content_hash, written_whole
 from workflow_scripts.jobs.hdf5 import created
@@ -80,7 +80,7 @@ def embed_part(
     def embed(places: list[int]) -> list[np.ndarray]:
         from workflow_scripts.embeddings.sentences import embed_layers
 
-        with intervene(run.model, condition):
+        with steer(run.model, condition):
             return embed_layers(
                 run.model,
                 texts,

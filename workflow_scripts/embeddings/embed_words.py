@@ -12,7 +12,7 @@ from workflow_scripts.config.fields import Seed
 from workflow_scripts.config.settings import Layer, ProbedLanguages, TreebankTokens
 from workflow_scripts.embeddings.word_files import copy_words, write_words
 from workflow_scripts.interventions.conditions import read_condition
-from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import content_hash, written_whole
 from workflow_scripts.jobs.hdf5 import created
@@ -64,7 +64,7 @@ def main(command: list[str] | None = None) -> None:
             def compute(cell: h5py.File, ids=ids, texts=texts, spans=spans, language=language) -> None:
                 from workflow_scripts.embeddings.words import embed_words
 
-                with intervene(run.model, condition):
+                with steer(run.model, condition):
                     found = embed_words(
                         run.model,
                         texts,

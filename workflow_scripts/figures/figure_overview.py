@@ -287,12 +287,11 @@ def caption(spec: Spec) -> str:
         f"The intervention on experts of {spec.target_names}, measured on {spec.dataset}. Left: the centre is the "
         f"{registry.medoids()[spec.medoid].description}, the angle is the language and the radius the cosine distance "
         "of the language's mean embedding to the medoid of its own space, before and after the intervention; each row "
-        "has a scale of its own. Right: a query in the language of the intervention, the sentence that is most similar "
-        f"to it (by {spec.similarity.replace('_', ' ')}) before the intervention, which is wrong, and after it, which "
-        "is the translation. The candidate language is the one with the largest net number of queries that become "
-        "right, "
-        "of those that can be drawn; the query is the one that becomes right with the largest margin. Languages that "
-        "the model has not seen in pre-training are red and have an asterisk."
+        "has a scale of its own. Right: a query in the language of the intervention, the sentence that is most "
+        f"similar to it (by {spec.similarity.replace('_', ' ')}) before the intervention, which is wrong, and after "
+        "it, which is the translation. The candidate language is the one with the largest net number of queries that "
+        "become right, of those that can be drawn; the query is the one that becomes right with the largest margin. "
+        "Languages that the model has not seen in pre-training are red and have an asterisk."
     )
 
 

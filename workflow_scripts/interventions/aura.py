@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflow_scripts.interventions.method import Method, UnitStatistics
+from workflow_scripts.interventions.method import Method, Settings, UnitStatistics
 
 if TYPE_CHECKING:
     import torch
@@ -17,10 +17,11 @@ class AurA(Method):
     chosen ones, all of them where k is the number of neurons.
     """
 
-    name = "aura"
     needs_auroc = True
 
-    def parameters(self, statistics: UnitStatistics) -> dict[str, np.ndarray]:
+    def parameters(
+        self, statistics: UnitStatistics, settings: Settings, generator: np.random.Generator
+    ) -> dict[str, np.ndarray]:
         """One factor α a unit, from 0 to 1."""
         return {"factor": 1 - 2 * np.maximum(statistics.expertise - 0.5, 0)}
 

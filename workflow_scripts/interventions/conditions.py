@@ -1,7 +1,7 @@
 """A condition: the only thing a model needs to be intervened on.
 
 It is stored as a small JSON file, can be read without the workflow, and is applied by
-`workflow_scripts.interventions.hooks.intervene`.
+`workflow_scripts.interventions.hooks.steer`.
 """
 
 from dataclasses import asdict, dataclass, field

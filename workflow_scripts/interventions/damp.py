@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflow_scripts.interventions.method import Method, UnitStatistics
+from workflow_scripts.interventions.method import Method, Settings, UnitStatistics
 
 if TYPE_CHECKING:
     import torch
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 class Damp(Method):
     """Silence each unit, Det0; at a strength below 1, Damp, which multiplies by α = 1 − strength."""
 
-    name = "damp"
-
-    def parameters(self, statistics: UnitStatistics) -> dict[str, np.ndarray]:
+    def parameters(
+        self, statistics: UnitStatistics, settings: Settings, generator: np.random.Generator
+    ) -> dict[str, np.ndarray]:
         """None: all units are silenced alike."""
         return {}
 

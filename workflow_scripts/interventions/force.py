@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflow_scripts.interventions.method import Method, UnitStatistics
+from workflow_scripts.interventions.method import Method, Settings, UnitStatistics
 
 if TYPE_CHECKING:
     import torch
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 class Force(Method):
     """Set each unit to its mean response to sentences of the target language."""
 
-    name = "force"
-
-    def parameters(self, statistics: UnitStatistics) -> dict[str, np.ndarray]:
+    def parameters(
+        self, statistics: UnitStatistics, settings: Settings, generator: np.random.Generator
+    ) -> dict[str, np.ndarray]:
         """One forced value a unit."""
         return {"value": statistics.forced_value}
 

@@ -1,11 +1,12 @@
 """Interventions: what is done to chosen units of a model while it runs.
 
-    with intervene(model, condition):
+    with steer(model, condition):
         ...  # the model is changed here, and only here
 
-`intervene_by_row` applies several conditions at once, each to its own rows of a batch.
+`steer_by_row` applies several conditions at once, each to its own rows of a batch.
 """
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,23 +19,35 @@ from workflow_scripts.jobs.errors import StudyError
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedModel
     from transformers.utils import ModelOutput
 
     from workflow_scripts.models.loading import LanguageModel
 
 
 @contextmanager
-def intervene(model: "LanguageModel", condition: Condition) -> Iterator[None]:
+def steer(model: "LanguageModel | PreTrainedModel", condition: Condition) -> Iterator[None]:
     """Apply a condition to a model inside the block; the model is as before when the block ends, however it ends.
 
+    Args:
+        model: Any model of transformers, or one that a stage has loaded. All that it is used for in the block is
+            changed, its `generate` included.
+        condition: Its `positions: last` are, by the attention mask that the model is given, the last tokens that are
+            no padding; without a mask, the last ones.
+
     Raises:
-        StudyError: a module of the condition is missing in the model or has another width.
+        StudyError: a module of the condition is missing in the model or has another width; in the block, the last
+            position alone is to be changed and the attention mask is none of shape [rows, tokens].
     """
+    model = _adopted(model)
+    last = _LastPositions() if condition.positions == "last" else None
     handles = []
     try:
+        if last is not None:
+            handles.append(_called(model.backbone).register_forward_pre_hook(last.note_mask, with_kwargs=True))
         for site in condition.sites:
-            module = _module(model, site)
-            hook = _hook(model, site, get_method(condition.method), last_only=condition.positions == "last")
+            module = module_of(model, site)
+            hook = _hook(site, get_method(condition.method), last)
             # Before any other hook, so that recorded activations are the intervened ones.
             handles.append(module.register_forward_hook(hook, prepend=True))
         yield
@@ -44,12 +57,12 @@ def intervene(model: "LanguageModel", condition: Condition) -> Iterator[None]:
 
 
 @contextmanager
-def intervene_by_row(
+def steer_by_row(
     model: "LanguageModel", conditions: Sequence[Condition], condition_of_row: "torch.Tensor"
 ) -> "Iterator[Callable[[torch.Tensor], None]]":
     """Apply to each row of a batch its own condition, inside the block.
 
-        with intervene_by_row(model, conditions, condition_of_row) as set_rows:
+        with steer_by_row(model, conditions, condition_of_row) as set_rows:
             ...  # batches of these rows
             set_rows(condition_of_other_row)
             ...  # batches of other rows
@@ -62,7 +75,7 @@ def intervene_by_row(
         condition_of_row: int64 [rows], index into `conditions`.
 
     Raises:
-        StudyError: as `intervene`, or the conditions are by different methods, or a module mixes the rows of a batch.
+        StudyError: as `steer`, or the conditions are by different methods, or a module mixes the rows of a batch.
     """
     hooks = _row_hooks(model, conditions)
 
@@ -97,7 +110,7 @@ def _row_hooks(
         raise StudyError("conditions by one method with other parameters cannot share a batch.")
     hooks = []
     for by_condition in sites.values():
-        modules = [_module(model, site) for site in by_condition.values()]
+        modules = [module_of(model, site) for site in by_condition.values()]
         method = get_method(*names)
         hook = _LayerRowHook if method.on_layer else _RowHook
         hooks.append((modules[0], hook(by_condition, method, len(conditions))))
@@ -177,6 +190,14 @@ class _RowHook:
         by_token[changes] = self._method.apply(by_token[changes], **self._values)
 
 
+def _adopted(model: "LanguageModel | PreTrainedModel") -> "LanguageModel":
+    if hasattr(model, "backbone") and hasattr(model, "manifest"):
+        return model
+    from workflow_scripts.models.adoption import adopt
+
+    return adopt(model, sites=None)
+
+
 def _require_rows(output: "torch.Tensor", rows: int) -> None:
     if output.dim() != 3 or len(output) != rows:
         raise StudyError(
@@ -185,10 +206,23 @@ def _require_rows(output: "torch.Tensor", rows: int) -> None:
         )
 
 
-def _module(model: "LanguageModel", site: Site) -> "torch.nn.Module":
+def _called(backbone: "torch.nn.Module") -> "torch.nn.Module":
+    """What a model calls for its last states: the backbone, or what it wraps, as that of OPT does a decoder."""
+    from transformers import PreTrainedModel
+
+    children = list(backbone.children())
+    return _called(children[0]) if len(children) == 1 and isinstance(children[0], PreTrainedModel) else backbone
+
+
+def module_of(model: "LanguageModel", site: Site) -> "torch.nn.Module":
+    """Return the module of a model that a site is, of an empty name the one that puts out the last states.
+
+    Raises:
+        StudyError: it is missing in the model or has another width.
+    """
     from workflow_scripts.models.sites import output_width
 
-    module = dict(model.backbone.named_modules()).get(site.module)
+    module = dict(model.backbone.named_modules()).get(site.module) if site.module else _called(model.backbone)
     # A block, or the backbone as a whole, whose output are states, is no linear layer.
     if module is None or (output_width(module) or model.manifest.width) != site.width:
         raise StudyError(
@@ -198,7 +232,7 @@ def _module(model: "LanguageModel", site: Site) -> "torch.nn.Module":
     return module
 
 
-def _hook(model: "LanguageModel", site: Site, method: Method, last_only: bool):
+def _hook(site: Site, method: Method, last: "_LastPositions | None"):
     import torch
 
     units = torch.tensor(site.units, dtype=torch.long)
@@ -210,19 +244,54 @@ def _hook(model: "LanguageModel", site: Site, method: Method, last_only: bool):
         if units.device != output.device:
             units = units.to(output.device)
         parameters = {name: values.to(output.device, output.dtype) for name, values in parameters.items()}
-        if not last_only:
+        if last is None:
             # A third of the time of `output[..., units] = …`.
             columns = units.expand(*output.shape[:-1], -1)
             changed = method.apply(output.gather(-1, columns), **parameters)
             output.scatter_(-1, columns, changed.to(output.dtype).expand_as(columns))
             return
         rows = torch.arange(output.shape[0], device=output.device)
-        last = model.last_positions(output.shape[1])
-        chosen = output[rows, last]
+        places = last.of(output)
+        chosen = output[rows, places]
         chosen[:, units] = method.apply(chosen[:, units], **parameters)
-        output[rows, last] = chosen
+        output[rows, places] = chosen
 
     return change
+
+
+class _LastPositions:
+    """Where the last token that is no padding stands in each row of what is going through the model."""
+
+    def __init__(self) -> None:
+        self._mask: torch.Tensor | None = None
+
+    def note_mask(self, backbone: "torch.nn.Module", inputs: tuple, named: dict) -> None:
+        """Remember the attention mask that the backbone is called with."""
+        called = inspect.signature(backbone.forward).bind_partial(*inputs, **named).arguments
+        self._mask = called.get("attention_mask", called.get("kwargs", {}).get("attention_mask"))
+
+    def of(self, output: "torch.Tensor") -> "torch.Tensor | int":
+        """Return the positions among the tokens of an output [rows, tokens, units], int64 [rows] or one for all."""
+        import torch
+
+        from workflow_scripts.models.batching import passing_batch
+
+        tokens = output.shape[1]
+        if (batch := passing_batch()) is not None:
+            return batch.lengths.to(output.device) - 1
+        if self._mask is None:
+            return tokens - 1
+        if not isinstance(self._mask, torch.Tensor) or self._mask.dim() != 2:
+            raise StudyError(
+                "the condition changes the last position alone, which an attention mask of shape [rows, tokens] tells; "
+                "this model is given another kind of mask. Call it with such a mask and a dynamic cache, or make the "
+                "condition with positions: all."
+            )
+        # With a cache, the mask covers earlier tokens, too.
+        real = self._mask[:, -tokens:].to(output.device) != 0
+        places = torch.arange(1, tokens + 1, device=output.device)
+        found = (real * places).amax(dim=1) - 1
+        return torch.where(found < 0, tokens - 1, found)
 
 
 def _states(output: "torch.Tensor | tuple | ModelOutput") -> "torch.Tensor":

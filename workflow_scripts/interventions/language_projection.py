@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflow_scripts.interventions.method import LayerStatistics, Method
+from workflow_scripts.interventions.method import LayerStatistics, Method, Settings
 
 if TYPE_CHECKING:
     import torch
@@ -20,10 +20,11 @@ class LanguageProjection(Method):
     changes embeddings alone, by one matrix: the mean over tokens of what is projected is the projection of the mean.
     """
 
-    name = "language_projection"
     on_layer = True
 
-    def parameters(self, statistics: LayerStatistics) -> dict[str, np.ndarray]:
+    def parameters(
+        self, statistics: LayerStatistics, settings: Settings, generator: np.random.Generator
+    ) -> dict[str, np.ndarray]:
         """An orthonormal basis of the differences, one fewer than languages unless their means are dependent."""
         centred = statistics.languages - statistics.languages.mean(axis=0)
         _, values, directions = np.linalg.svd(centred, full_matrices=False)

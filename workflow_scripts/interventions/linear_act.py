@@ -1,44 +1,61 @@
 """Linear transport of each unit's activations: Linear-AcT (Rodriguez et al. 2024, "Controlling Language and Diffusion
 Models by Transporting Activations", section 3)."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from workflow_scripts.interventions.method import Method, UnitStatistics
+from workflow_scripts.interventions.method import Method, Settings, UnitStatistics
 
 if TYPE_CHECKING:
     import torch
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransportSettings(Settings):
+    """Settings of Linear-AcT."""
+
+    # Where the line holds: within the range of the responses that it was fitted to, or everywhere.
+    support: Literal["observed", "all"] = "observed"
 
 
 class LinearAcT(Method):
     """Map each unit's responses to the other languages onto those to the target, by the best line.
 
     The line is the least-squares fit of the optimal transport between the two samples, which pairs them by rank. It
-    holds inside the range of the source; beyond it, activations stay as they are. The maps of all units are fitted on
-    the unintervened model, each by itself; `linear_act_by_layer` fits one layer after the other.
+    holds inside the range of the source, and beyond it activations stay as they are, unless the setting `support` is
+    `all`. The maps of all units are fitted on the unintervened model, each by itself; `linear_act_by_layer` fits one
+    layer after the other.
     """
 
-    name = "linear_act"
     needs_responses = True
+    settings = TransportSettings
 
-    def parameters(self, statistics: UnitStatistics) -> dict[str, np.ndarray]:
-        """Slope and offset of each unit's line, and the range where it holds."""
+    def parameters(
+        self, statistics: UnitStatistics, settings: TransportSettings, generator: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """Slope and offset of each unit's line, and the range where it holds unless that is everywhere."""
         source, target = statistics.responses_to_others, statistics.responses_to_target
         slope, offset = transport_line(source, target)
-        return {"slope": slope, "offset": offset, "low": source.min(axis=0), "high": source.max(axis=0)}
+        line = {"slope": slope, "offset": offset}
+        if settings.support == "all":
+            return line
+        return {**line, "low": source.min(axis=0), "high": source.max(axis=0)}
 
     def transform(
         self,
         activations: "torch.Tensor",
         slope: "torch.Tensor",
         offset: "torch.Tensor",
-        low: "torch.Tensor",
-        high: "torch.Tensor",
+        low: "torch.Tensor | None" = None,
+        high: "torch.Tensor | None" = None,
     ) -> "torch.Tensor":
-        """The activations, transported where they are in range."""
-        inside = (activations >= low) & (activations <= high)
-        return (activations * slope + offset).where(inside, activations)
+        """The activations, transported where they are in range, or all of them where there is no range."""
+        transported = activations * slope + offset
+        if low is None:
+            return transported
+        return transported.where((activations >= low) & (activations <= high), activations)
 
 
 def transport_line(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

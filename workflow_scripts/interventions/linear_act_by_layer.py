@@ -10,5 +10,4 @@ class LinearAcTByLayer(LinearAcT):
     target's. Maps are fitted at full strength, whatever the strength that they are then applied at.
     """
 
-    name = "linear_act_by_layer"
     fitted_by_layer = True

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflow_scripts.interventions.method import LayerStatistics, Method
+from workflow_scripts.interventions.method import LayerStatistics, Method, Settings
 
 if TYPE_CHECKING:
     import torch
@@ -16,10 +16,11 @@ class MeanDifference(Method):
     A sentence counts as the mean over its tokens, where CAA takes the last one of contrastive prompts.
     """
 
-    name = "mean_difference"
     on_layer = True
 
-    def parameters(self, statistics: LayerStatistics) -> dict[str, np.ndarray]:
+    def parameters(
+        self, statistics: LayerStatistics, settings: Settings, generator: np.random.Generator
+    ) -> dict[str, np.ndarray]:
         """The direction, one number a dimension."""
         return {"shift": statistics.target - statistics.others}
 

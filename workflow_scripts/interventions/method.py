@@ -1,7 +1,8 @@
 """What a method of intervention has to say: its parameters from statistics, and its change to activations."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +21,18 @@ class UnitStatistics:
     responses_to_others: np.ndarray | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of a method of its own, which the config gives beside `method`; a method without any takes this one.
+
+    A method's file subclasses it, with a type and a default for each setting. What is no setting, or has another type,
+    is refused; so is what `__post_init__` raises a ValueError for. No setting can have the name of a key that every
+    intervention has, such as `positions` or `strength`.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
+
+
 @dataclass(frozen=True)
 class LayerStatistics:
     """Mean states of a layer over sentences, of the target and of the other probing languages; each array is [d]."""
@@ -30,16 +43,34 @@ class LayerStatistics:
 
 
 class Method:
-    """A method of intervention. Subclasses set `name` and define `parameters` and `transform`."""
+    """A method of intervention, whose name is that of its file. Subclasses define `parameters` and `transform`."""
 
-    name: ClassVar[str]
+    settings: ClassVar[type[Settings]] = Settings  # those that `parameters` is given
     needs_responses: ClassVar[bool] = False  # whether `parameters` reads the responses to single sentences
     on_layer: ClassVar[bool] = False  # whether it changes a layer's states, or else units such as experts
     fitted_by_layer: ClassVar[bool] = False  # whether each layer's parameters are of a model changed up to there
     needs_auroc: ClassVar[bool] = False  # whether `parameters` reads the expertise as an AUROC
 
-    def parameters(self, statistics: UnitStatistics | LayerStatistics) -> dict[str, np.ndarray]:
-        """The parameters to store in the condition, by name, each [units]; of a method on layers, each [d]."""
+    def read_settings(self, given: Mapping[str, Any]) -> Settings:
+        """Return the method's settings, those not given at their defaults.
+
+        Raises:
+            pydantic.ValidationError: the method has no such setting, or one has a wrong value.
+        """
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(self.settings).validate_python(dict(given))
+
+    def parameters(
+        self, statistics: UnitStatistics | LayerStatistics, settings: Settings, generator: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """Return the parameters to store in the condition, by name, each [units]; of a method on layers, each [d].
+
+        Args:
+            statistics: What is known of the units, or of the layer.
+            settings: Of the class that the method names in `settings`.
+            generator: Of a fixed seed, or of the seed of the random control; for a method that draws.
+        """
         raise NotImplementedError
 
     def apply(

@@ -1,6 +1,10 @@
 """Fingerprints of stages: which code of the package a stage's behaviour depends on, from syntax trees alone.
 
-    fingerprint("workflow_scripts.embeddings", Path("workflow_scripts"))  # "3f0c…"
+    fingerprint("workflow_scripts.neurons.rank_neurons", Path("workflow_scripts"))  # "3f0c…"
+
+To see what a stage depends on, and what changed since a revision, from the repository's folder:
+
+    python -m workflow_scripts.jobs.fingerprint rank_neurons --since HEAD~3
 
 A stage's module enters whole. Of the modules that it imports, those definitions enter that it uses, and what these use
 in turn; so a changed function changes the stages that use it, and no others. What runs whenever a module is imported
@@ -10,13 +14,19 @@ enter, save for annotations in the bodies of classes, which pydantic and datacla
 
 What reading cannot see is declared at the top of a module, as lists of literals, and enters with any of its code:
 
-    FINGERPRINT_ALSO = ["workflow_scripts.interventions.*"]  # modules that are found by listing a folder
+    FINGERPRINT_ALSO = ["workflow_scripts.measures.*"]  # modules that are found by listing a folder
     FINGERPRINT_FILES = ["texts/sentences.json"]  # data files that are read, relative to the package
 """
 
+import argparse
 import ast
+import difflib
 import fnmatch
 import hashlib
+import io
+import subprocess
+import tarfile
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -26,6 +36,7 @@ from pathlib import Path
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import content_hash, file_hash
+from workflow_scripts.jobs.stages import find_stages
 
 # What a decorator is called that makes behaviour depend on the annotations of the function under it.
 ANNOTATION_READERS = {"computed_field", "field_serializer", "model_serializer", "register", "validate_call"}
@@ -35,26 +46,35 @@ Definition = Function | ast.ClassDef
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-def fingerprint(module: str, package_root: Path) -> str:
+def fingerprint(module: str, package_root: Path, also: Sequence[str] = ()) -> str:
     """Hash (16 hexadecimal digits) of everything in the package that a stage's behaviour depends on.
 
     Args:
-        module: the stage's module, like `workflow_scripts.embeddings`.
+        module: the stage's module, like `workflow_scripts.neurons.rank_neurons`.
         package_root: folder of the package.
+        also: modules that the stage finds by a name in its input, such as the method of a condition.
 
     Raises:
         StudyError: a module or declared file is missing or cannot be parsed.
     """
-    return content_hash(_Closure(module, package_root).entries)[:16]
+    return content_hash(_Closure([module, *also], package_root).entries)[:16]
 
 
-def dependencies(module: str, package_root: Path) -> list[str]:
-    """What enters a stage's fingerprint: `module:name` each, `module:` for what runs on import, and paths of files.
+def dependencies(module: str, package_root: Path, also: Sequence[str] = ()) -> dict[str, str]:
+    """Return what enters a stage's fingerprint, in alphabetical order, each with a digest of what stands there.
+
+    That is `module:name` each, `module:` for what runs when the module is imported, and paths of data files.
 
     Raises:
         StudyError: as `fingerprint`.
     """
-    return sorted(_Closure(module, package_root).entries)
+    return dict(sorted(_Closure([module, *also], package_root).entries.items()))
+
+
+def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Return what differs between two results of `dependencies`: `+` what is new, `-` what is gone, `~` changed."""
+    signs = {name: "+" if name not in before else "-" if name not in after else "~" for name in {**before, **after}}
+    return [f"{signs[name]} {name}" for name in sorted(signs) if before.get(name) != after.get(name)]
 
 
 @dataclass(frozen=True)
@@ -100,15 +120,16 @@ class _Module:
 class _Closure:
     """Collects what enters a stage's fingerprint: a digest for each `module:name` and each file."""
 
-    def __init__(self, stage: str, package_root: Path):
+    def __init__(self, stages: Sequence[str], package_root: Path):
         self.entries: dict[str, str] = {}
         self._root = Path(package_root).absolute()
         self._modules: dict[str, _Module | None] = {}
         self._used: set[tuple[str, tuple[str, ...]]] = set()
         self._pending: list[tuple[_Module, _Statement]] = []
-        if (module := self._module(stage)) is None:
-            raise StudyError(f"the stage {stage} is no module of the package in {self._root}.")
-        self._use_whole(module)
+        for stage in stages:
+            if (module := self._module(stage)) is None:
+                raise StudyError(f"the stage {stage} is no module of the package in {self._root}.")
+            self._use_whole(module)
         while self._pending:
             self._follow(*self._pending.pop())
 
@@ -479,3 +500,51 @@ def _local_names(function: Function) -> set[str]:
                 names.add(node.rest)
             pending.extend(ast.iter_child_nodes(node))
     return names - declared_global
+
+
+def _at_revision(stage: str, package_root: Path, revision: str) -> dict[str, str]:
+    """Return what a stage depended on at a revision of the repository; nothing if it was not there.
+
+    Raises:
+        StudyError: Git knows no such revision.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        archive = subprocess.run(
+            ["git", "-C", str(package_root.parent), "archive", "--format=tar", revision], capture_output=True
+        )
+        if archive.returncode:
+            raise StudyError(f"--since {revision}: {archive.stderr.decode().strip()}")
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+            tar.extractall(folder, filter="data")
+        package = Path(folder, package_root.name)
+        module = find_stages(package).get(stage)
+        return {} if module is None else dependencies(module, package)
+
+
+def main(command: list[str] | None = None) -> None:
+    """Print what a stage depends on, or what of it changed since a revision."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("stage", help="name of a stage, which is its rule's: embed_sentences")
+    parser.add_argument("--since", metavar="REVISION", help="a revision of Git, with which the files are compared")
+    given = parser.parse_args(command)
+    package = Path(__file__).parents[1]
+    try:
+        stages = find_stages(package)
+        if given.stage not in stages:
+            near = difflib.get_close_matches(given.stage, stages, n=1)
+            raise StudyError(
+                f"{given.stage} is no stage; "
+                + (f"did you mean {near[0]}?" if near else f"there are {', '.join(stages)}.")
+            )
+        now = dependencies(stages[given.stage], package)
+        if given.since is None:
+            print(f"{given.stage} {fingerprint(stages[given.stage], package)}", *now, sep="\n  ")
+            return
+        changed = changes(_at_revision(given.stage, package, given.since), now)
+        print("\n".join(changed) if changed else f"Nothing that {given.stage} depends on changed since {given.since}.")
+    except StudyError as error:
+        parser.exit(1, f"error: {error}\n")
+
+
+if __name__ == "__main__":
+    main()

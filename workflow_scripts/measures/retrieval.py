@@ -24,7 +24,6 @@ from itertools import combinations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.measures.registry import Similarity, similarities
@@ -33,7 +32,7 @@ from workflow_scripts.measures.rounding import rounding
 BLOCK_BYTES = 2**26  # at most of a block of vectors in float64
 BLOCK_ROWS = 2**11  # at most in a block: the similarities of two such blocks stay in the processor's cache
 PAIRED_NUMBERS = 2**16  # of vectors that are multiplied pair by pair at a time, which stay in the processor's cache
-CROWDED = 1 / 32  # share of pairs that may be the best beyond which one product of all is faster than one of each
+CROWDED = 1 / 128  # share of pairs that may be the best beyond which one product of all is faster than one of each
 SHORTEST, LONGEST = 2.0**-50, 2.0**50  # lengths whose products, and their inverses, are far from float32's bounds
 
 
@@ -241,15 +240,23 @@ class _Product:
     columns: slice  # numbers of the candidates
     queries: np.ndarray  # float32 [rows, d]
     candidates: np.ndarray  # float32 [columns, d]
-    values: np.ndarray  # [rows, columns]
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """In float32, [rows, columns]."""
+        return self.queries @ self.candidates.T
+
+    @cached_property
+    def exact(self) -> np.ndarray:
+        """In float64, [rows, columns]."""
+        return self.queries.astype(np.float64) @ self.candidates.astype(np.float64).T
 
 
-def _products(queries: _Vectors, candidates: _Vectors, dtype: DTypeLike = np.float32) -> Iterator[_Product]:
-    """Inner products of all queries and candidates, taken in `dtype`; reads candidates once."""
+def _products(queries: _Vectors, candidates: _Vectors) -> Iterator[_Product]:
+    """Inner products of all queries and candidates; reads candidates once."""
     for columns, block in candidates.blocks():
         for rows, vectors in queries.blocks():
-            values = vectors.astype(dtype, copy=False) @ block.astype(dtype, copy=False).T
-            yield _Product(rows, columns, vectors, block, values)
+            yield _Product(rows, columns, vectors, block)
 
 
 def _accuracies(
@@ -262,7 +269,7 @@ def _accuracies(
     }
     if among_neighbours := [ranking for ranking in rankings.values() if ranking.similarity.neighbours]:
         # In float64, since what cosines are compared with must be as exact as what is compared.
-        for product in _products(queries, candidates, np.float64):
+        for product in _products(queries, candidates):
             for ranking in among_neighbours:
                 ranking.find_neighbours(product)
     for product in _products(queries, candidates):
@@ -284,19 +291,22 @@ class _Ranking:
             _Nearest(len(queries.copies), len(candidates.number), similarity.neighbours),
             _Nearest(len(candidates.copies), len(queries.number), similarity.neighbours),
         )
-        self.size = 1.0 if similarity.of_directions else float(queries.lengths.max() * candidates.lengths.max())
+        # What the rounding of products of vectors of length one grows by, for each query and for each candidate.
+        self.growth = np.ones(len(queries.copies)), np.ones(len(candidates.copies))
+        if not similarity.of_directions:
+            self.growth = queries.lengths * candidates.lengths.max(), candidates.lengths * queries.lengths.max()
 
     def find_neighbours(self, product: _Product) -> None:
         """Take in cosines, before any are ranked, to find the nearest neighbours of both sides."""
         rows, here = self.queries.within(product.rows)
         columns, there = self.candidates.within(product.columns)
-        values = self._products(product.values[here][:, there], *_table(rows, columns))
+        values = self._products(product.exact[here][:, there], *_table(rows, columns))
         if values.size:
             self.nearest[0].update(rows, values, self.candidates.copies[columns])
             self.nearest[1].update(columns, values.T, self.queries.copies[rows])
 
     def update(self, product: _Product) -> None:
-        """Take in inner products of some queries and candidates, in float32."""
+        """Take in inner products of some queries and candidates."""
         rows, here = self.queries.within(product.rows)
         columns, there = self.candidates.within(product.columns)
         values = product.values[here][:, there]
@@ -309,8 +319,7 @@ class _Ranking:
         scores, errors = self._scores(values, rough, *_table(*parts))
         close = [self._close(axis, parts, scores, errors) for axis in (0, 1)]
         if sum(map(len, close)) > CROWDED * scores.size:
-            values = np.matmul(vectors[0].astype(np.float64), vectors[1].astype(np.float64).T)
-            scores, errors = self._scores(values, fine, *_table(*parts))
+            scores, errors = self._scores(product.exact[here][:, there], fine, *_table(*parts))
             close = [self._close(axis, parts, scores, errors) for axis in (0, 1)]
         doubted = np.union1d(*(self._doubted(axis, close[axis], scores.shape) for axis in (0, 1)))
         row, column = np.divmod(doubted, scores.shape[1])
@@ -340,21 +349,26 @@ class _Ranking:
     def _scores(
         self, products: np.ndarray, error: float, queries: np.ndarray, candidates: np.ndarray
     ) -> tuple[np.ndarray, float | np.ndarray]:
-        """Similarities, likewise, and the bound on their errors, where `error` is that of unit vectors' products."""
+        """Similarities, likewise, and the bound on their errors but for `growth`; `error` is that of a cosine."""
         values = self._products(products, queries, candidates)
         near = []
         if self.similarity.neighbours:
             numbers = (queries, candidates)
             near = [side.means[of].astype(values.dtype) for side, of in zip(self.nearest, numbers, strict=True)]
-        return self.similarity.compute(values, error * self.size, *near)
+        return self.similarity.compute(values, error, *near)
 
     def _close(
         self, axis: int, parts: tuple[slice, slice], scores: np.ndarray, errors: float | np.ndarray
     ) -> np.ndarray:
         """Which of the scores may be the highest so far of their query (axis 0) or candidate (axis 1): flat indices."""
         across = 1 - axis
-        highest = scores.max(axis=across) - errors if np.ndim(errors) == 0 else (scores - errors).max(axis=across)
-        floor = np.expand_dims(np.maximum(highest, self.best[axis].low[parts[axis]]), across) - errors
+        growth, low = (np.expand_dims(of[parts[axis]], across) for of in (self.growth[axis], self.best[axis].low))
+        one_each, errors = np.ndim(errors) == 0, errors * growth
+        if one_each:
+            highest = scores.max(axis=across, keepdims=True) - errors
+        else:
+            highest = (scores - errors).max(axis=across, keepdims=True)
+        floor = np.maximum(highest, low) - errors
         # Flat indices are found several times as fast as those of rows and columns.
         return np.flatnonzero(scores >= floor.astype(scores.dtype))
 
@@ -368,7 +382,7 @@ class _Ranking:
     def _take(
         self, axis: int, parts: tuple[slice, slice], cells: np.ndarray, values: np.ndarray, errors: np.ndarray
     ) -> None:
-        """Take in values of close cells, ascending flat indices of a block, with the bounds on their errors."""
+        """Take in values of close cells, ascending flat indices of a block; `errors` are theirs but for `growth`."""
         rows, columns = parts
         width = columns.stop - columns.start
         row, column = np.divmod(cells, width)
@@ -377,6 +391,7 @@ class _Ranking:
             if axis == 0
             else (columns.start + column, self.queries.copies[rows][row])
         )
+        errors = errors * self.growth[axis][of]
         self.best[axis].update(of, values - errors, values + errors, copies)
         here = np.flatnonzero(_within(self.pairs[0], rows) & _within(self.pairs[1], columns))
         right = (self.pairs[0][here] - rows.start) * width + self.pairs[1][here] - columns.start

@@ -87,7 +87,7 @@ def _scores(
     names: Collection[str],
 ) -> dict[str, Scores]:
     """Scores by each similarity, of one product of vectors and one of directions at most."""
-    products: dict[bool, tuple[np.ndarray, float]] = {}
+    products: dict[bool, tuple[np.ndarray, float | np.ndarray]] = {}
     if query_units is not None and candidate_units is not None:
         products[True] = query_units @ candidate_units.T, rounding_of_cosine(queries.shape[1])
     if not all(similarities()[name].of_directions for name in names):
@@ -103,10 +103,10 @@ def _scores(
     return found
 
 
-def _inner_products(queries: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, float]:
+def _inner_products(queries: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     queries, candidates = (np.asarray(side, dtype=np.float64) for side in (queries, candidates))
-    longest = [np.sqrt(np.vecdot(side, side).max()) for side in (queries, candidates)]
-    return queries @ candidates.T, rounding(queries.shape[1]) * float(np.prod(longest))
+    lengths = [np.sqrt(np.vecdot(side, side)) for side in (queries, candidates)]
+    return queries @ candidates.T, rounding(queries.shape[1]) * np.outer(*lengths)
 
 
 def _mean_of_nearest(products: np.ndarray, count: int) -> np.ndarray:

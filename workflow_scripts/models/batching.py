@@ -6,6 +6,8 @@ distances (BLOOM) count from the first token, and causal attention never looks a
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -59,6 +61,24 @@ class Batch:
         lengths = self.lengths[part]
         shortest, longest = int(lengths.min()), int(lengths.max())
         return Batch(self.rows[part], self.token_ids[part, :longest], lengths, shortest < longest, shortest)
+
+
+_passing: ContextVar[Batch | None] = ContextVar("batch", default=None)
+
+
+@contextmanager
+def passing(batch: Batch) -> Iterator[None]:
+    """Let what hooks into a model know, inside the block, that it is this batch which goes through."""
+    before = _passing.set(batch)
+    try:
+        yield
+    finally:
+        _passing.reset(before)
+
+
+def passing_batch() -> Batch | None:
+    """Return the batch that is going through a model; None where the model was called without one."""
+    return _passing.get()
 
 
 def encode(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], max_tokens: int) -> list[list[int]]:

@@ -2,7 +2,6 @@
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -13,8 +12,10 @@ from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.downloads import refuse_damaged
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import content_hash, file_hash
+from workflow_scripts.models.adoption import structure_of
 from workflow_scripts.models.loading import (
     backbone_of,
+    drop_pooler,
     empty_model,
     load_config,
     load_tokenizer,
@@ -22,11 +23,7 @@ from workflow_scripts.models.loading import (
     require_weights,
 )
 from workflow_scripts.models.manifests import ModelManifest, write_manifest
-from workflow_scripts.models.sites import count_neurons, find_sites
-
-if TYPE_CHECKING:
-    import torch
-    from transformers import PretrainedConfig
+from workflow_scripts.models.sites import count_neurons
 
 FILES = ["*.json", "*.txt", "*.model", "*.jinja"]  # config and tokenizer, beside the weights
 
@@ -72,36 +69,21 @@ def describe(spec: Spec) -> ModelManifest:
             f"({classes}); set models.{spec.name}.architecture: {architecture}, or take another model."
         )
     load_tokenizer(directory, model.trust_remote_code)
-    backbone = backbone_of(empty_model(config, model.trust_remote_code), architecture)
-    sites = find_sites(backbone, spec.sites)
-    neurons = count_neurons(sites)
+    empty = empty_model(config, model.trust_remote_code)
+    drop_pooler(empty, architecture)
+    structure = structure_of(backbone_of(empty, architecture), architecture, spec.sites)
+    neurons = count_neurons(structure["sites"])
     if model.neurons is not None and neurons != model.neurons:
         raise StudyError(
             f"models.{spec.name}.neurons says {model.neurons:,}, but neurons.sites finds {neurons:,}; correct either."
         )
-    embedded = backbone.get_input_embeddings().embedding_dim
     return ModelManifest(
         name=spec.name,
         directory=None if model.hub else str(directory),
         identity=content_hash([model.hub, model.revision]) if model.hub else directory_hash(directory),
-        architecture=backbone.__class__.__name__,
-        context=context_of(backbone, config),
-        width=embedded if architecture == "encoder_decoder" else config.hidden_size,
-        sites=sites,
+        **structure,
         **model.model_dump(include={"hub", "revision", "dtype", "device_map", "trust_remote_code", "pickle_weights"}),
     )
-
-
-def context_of(backbone: "torch.nn.Module", config: "PretrainedConfig") -> int | None:
-    """Largest number of positions; None where the architecture sets no limit.
-
-    Where position embeddings have a row for padding, as in RoBERTa and XLM-R, they count from the row after it.
-    """
-    positions = getattr(config, "max_position_embeddings", None)
-    for name, module in backbone.named_modules():
-        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
-            return module.num_embeddings - module.padding_idx - 1
-    return positions
 
 
 def directory_hash(directory: Path) -> str:

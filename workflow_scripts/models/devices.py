@@ -1,20 +1,14 @@
-"""Choosing a device; jobs on one machine share its GPUs by lock files."""
+"""Choosing a device; jobs on one machine share its GPUs by locks."""
 
 import getpass
-import logging
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.locks import Locks
 from workflow_scripts.jobs.usage import current
-
-log = logging.getLogger(__name__)
-SECONDS_BETWEEN_TRIES = 1.0
 
 
 @contextmanager
@@ -49,27 +43,13 @@ def take_device(wanted: str) -> Iterator[str]:
 
 @contextmanager
 def take_free(devices: Mapping[str, str], folder: Path | None = None) -> Iterator[str]:
-    """The first of these devices (name to a file name that is its own) that no other job holds; waits for one."""
-    folder = folder or Path(tempfile.gettempdir()) / f"steering-devices-{getpass.getuser()}"
-    folder.mkdir(parents=True, exist_ok=True)
-    device, lock = _acquire_any(devices, folder)
-    try:
-        yield device
-    finally:
-        lock.release()
+    """Hold the first of these devices that no other job holds, for the block; wait for one.
 
-
-def _acquire_any(devices: Mapping[str, str], folder: Path) -> tuple[str, FileLock]:
-    told = False
-    while True:
-        for device, identity in devices.items():
-            lock = FileLock(folder / f"{identity}.lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            return device, lock
-        if not told:
-            log.info("waiting for a free device among %s", ", ".join(devices))
-            told = True
-        time.sleep(SECONDS_BETWEEN_TRIES)
+    Args:
+        devices: The name of each device, and what tells it from all others on the machine.
+        folder: Where the lock file lies; a folder of the user's for temporary files where absent.
+    """
+    locks = Locks((folder or Path(tempfile.gettempdir()) / f"steering-devices-{getpass.getuser()}") / "locks")
+    names = {identity: device for device, identity in devices.items()}
+    with locks.first_free(list(names), f"every device of {', '.join(devices)}") as identity:
+        yield names[identity]

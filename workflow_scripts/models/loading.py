@@ -22,7 +22,7 @@ from transformers.utils import logging as transformers_logging
 from workflow_scripts.config.architectures import NAMES, Architecture, architecture_of, auto_class, generates
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import one_line
-from workflow_scripts.models.batching import Batch
+from workflow_scripts.models.batching import Batch, passing
 from workflow_scripts.models.manifests import ModelManifest
 
 if TYPE_CHECKING:
@@ -43,10 +43,6 @@ class LanguageModel:
     tokenizer: "PreTrainedTokenizerBase"
     manifest: ModelManifest
     architecture: Architecture = "causal"
-
-    def __post_init__(self) -> None:
-        self.model.eval().requires_grad_(False)
-        self._batch: Batch | None = None
 
     @property
     def _causal(self) -> bool:
@@ -104,7 +100,7 @@ class LanguageModel:
                 f"{vocabulary}: tokenizer and weights do not belong together."
             )
         batch = batch.to(self.device)
-        with torch.inference_mode(), self._current(batch):
+        with torch.inference_mode(), passing(batch):
             output = self.backbone(
                 input_ids=batch.token_ids,
                 attention_mask=None if self._causal else batch.mask.long(),
@@ -167,18 +163,6 @@ class LanguageModel:
                 "LanguageModel.logits in workflow_scripts/models/loading.py what lies between."
             )
 
-    def last_positions(self, tokens: int) -> torch.Tensor | int:
-        """Index of the last real token of each row that is going through the model."""
-        return tokens - 1 if self._batch is None else self._batch.lengths - 1
-
-    @contextmanager
-    def _current(self, batch: Batch) -> Iterator[None]:
-        self._batch = batch
-        try:
-            yield
-        finally:
-            self._batch = None
-
 
 def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
     """Load a model on a device, in evaluation mode.
@@ -235,6 +219,8 @@ def _loaded(
     model: "PreTrainedModel", directory: Path, manifest: ModelManifest, architecture: Architecture
 ) -> LanguageModel:
     tokenizer = load_tokenizer(directory, manifest.trust_remote_code)
+    model.eval().requires_grad_(False)
+    drop_pooler(model, architecture)
     return LanguageModel(model, backbone_of(model, architecture), tokenizer, manifest, architecture)
 
 
@@ -250,13 +236,14 @@ def _no_report_of_weights() -> Iterator[None]:
 
 
 def backbone_of(model: "PreTrainedModel", architecture: Architecture = "causal") -> torch.nn.Module:
-    """The transformer without its LM head or pooler; of an encoder-decoder, the encoder."""
-    if architecture == "encoder_decoder":
-        return model.get_encoder()
-    backbone = model.base_model
-    if architecture == "encoder" and hasattr(backbone, POOLER):
-        backbone.pooler = None
-    return backbone
+    """The transformer without its LM head; of an encoder-decoder, the encoder."""
+    return model.get_encoder() if architecture == "encoder_decoder" else model.base_model
+
+
+def drop_pooler(model: "PreTrainedModel", architecture: Architecture) -> None:
+    """Take the pooler out of an encoder, so that it computes nothing from weights that the checkpoint may lack."""
+    if architecture == "encoder" and hasattr(model.base_model, POOLER):
+        model.base_model.pooler = None
 
 
 def empty_model(config: "PretrainedConfig", trust_remote_code: bool) -> "PreTrainedModel":

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from workflow_scripts.config.sections import ChangeSection
 from workflow_scripts.config.study import Config
-from workflow_scripts.interventions.registry import get_method
-from workflow_scripts.plan.names import BASE, STRENGTH, ConditionName
+from workflow_scripts.interventions.registry import get_method, method_module
+from workflow_scripts.plan.names import BASE, STRENGTH, UNTRAINED, ConditionName
 
 
 class Conditions:
@@ -156,6 +156,10 @@ class Conditions:
     def fitted_by_layer(self, slug: str) -> bool:
         """Return whether a condition is fitted layer after layer."""
         return get_method(self.intervention(slug).method).fitted_by_layer
+
+    def method_modules(self, slug: str) -> list[str]:
+        """Return the module of a condition's method, on whose code every job on it depends; none of `base`."""
+        return [] if slug in (BASE, UNTRAINED) else [method_module(self.intervention(slug).method)]
 
     def needs_responses(self, slug: str) -> bool:
         """Return whether the parameters of a condition on units are made of responses to single sentences."""

@@ -25,9 +25,9 @@ class Corpora:
         used = [name for train in trained if train for name in (train.dataset, train.held_out)]
         return list(dict.fromkeys([*roles, *used]))
 
-    def from_source(self, source: str) -> list[str]:
-        """Return the data sets of the study that come from `cldr`, `local` or `hub`."""
-        return [name for name in self.names if self._config.datasets[name].source == source]
+    def from_source(self, *sources: str) -> list[str]:
+        """Return the data sets of the study that come from some of the sources `cldr`, `local`, `hub` and `url`."""
+        return [name for name in self.names if self._config.datasets[name].source in sources]
 
     def languages_of(self, dataset: str) -> list[str]:
         """Return the languages that are read of a data set, over all of its uses."""
@@ -41,9 +41,12 @@ class Corpora:
     def local_files(self, dataset: str) -> list[str]:
         """Return the local files that a data set is read from, whether or not they are there."""
         settings, table = self._config.datasets[dataset], self._config.language_table
+        codes = self.languages_of(dataset)
+        if settings.source == "hub" and settings.is_directory:
+            return [file for code in codes for file in settings.directory_files(code, table[code])]
         if settings.source != "local" or self._config.data_root is None:
             return []
-        files = [file for code in self.languages_of(dataset) for file in settings.local_files(code, table[code])]
+        files = [file for code in codes for file in settings.local_files(code, table[code])]
         return [f"{self._config.data_root}/{file}" for file in dict.fromkeys(files)]
 
     @property

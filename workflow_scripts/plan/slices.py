@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Any
 
 from workflow_scripts.config.study import Config
+from workflow_scripts.interventions.registry import settings_given
 from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.measures import registry
 from workflow_scripts.plan.conditions import Conditions
@@ -46,7 +47,10 @@ class Slices:
             "dataset": settings.model_dump(mode="json"),
             "languages": languages,
             "table": {code: table[code].model_dump() for code in languages},
-            "data_root": self.config.data_root if settings.source == "local" else None,
+            "data_root": {
+                "local": self.config.data_root,
+                "url": settings.archive_folder(self.config.cache),
+            }.get(settings.source),
         }
 
     @canonical
@@ -308,5 +312,8 @@ class Slices:
 
     def _change(self, slug: str) -> dict[str, Any]:
         """Return what a condition does to its units, and how strongly."""
-        change = self.conditions.intervention(slug).model_dump(include={"method", "forced_value", "positions"})
+        section = self.conditions.intervention(slug)
+        change = section.model_dump(include={"method", "forced_value", "positions"})
+        if given := settings_given(section.method, section.settings):
+            change["settings"] = given
         return {**change, "strength": self.conditions.strength(slug)}

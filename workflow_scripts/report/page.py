@@ -128,6 +128,7 @@ def render(
     title: str,
     tables: list[tuple[TableEntry, Path]],
     figures: list[tuple[FigureEntry, Path]],
+    findings_file: Path,
     provenance_file: Path,
     page: Path,
 ) -> str:
@@ -137,6 +138,7 @@ def render(
         title: Title of the page.
         tables: Every table with its JSON.
         figures: Every figure with its PNG; title and caption lie beside it.
+        findings_file: JSON of what was found, in sentences.
         provenance_file: JSON of what made the results.
         page: Where the page will be, for its links.
 
@@ -159,6 +161,8 @@ def render(
         .get_template("page.html")
         .render(
             title=title,
+            findings=json.loads(findings_file.read_text(encoding="utf-8")),
+            anchors={block.anchor: block.heading.partition(". ")[0] for shown in blocks.values() for block in shown},
             sections=[(chapter, shown) for chapter, shown in blocks.items() if shown],
             provenance=provenance,
             provenance_links=_links(provenance_file, {"json": "JSON"}, page),

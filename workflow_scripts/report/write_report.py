@@ -24,6 +24,7 @@ def main(command: list[str] | None = None) -> None:
         inputs={
             "tables...": "tables (JSON), named table1.json and so on, claims.json, replication.json, compute.json",
             "figures...": "figures (PNG), each with its title and caption in a JSON beside it",
+            "findings": "what was found, in sentences (JSON)",
             "provenance": "what made the results (JSON)",
         },
         outputs={"report": "the page (HTML)"},
@@ -39,6 +40,7 @@ def main(command: list[str] | None = None) -> None:
         spec.title,
         list(zip(spec.tables, files.tables, strict=True)),
         list(zip(spec.figures, files.figures, strict=True)),
+        files.findings,
         files.provenance,
         files.report,
     )

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from workflow_scripts.interventions.conditions import Condition
-from workflow_scripts.interventions.hooks import intervene_by_row
+from workflow_scripts.interventions.hooks import steer_by_row
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.progress import Progress
 from workflow_scripts.models.batching import Batch, batches, run_halving, tokens_at_once
@@ -63,7 +63,7 @@ def generate(
 
     Raises:
         StudyError: the tokenizer has no beginning-of-sentence token, the model takes fewer tokens, or as
-            `intervene_by_row`.
+            `steer_by_row`.
     """
     prompt = _prompt(model)
     if model.max_tokens is not None and sampling.max_tokens > model.max_tokens:
@@ -142,7 +142,7 @@ def _write(
     running = condition_of_sentence.argsort(stable=True)
     condition_of_row, row = condition_of_sentence[running].unique(return_inverse=True)
     inputs, past = torch.full_like(condition_of_row, prompt), None
-    with torch.inference_mode(), intervene_by_row(model, conditions, condition_of_row) as set_rows:
+    with torch.inference_mode(), steer_by_row(model, conditions, condition_of_row) as set_rows:
         for step in range(steps):
             output = model.model(input_ids=inputs[:, None], past_key_values=past, use_cache=True)
             past = output.past_key_values

@@ -15,7 +15,7 @@ from pydantic import Field
 from workflow_scripts.config.settings import Context, ParagraphSeed, PerplexityTokens, Stride
 from workflow_scripts.config.specs import SweepSpec
 from workflow_scripts.interventions.conditions import read_condition
-from workflow_scripts.interventions.hooks import intervene
+from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import content_hash, written_whole
 from workflow_scripts.models.loading import load_tokenizer, model_directory
@@ -67,7 +67,7 @@ def main(command: list[str] | None = None) -> None:
 
             def compute(cell: h5py.File, condition=condition) -> None:
                 what = f"{condition.name}: perplexity of {spec.target}"
-                with intervene(run.generating_model, condition):
+                with steer(run.generating_model, condition):
                     found = measure_perplexity(run.model, token_ids, context, spec.stride, run.tokens_per_batch, what)
                 write_windows(cell, found)
 

@@ -5,12 +5,14 @@ Words are the syntactic words, which tags and heads are given for. Where several
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.texts.local import Parts, read_lines
+from workflow_scripts.texts.lines import read_lines
+from workflow_scripts.texts.parts import Parts
 from workflow_scripts.texts.trees import is_tree
 
 FIELDS = 10
@@ -36,14 +38,52 @@ class Tree:
 
 
 def read_treebank(path: Path) -> Parts:
-    """The sentences of a treebank, parts `sentence`, `spans`, `tags` and `heads`, the latter separated by spaces.
+    """Read the sentences of a treebank, parts `sentence`, `spans`, `tags`, `heads`, the latter separated by spaces.
 
     Raises:
-        StudyError: a line is malformed, a token is not in the text, a tag is none, or the heads are no tree.
+        StudyError: a line is malformed, a token is not in the text or text follows the last one, a tag is none, or the
+            heads are no tree.
     """
-    trees = list(_trees(path))
+    # A blank line ends a sentence, the last one too.
+    lines = enumerate([*read_lines(path), ""], start=1)
+    return _parts(_trees((f"{path}, line {number}", line) for number, line in lines), str(path))
+
+
+def read_treebank_rows(rows: Iterable[Mapping[str, Any]], where: str) -> Parts:
+    """Read the sentences of a treebank from rows as `commul/universal_dependencies` on the hub has them.
+
+    Args:
+        rows: For each sentence `sent_id`, `text`, and lists: `tokens` (the syntactic words), `upos` (tags), `head`
+            (numbers as text) and `mwt`, the tokens of several words, with `id` (like 3-4) and `form`.
+        where: What they are of, for messages.
+
+    Raises:
+        StudyError: as `read_treebank`; a column does not hold what it should.
+    """
+    return _parts(_trees(_lines_of_rows(rows, where)), where)
+
+
+def _lines_of_rows(rows: Iterable[Mapping[str, Any]], where: str) -> Iterator[tuple[str, str]]:
+    """The lines in CoNLL-U that rows stand for, each with where it is from."""
+    for number, row in enumerate(rows):
+        here = f"{where}, row {number}"
+        words = [row[name] for name in ("tokens", "upos", "head")]
+        if not all(isinstance(word, list) and len(word) == len(words[0]) for word in words):
+            raise StudyError(f"{here}: tokens, upos and head must be lists of one length.")
+        yield here, f"# sent_id = {row['sent_id'] or ''}"
+        yield here, f"# text = {row['text'] or ''}"
+        several = {str(token["id"]).partition("-")[0]: token for token in row["mwt"] or []}
+        for position, (form, tag, head) in enumerate(zip(*words, strict=True), start=1):
+            if token := several.get(str(position)):
+                yield here, "\t".join([str(token["id"]), str(token["form"]), *["_"] * (FIELDS - 2)])
+            yield here, "\t".join([str(position), str(form), "_", str(tag), "_", "_", str(head), *["_"] * 3])
+        yield here, ""
+
+
+def _parts(found: Iterator[Tree], where: str) -> Parts:
+    trees = list(found)
     if not trees:
-        raise StudyError(f"{path} holds no sentence.")
+        raise StudyError(f"{where} holds no sentence.")
     return {
         "sentence": [(tree.id, tree.text) for tree in trees],
         "spans": [(tree.id, " ".join(tree.spans)) for tree in trees],
@@ -52,11 +92,10 @@ def read_treebank(path: Path) -> Parts:
     }
 
 
-def _trees(path: Path) -> Iterator[Tree]:
+def _trees(lines: Iterable[tuple[str, str]]) -> Iterator[Tree]:
+    """The sentences of lines in CoNLL-U, each given with where it stands."""
     tree: Tree | None = None
-    # A blank line ends a sentence, the last one too.
-    for number, line in enumerate([*read_lines(path), ""], start=1):
-        where = f"{path}, line {number}"
+    for where, line in lines:
         if not line.strip():
             if tree is not None:
                 yield _finished(tree)
@@ -111,6 +150,10 @@ def _finished(tree: Tree) -> Tree:
         if not getattr(tree, name):
             comment = "sent_id" if name == "id" else name
             raise StudyError(f"{tree.where}: the sentence that begins here has no comment `# {comment} = …`.")
+    if rest := tree.text[tree.read :].strip():
+        raise StudyError(f"{tree.where}: the words of sentence {tree.id} end before its text does, at {rest[:20]!r}.")
+    if tree.token_ends > len(tree.tags):
+        raise StudyError(f"{tree.where}: sentence {tree.id} has no word {tree.token_ends}, with which a token ends.")
     if not is_tree(tree.heads):
         raise StudyError(f"{tree.where}: the heads of sentence {tree.id} are no tree with one root.")
     return tree

@@ -10,21 +10,22 @@ from typing import Any
 
 import pandas as pd
 
-from workflow_scripts.config.datasets import DatasetConfig
+from workflow_scripts.config.datasets import WIKIPEDIA, DatasetConfig
 from workflow_scripts.config.languages import Language
 from workflow_scripts.jobs.downloads import refuse_damaged
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import one_line
-from workflow_scripts.texts.conllu import read_treebank
-from workflow_scripts.texts.local import PARAGRAPH_CHARACTERS, Parts, mining, paraphrases
+from workflow_scripts.texts.conllu import read_treebank, read_treebank_rows
+from workflow_scripts.texts.lines import require_file
+from workflow_scripts.texts.parts import Parts, mining, paragraphs, paraphrases
 from workflow_scripts.texts.sib200 import read_topics
 
 log = logging.getLogger(__name__)
-WIKIPEDIA = "20231101"  # snapshot that the paper takes (appendix B)
+TREEBANK_COLUMNS = ("sent_id", "text", "tokens", "upos", "head", "mwt")
 
 
 def read_hub(dataset: DatasetConfig, languages: list[str], table: Mapping[str, Language]) -> pd.DataFrame:
-    """Texts of a data set on the hub, columns `id, lang, part, text`.
+    """Read the texts of a data set on the hub, columns `id, lang, part, text`.
 
     Raises:
         StudyError: the repository is gated, unknown or out of reach, lacks a language or a column, or is damaged.
@@ -46,18 +47,27 @@ def read_hub(dataset: DatasetConfig, languages: list[str], table: Mapping[str, L
 
 
 def _flores(dataset: DatasetConfig, code: str, language: Language) -> Parts:
-    # facebook/flores converted to parquet, and openlanguagedata/flores_plus, which calls Simplified Chinese cmn_Hans.
-    names = dict.fromkeys([language.flores, language.flores.replace("zho_", "cmn_")])
-    split = dataset.split
-    patterns = [p for name in names for p in (f"{name}/{split}/*.parquet", f"{split}/{name}.parquet")]
-    rows = _rows(dataset, code, patterns)
-    column = "sentence" if "sentence" in rows.column_names else "text"
-    return {"sentence": [(f"{split}-{number:06d}", text) for number, text in enumerate(_column(rows, column, dataset))]}
+    rows = _rows(dataset, code, language)
+    # The original counts its sentences from 1; FLORES+ from 0, as the lines of local files and the ids of SIB-200 are.
+    column, first = ("sentence", 1) if "sentence" in rows.column_names else ("text", 0)
+    texts = _texts(rows, column, dataset, code)
+    if "id" not in rows.column_names:
+        return {"sentence": [(f"{dataset.split}-{number:06d}", text) for number, text in enumerate(texts)]}
+    numbered: dict[int, str] = {}
+    for identifier, text in zip(rows["id"], texts, strict=True):
+        number = int(identifier) - first if str(identifier).isdecimal() else -1
+        if number < 0:
+            raise StudyError(f"{dataset.repository}, {code}: the id {identifier!r} is no number from {first} on.")
+        if number in numbered:
+            raise StudyError(f"{dataset.repository}, {code}: the id {identifier} is there twice.")
+        numbered[number] = text
+    return {"sentence": [(f"{dataset.split}-{number:06d}", numbered[number]) for number in sorted(numbered)]}
 
 
 def _paws(dataset: DatasetConfig, code: str, language: Language) -> Parts:
-    rows = _rows(dataset, code, [f"PAWS-X.{code}/{dataset.split}-*.parquet"])
-    columns = {name: _column(rows, name, dataset) for name in ("sentence1", "sentence2", "label")}
+    rows = _rows(dataset, code, language)
+    columns = {name: _texts(rows, name, dataset, code) for name in ("sentence1", "sentence2")}
+    columns["label"] = _column(rows, "label", dataset)
     # XTREME numbers no rows; their order is that of the original files.
     numbered = [
         {"id": number, "sentence1": one, "sentence2": other, "label": label}
@@ -67,48 +77,67 @@ def _paws(dataset: DatasetConfig, code: str, language: Language) -> Parts:
 
 
 def _tatoeba(dataset: DatasetConfig, code: str, language: Language) -> Parts:
-    rows = _rows(dataset, code, [f"tatoeba.{language.iso639_3}/{dataset.split}-*.parquet"])
+    rows = _rows(dataset, code, language)
     return {
         part: [
-            (f"{dataset.split}-{number:06d}", text.strip("\r\n"))
-            for number, text in enumerate(_column(rows, f"{part}_sentence", dataset))
+            (f"{dataset.split}-{number:06d}", text)
+            for number, text in enumerate(_texts(rows, f"{part}_sentence", dataset, code))
         ]
         for part in ("source", "target")
     }
 
 
 def _bucc(dataset: DatasetConfig, code: str, language: Language) -> Parts:
-    rows = _rows(dataset, code, [f"bucc18.{code}/{dataset.split}-*.parquet"])
+    rows = _rows(dataset, code, language)
     names = ("source_id", "source_sentence", "target_id", "target_sentence")
-    source_ids, sources, target_ids, targets = (_column(rows, name, dataset) for name in names)
-    candidates = dict(zip(target_ids, targets, strict=True))
+    source_ids, sources, target_ids, targets = (_texts(rows, name, dataset, code) for name in names)
+    where = f"{dataset.repository} bucc18.{code}"
+    candidates = _by_id(target_ids, targets, where)
     gold = list(zip(source_ids, target_ids, strict=True))
-    return mining(dict(zip(source_ids, sources, strict=True)), list(candidates.items()), gold, f"bucc18.{code}")
+    return mining(_by_id(source_ids, sources, where), list(candidates.items()), gold, where)
+
+
+def _by_id(ids: list[str], texts: list[str], where: str) -> dict[str, str]:
+    """Sentences by their ids, of rows that name a sentence again in each pair that it is in."""
+    found: dict[str, str] = {}
+    for identifier, text in zip(ids, texts, strict=True):
+        if found.setdefault(identifier, text) != text:
+            raise StudyError(f"{where}: the id {identifier} stands for two sentences.")
+    return found
 
 
 def _wikipedia(dataset: DatasetConfig, code: str, language: Language) -> Parts:
-    articles = _rows(dataset, code, [f"{WIKIPEDIA}.{code}/{dataset.split}-*.parquet"], streaming=True)
+    articles = _rows(dataset, code, language, streaming=True)
     for name in ("id", "text"):
         _require_column(articles, name, dataset)
-    paragraphs: list[tuple[str, str]] = []
-    for article in articles:
-        for number, text in enumerate(article["text"].split("\n")):
-            if len(text) >= PARAGRAPH_CHARACTERS:
-                paragraphs.append((f"{article['id']}-{number:04d}", text))
-        if dataset.sentences is not None and len(paragraphs) >= dataset.sentences:
-            break
-    return {"paragraph": paragraphs}
+    numbered = (
+        (f"{article['id']}-{number:04d}", paragraph)
+        for article in articles
+        for number, paragraph in enumerate(_text(article["text"], "text", article["id"], dataset, code).split("\n"))
+    )
+    return paragraphs(numbered, f"{dataset.repository} {WIKIPEDIA}.{code}", dataset.sentences)
 
 
 def _sib(dataset: DatasetConfig, code: str, language: Language) -> Parts:
     # Davlan/sib200; only the name of the folder differs from the local layout.
-    names = [f"data/{Path(file).relative_to(dataset.folder)}" for file in dataset.local_files(code, language)]
+    (names,) = dataset.hub_files(code, language)
     return read_topics([_file(dataset, name) for name in names], dataset.split)
 
 
 def _treebank(dataset: DatasetConfig, code: str, language: Language) -> Parts:
-    (file,) = dataset.local_files(code, language)
-    return read_treebank(_file(dataset, str(Path(file).relative_to(dataset.folder))))
+    # commul/universal_dependencies, or else a repository of treebanks in CoNLL-U.
+    (pattern,), (conllu,) = dataset.hub_files(code, language)
+    rows = _rows_of(dataset, pattern)
+    if rows is None:
+        return read_treebank(_file(dataset, conllu))
+    for name in TREEBANK_COLUMNS:
+        _require_column(rows, name, dataset)
+    tags = getattr(getattr(rows.features["upos"], "feature", None), "names", None)  # where tags are kept as numbers
+    named = (
+        {**row, "upos": [tags[tag] for tag in row["upos"]]} if tags and row["upos"] else row
+        for row in rows.select_columns(list(TREEBANK_COLUMNS))
+    )
+    return read_treebank_rows(named, f"{dataset.repository}, {pattern}")
 
 
 def _file(dataset: DatasetConfig, name: str) -> Path:
@@ -120,7 +149,7 @@ def _file(dataset: DatasetConfig, name: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 
-    if dataset.repository.startswith((".", "/")):
+    if dataset.is_directory:
         return Path(dataset.repository, name)
     try:
         path = Path(hf_hub_download(dataset.repository, name, repo_type="dataset", revision=dataset.revision))
@@ -141,8 +170,31 @@ def _file(dataset: DatasetConfig, name: str) -> Path:
     return path
 
 
-def _rows(dataset: DatasetConfig, code: str, patterns: list[str], streaming: bool = False) -> Any:
-    """The rows of the files that the first matching pattern names.
+def _rows(dataset: DatasetConfig, code: str, language: Language, streaming: bool = False) -> Any:
+    """The rows of a language's files, of the first alternative that is there.
+
+    Raises:
+        StudyError: as `read_hub`.
+    """
+    alternatives = dataset.hub_files(code, language)
+    for (pattern,) in alternatives:
+        if (rows := _rows_of(dataset, pattern, streaming)) is not None:
+            return rows
+    raise StudyError(lacking(dataset, code, alternatives))
+
+
+def lacking(dataset: DatasetConfig, code: str, alternatives: list[list[str]]) -> str:
+    """Return what is to be said of a language whose files a repository lacks."""
+    revision = f" at {dataset.revision}" if dataset.revision else ""
+    return (
+        f"{dataset.repository}{revision} has no {dataset.split} of {code}: no file "
+        f"{' or '.join(' and '.join(names) for names in alternatives)}. Leave the language out, or pin another "
+        "revision."
+    )
+
+
+def _rows_of(dataset: DatasetConfig, pattern: str, streaming: bool = False) -> Any | None:
+    """The rows of the files that a pattern names; None where there is no such file.
 
     Raises:
         StudyError: as `read_hub`.
@@ -152,45 +204,44 @@ def _rows(dataset: DatasetConfig, code: str, patterns: list[str], streaming: boo
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
     from pyarrow import ArrowInvalid
 
-    if dataset.repository.startswith((".", "/")) and not Path(dataset.repository).is_dir():
-        raise StudyError(f"there is no directory {dataset.repository}; correct the data set's `repository`.")
-    for pattern in patterns:
-        try:
-            rows = load_dataset(
-                dataset.repository,
-                data_files={dataset.split: pattern},
-                split=dataset.split,
-                revision=dataset.revision,
-                streaming=streaming,
-            )
-            if not streaming:
-                made = {Path(file["filename"]).parent for file in rows.cache_files}
-                refuse_damaged(_downloaded(dataset, pattern), dataset.repository, made)
-            return rows
-        # From the special to the general: most of these are FileNotFoundErrors, or OSErrors, too.
-        except DatasetNotFoundError as error:
-            raise StudyError(
-                f"{dataset.repository} cannot be read: {one_line(error)} If it is gated, accept its terms on "
-                f"https://huggingface.co/datasets/{dataset.repository} and set HF_TOKEN or run `hf auth login`."
-            ) from error
-        except (LocalEntryNotFoundError, ConnectionError, HfHubHTTPError) as error:
-            raise _out_of_reach(dataset, error) from error
-        except FileNotFoundError as error:
-            # So `datasets` also calls a hub that refuses, or fails, to tell.
-            for cause in _causes(error):
-                if isinstance(cause, LocalEntryNotFoundError):
-                    raise _out_of_reach(dataset, cause.__cause__ or cause) from error
-            log.info("%s has no %s (%s)", dataset.repository, pattern, type(error).__name__)
-        except OSError as error:
-            raise _out_of_reach(dataset, error) from error
-        except (ArrowInvalid, DatasetGenerationError) as error:
-            told = one_line(error.__cause__ or error)
-            raise StudyError(f"{dataset.repository}: {pattern} is no parquet that can be read: {told}") from error
-    revision = f" at {dataset.revision}" if dataset.revision else ""
-    raise StudyError(
-        f"{dataset.repository}{revision} has no {dataset.split} of {code}: no file {' or '.join(patterns)}."
-        " Leave the language out, or pin another revision."
-    )
+    if dataset.is_directory:
+        if not Path(dataset.repository).is_dir():
+            raise StudyError(f"there is no directory {dataset.repository}; correct the data set's `repository`.")
+        for path in Path(dataset.repository).glob(pattern):
+            require_file(path)
+    try:
+        rows = load_dataset(
+            dataset.repository,
+            data_files={dataset.split: pattern},
+            split=dataset.split,
+            revision=dataset.revision,
+            streaming=streaming,
+        )
+        if not streaming:
+            made = {Path(file["filename"]).parent for file in rows.cache_files}
+            refuse_damaged(_downloaded(dataset, pattern), dataset.repository, made)
+        return rows
+    # From the special to the general: most of these are FileNotFoundErrors, or OSErrors, too.
+    except DatasetNotFoundError as error:
+        raise StudyError(
+            f"{dataset.repository} cannot be read: {one_line(error)} If it is gated, accept its terms on "
+            f"https://huggingface.co/datasets/{dataset.repository} and set HF_TOKEN or run `hf auth login`."
+        ) from error
+    except (LocalEntryNotFoundError, ConnectionError, HfHubHTTPError) as error:
+        raise _out_of_reach(dataset, error) from error
+    except FileNotFoundError as error:
+        # So `datasets` also calls a hub that refuses, or fails, to tell.
+        for cause in _causes(error):
+            if isinstance(cause, LocalEntryNotFoundError):
+                raise _out_of_reach(dataset, cause.__cause__ or cause) from error
+        log.info("%s has no %s (%s)", dataset.repository, pattern, type(error).__name__)
+        return None
+    except OSError as error:
+        raise _out_of_reach(dataset, error) from error
+    except (ArrowInvalid, DatasetGenerationError) as error:
+        told = one_line(error.__cause__ or error)
+        kind = "JSON Lines" if pattern.endswith(".jsonl") else "parquet"
+        raise StudyError(f"{dataset.repository}: {pattern} is no {kind} that can be read: {told}") from error
 
 
 def _downloaded(dataset: DatasetConfig, pattern: str) -> list[Path]:
@@ -218,9 +269,25 @@ def _out_of_reach(dataset: DatasetConfig, error: BaseException) -> StudyError:
     )
 
 
+def _texts(rows: Any, name: str, dataset: DatasetConfig, code: str) -> list[str]:
+    """The texts of a column, empty where there is none."""
+    return [_text(value, name, row, dataset, code) for row, value in enumerate(_column(rows, name, dataset))]
+
+
+def _text(value: Any, name: str, row: Any, dataset: DatasetConfig, code: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise StudyError(
+            f"{dataset.repository}, {code}: the column {name} holds {value!r} in row {row}, a {type(value).__name__} "
+            "and no text; correct the file, or pin another revision."
+        )
+    return value
+
+
 def _column(rows: Any, name: str, dataset: DatasetConfig) -> list:
     _require_column(rows, name, dataset)
-    return ["" if value is None else value for value in rows[name]]
+    return list(rows[name])
 
 
 def _require_column(rows: Any, name: str, dataset: DatasetConfig) -> None:

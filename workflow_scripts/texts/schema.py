@@ -5,10 +5,11 @@
 `candidates` in mining. What is said of each sentence stands under its id in parts of its own: `topic`, or of a treebank
 `spans`, `tags` and `heads` (config/datasets).
 
-Texts are kept as given: never normalised, only freed of their line end.
+Texts are kept as given: never normalised, only freed of blanks at their ends (read_texts).
 """
 
 import logging
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 COLUMNS = ["id", "lang", "part", "text"]
+# Categories of Unicode: control and format characters, such as U+200B and U+FEFF, and marks that need a letter to be
+# seen, such as variation selectors; and characters that count as letters or symbols but are blank: Hangul and Braille
+# fillers.
+UNSEEN = {"Cc", "Cf", "Mn"}
+FILLERS = {"\u115f", "\u1160", "\u3164", "\uffa0", "\u2800"}
 
 
 def validate(texts: "pd.DataFrame", task: Task, languages: list[str], where: str) -> None:
@@ -59,14 +65,23 @@ def _validate_part(rows: "pd.DataFrame", where: str) -> None:
     for identifier, text in zip(rows["id"], rows["text"], strict=True):
         if not isinstance(text, str):
             raise StudyError(f"{where}: the text of id {identifier} is {text!r}, a {type(text).__name__}; give text.")
-    empty = rows["text"].str.strip() == ""
+    empty = ~rows["text"].map(is_visible).astype(bool)
     if empty.any():
         some = ", ".join(rows["id"][empty].head(5))
         raise StudyError(
-            f"{where}: {empty.sum()} texts are empty (ids {some}); correct or remove them in every language."
+            f"{where}: {empty.sum()} texts are empty (ids {some}), or of blanks and zero-width characters alone; "
+            "correct or remove them in every language."
         )
     if (nul := rows["text"].str.contains("\0", regex=False)).any():
         raise StudyError(f"{where}: the text of id {rows['id'][nul].iloc[0]} holds a NUL character; is the file text?")
+
+
+def is_visible(text: str) -> bool:
+    """Tell whether a text has a character that can be seen: none of blanks, zero-width characters and controls."""
+    return any(
+        not character.isspace() and character not in FILLERS and unicodedata.category(character) not in UNSEEN
+        for character in text
+    )
 
 
 def _require_same(ids: list[str], others: list[str], what: str) -> None:

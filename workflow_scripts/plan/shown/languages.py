@@ -18,7 +18,7 @@ def spec(plan: "Plan") -> dict[str, Any]:
         "languages": [
             {
                 "code": code,
-                **table[code].model_dump(exclude={"cldr"}),
+                **table[code].model_dump(include={"name", "iso639_3", "flores"}),
                 "roles": [role for role, codes in roles.items() if code in codes],
             }
             for code in dict.fromkeys([*study.alignment.languages, *study.probing.languages])
