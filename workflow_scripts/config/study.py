@@ -13,13 +13,11 @@ from workflow_scripts.config.languages import BUILT_IN, Language
 from workflow_scripts.config.models import Checkpoint, ModelConfig
 from workflow_scripts.config.problems import explain
 from workflow_scripts.config.sections import (
-    METHODS,
     ROLES,
     ChangeSection,
     ComparedSection,
     ComputeSection,
     Corpus,
-    CorrelationsSection,
     EmbeddingsSection,
     ExpertsSection,
     GenerationSection,
@@ -29,11 +27,13 @@ from workflow_scripts.config.sections import (
     PerplexitySection,
     ProjectionSection,
     RandomControlSection,
+    Resampling,
     SimilaritySection,
     StudySection,
     SweepSection,
     TransferSection,
 )
+from workflow_scripts.config.settings import METHODS
 from workflow_scripts.jobs.errors import StudyError
 
 UNKNOWN_ARGUMENT = ("unexpected_keyword_argument", "extra_forbidden")  # what pydantic calls a field that is none
@@ -62,7 +62,7 @@ class Config(Section):
     embeddings: EmbeddingsSection = EmbeddingsSection()
     projection: ProjectionSection = ProjectionSection()
     metrics: MetricsSection = MetricsSection()
-    correlations: CorrelationsSection = CorrelationsSection()
+    correlations: Resampling = Resampling()
     similarity: SimilaritySection = SimilaritySection()
     transfer: TransferSection = TransferSection()
     compute: ComputeSection = ComputeSection()

@@ -82,7 +82,7 @@ def pivoted(plan: "Plan") -> dict[str, Any]:
 
 def resampling(plan: "Plan") -> dict[str, Any]:
     """Return how bootstrap intervals over languages are drawn."""
-    return plan.config.correlations.model_dump()
+    return {"resampling": plan.config.correlations.model_dump()}
 
 
 def space_metrics(plan: "Plan", name: str, conditions_of: paths.ConditionsOf, base: bool = True) -> list[str]:
