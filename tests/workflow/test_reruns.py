@@ -153,7 +153,10 @@ CODE: dict[str, tuple[str, str, str, Chosen]] = {
         "measures/vectors.py",
         "lengths = np.sqrt(np.vecdot(embeddings, embeddings))",
         "lengths = np.linalg.norm(embeddings, axis=-1)",
-        of("distances", "examples", "alignment", "abx"),
+        of(
+            *("space", "paraphrase", "translation", "examples"),
+            *("table1", "table2", "table_similarity", "centred", "claims", "figure_overview"),  # which describe measures
+        ),
     ),
     "a colour": (
         "figures/drawing.py",
