@@ -155,7 +155,7 @@ CODE: dict[str, tuple[str, str, str, Chosen]] = {
         "lengths = np.linalg.norm(embeddings, axis=-1)",
         of(
             *("space", "paraphrase", "translation", "examples"),
-            *("table1", "table2", "table_similarity", "centred", "claims", "figure_overview"),  # which describe measures
+            *("table1", "table2", "table_similarity", "centred", "claims", "figure_overview"),  # describe them
         ),
     ),
     "a colour": (
