@@ -137,7 +137,7 @@ def test_k_of_one_of_two_models_concerns_that_model(two_models, tmp_path):
     study = shutil.copytree(two_models.folder, tmp_path / "study", symlinks=True)
     replace(study / "tiny.yaml", "k: 7", "k: 8")
     jobs = assert_planned(study, config_edit(lambda job: "-k8" in job["condition"] or job.rule == "figure_sweep"))
-    assert {job["model"] for job in jobs if job.rule in ("condition", "embeddings", "distances")} == {"other"}
+    assert {job["model"] for job in jobs if job.rule in ("condition", "embeddings", "space")} == {"other"}
 
 
 # --- The code ---
@@ -149,11 +149,14 @@ CODE: dict[str, tuple[str, str, str, Chosen]] = {
         "def pearson(x: np.ndarray, y: np.ndarray, axis: int = -2) -> np.ndarray:\n",
         of("correlations"),
     ),
-    "a function of three stages": (
-        "measures/distances.py",
+    "a function of all measures": (
+        "measures/vectors.py",
         "lengths = np.sqrt(np.vecdot(embeddings, embeddings))",
         "lengths = np.linalg.norm(embeddings, axis=-1)",
-        of("distances", "examples", "alignment", "abx"),
+        of(
+            *("space", "paraphrase", "translation", "examples"),
+            *("table1", "table2", "table_similarity", "centred", "claims", "figure_overview"),  # describe them
+        ),
     ),
     "a colour": (
         "figures/drawing.py",
@@ -198,7 +201,7 @@ def test_what_nothing_needs_any_more_is_made_again_when_asked_for(study):
     distances = (study / DISTANCES).read_bytes()
     (study / DISTANCES).unlink()
     assert planned(study) == set()
-    only = Job.of("distances", model="tiny", condition="base", layer="")
+    only = Job.of("space", model="tiny", condition="base", layer="")
     assert planned(study, DISTANCES) == {only}
     (study / BASE).unlink()
     assert planned(study) == set()
