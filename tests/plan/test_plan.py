@@ -17,7 +17,7 @@ from workflow_scripts.plan.shown import declared, described, findings
 from workflow_scripts.plan.shown.declaration import Contents, Figure, Table
 
 ROOT = Path(__file__).parents[2]
-RAW = yaml.safe_load((ROOT / "config.yaml").read_text())
+RAW = yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text())
 RAW["study"]["comparison"] = None  # tests name their own methods
 RAW["methods"] = {}
 
@@ -466,7 +466,7 @@ def test_what_probes_tell_follows_from_the_data_sets_that_there_are():
 
 
 def test_figures_of_the_papers_study_have_the_papers_numbers():
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config = yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text())
     update_config(config, yaml.safe_load((ROOT / "studies/paper.yaml").read_text()))  # as Snakemake does
     found = Plan(read_config(config, [])).shown.figure_numbers
     assert list(found) == list(range(1, 33))

@@ -75,7 +75,7 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     "another layer": (
         "layers: [1]",
         "layers: [0, 1]",
-        # Under the control of another target than the shown one and under other methods, the last layer alone is measured.
+        # Of other methods, and of the control of other targets than the shown one, the last layer alone is measured.
         lambda job: (
             job.rule in ("measure_layers", "layers", "figure_layers")
             or ((job.rule == "embed_sentences" and not job["condition"].startswith(("en-random", "es-layer")))
@@ -87,7 +87,9 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
         "strengths: [0.5, 1]",
         "strengths: [0.25, 1]",
         lambda job: (
-            job["condition"].endswith("-act-x0.25") or job["method"] == "-act" or job.rule in ("methods", "figure_methods")
+            job["condition"].endswith("-act-x0.25")
+            or job["method"] == "-act"
+            or job.rule in ("methods", "figure_methods")
         ),
     ),
     "a data set that is left out": (
@@ -96,7 +98,11 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
         # One job embeds all data sets; what it has embedded before it finds in the cache.
         lambda job: (
             job.rule in ("table7", "write_report")
-            or (job.rule == "embed_sentences" and job["model"] == "tiny" and job["condition"] in ("base", "es-expert-max-k5"))
+            or (
+                job.rule == "embed_sentences"
+                and job["model"] == "tiny"
+                and job["condition"] in ("base", "es-expert-max-k5")
+            )
         ),
     ),
 }  # fmt: skip

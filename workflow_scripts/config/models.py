@@ -17,6 +17,7 @@ from workflow_scripts.config.fields import (
     Seed,
     Slug,
 )
+from workflow_scripts.config.settings import ModelLabel, PublishedName, WeightType
 
 SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 SOURCES = ("hub", "path", "gguf", "train")
@@ -105,7 +106,7 @@ class Checkpoint(NamedTuple):
 class ModelConfig(Section):
     """One model. Exactly one of hub, path, gguf and train says where it comes from."""
 
-    label: str = Field(pattern=r"^[^\x00-\x1f\x7f]*$", description="Name shown in tables and figures, on one line.")
+    label: ModelLabel
     hub: str | None = Field(
         None,
         pattern=f"^{REPOSITORY}$",
@@ -139,10 +140,8 @@ class ModelConfig(Section):
         description="Layers that are embedded and measured beside embeddings.layer: n is the states after n blocks, 0 "
         "the token embeddings.",
     )
-    published: str | None = Field(
-        None, description="Name of this model in published/*.csv, if it is one of the paper's."
-    )
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="Data type of the weights.")
+    published: PublishedName = None
+    dtype: WeightType = "float32"
     device_map: Literal["auto"] | None = Field(
         None, description="auto spreads a model larger than a card over all cards."
     )

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import torch
-from pydantic import Field
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from workflow_scripts.config.models import GGUFSource, Wheel
+from workflow_scripts.config.settings import ModelName, WeightType
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import file_hash, written
@@ -26,9 +26,9 @@ from workflow_scripts.models.loading import refuse_new_weights
 class Spec(stage.Spec):
     """What the unpacked model depends on."""
 
-    name: str = Field(description="Name of the model in the config.")
-    gguf: GGUFSource = Field(description="The file and its SHA-256.")
-    dtype: str = Field(description="Data type of the unpacked weights.")
+    name: ModelName
+    gguf: GGUFSource
+    dtype: WeightType
 
 
 def main(command: list[str] | None = None) -> None:

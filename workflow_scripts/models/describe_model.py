@@ -2,12 +2,12 @@
 
 import hashlib
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
 from workflow_scripts.config.architectures import NAMES, architecture_of
 from workflow_scripts.config.models import ModelConfig
+from workflow_scripts.config.settings import ModelName, Sites
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.downloads import refuse_damaged
 from workflow_scripts.jobs.errors import StudyError
@@ -31,10 +31,12 @@ FILES = ["*.json", "*.txt", "*.model", "*.jinja"]  # config and tokenizer, besid
 class Spec(stage.Spec):
     """What the manifest depends on."""
 
-    name: str = Field(description="Name of the model in the config.")
-    model: ModelConfig = Field(description="The model in the config; k, seen and label blank: nothing here needs them.")
-    directory: str | None = Field(description="Directory of the weights; None for the hub.")
-    sites: Literal["mlp", "linear"] | list[str] = Field(description="Which modules' outputs are neurons.")
+    name: ModelName
+    model: ModelConfig = Field(
+        description="The model in the config; k, seen and label are blank, since they change nothing here."
+    )
+    directory: str | None = Field(description="Directory of the weights; null for the hub.")
+    sites: Sites
 
 
 def main(command: list[str] | None = None) -> None:
