@@ -12,13 +12,14 @@ import torch
 
 from workflow_scripts.conditions import fit_by_layer, steer_layer
 from workflow_scripts.conditions.layer_means import read_layer
-from workflow_scripts.embeddings import average_states, embed_sentences
+from workflow_scripts.embeddings import average_states, embed_sentences, sentences
 from workflow_scripts.embeddings.embedding_files import read_part
 from workflow_scripts.interventions.conditions import Condition, Site, read_condition, write_condition
 from workflow_scripts.interventions.linear_act import transport_line
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.jobs.usage import Usage, read_usage
+from workflow_scripts.models import loading
 from workflow_scripts.models.batching import batches, encode
 from workflow_scripts.models.manifests import write_manifest
 from workflow_scripts.neurons import activation_files, extraction, rank_neurons, record_responses
@@ -156,23 +157,30 @@ def test_activations_too_large_for_the_storage_are_refused(study, monkeypatch):
     assert not (folder / "activations.h5").exists()
 
 
-def embed(folder, languages, condition="base", layers=("last",), **changes):
-    """Embed into base.h5 and, of further layers, base-2.h5 and so on."""
-    spec = {"languages": languages, "parts": ["sentence"], "pooling": "mean", "max_tokens": 128}
-    files = {"model": "model.json", "condition": f"{condition}.json", "texts": "texts.parquet"}
+def embed(folder, languages, condition="base", layers=("last",), others=(), **changes):
+    """Embed into base.h5 and, of further layers, base-2.h5 and so on; with `others`, data sets of the same texts.
+
+    Of each of these, the last layer of its languages goes into base.{name}.h5.
+    """
+    dataset = {"name": "dev", "languages": languages, "parts": ["sentence"], "layers": list(layers)}
+    datasets = [dataset, *({**dataset, "name": name, "languages": codes, "layers": ["last"]} for name, codes in others)]
+    spec = {"datasets": datasets, "pooling": "mean", "max_tokens": 128}
+    texts = ["texts.parquet"] * len(datasets)
     spaces = [f"{condition}.h5" if layer == "last" else f"{condition}-{layer}.h5" for layer in layers]
-    run(embed_sentences, folder, {**spec, "layers": list(layers), **changes}, **files, embeddings=spaces)
+    spaces += [f"{condition}.{name}.h5" for name, _ in others]
+    files = {"model": "model.json", "condition": f"{condition}.json", "texts": texts}
+    run(embed_sentences, folder, {**spec, **changes}, **files, embeddings=spaces)
 
 
 def count_forwards(monkeypatch):
     embedded = []
-    real = embed_sentences.embed_layers
+    real = sentences.embed_layers
 
     def counted(*call, **options):
         embedded.append(options["what"])
         return real(*call, **options)
 
-    monkeypatch.setattr(embed_sentences, "embed_layers", counted)
+    monkeypatch.setattr(sentences, "embed_layers", counted)
     return embedded
 
 
@@ -186,9 +194,42 @@ def test_a_finished_language_is_not_embedded_again(study, monkeypatch):
     assert len(embedded) == 2
     assert (folder / "base.h5").read_bytes() == first
     embed(folder, ["en", "de", "ja"])
-    assert embedded[2:] == ["base: embedding ja sentence"]
+    assert embedded[2:] == ["base: embedding dev ja sentence"]
     embed(folder, ["en"], max_tokens=4)
     assert len(embedded) == 4
+
+
+def test_all_data_sets_are_embedded_by_one_model_and_each_has_its_own_file(study, monkeypatch):
+    _, folder = study
+    loaded = []
+    real = loading.load_model
+    monkeypatch.setattr(loading, "load_model", lambda *call: loaded.append(call) or real(*call))
+    for name, codes in (("dev", ["en", "de"]), ("other", ["ja"])):
+        embed(folder, codes)
+        (folder / "base.h5").rename(folder / f"{name}.h5")
+        shutil.rmtree(folder / "cache")
+    loaded.clear()
+    embed(folder, ["en", "de"], layers=["last", 1], others=[("other", ["ja"])])
+    assert len(loaded) == 1
+    assert (folder / "base.h5").read_bytes() == (folder / "dev.h5").read_bytes()
+    assert (folder / "base.other.h5").read_bytes() == (folder / "other.h5").read_bytes()
+
+
+def test_another_list_of_data_sets_embeds_what_is_new_alone(study, monkeypatch):
+    """Sentences that two data sets have in common are embedded once, since a cell is found by what was embedded."""
+    _, folder = study
+    embedded = count_forwards(monkeypatch)
+    embed(folder, ["en", "de"])
+    first = (folder / "base.h5").read_bytes()
+    embedded.clear()
+    embed(folder, ["en", "de"], others=[("more", ["ja", "de"])])
+    assert embedded == ["base: embedding more ja sentence"]
+    assert (folder / "base.h5").read_bytes() == first
+    assert read_usage(folder / "usage.json").from_cache == 2 + 1
+    embedded.clear()
+    embed(folder, ["en", "de"])
+    assert embedded == []
+    assert (folder / "base.h5").read_bytes() == first
 
 
 def test_layers_that_are_missing_share_a_pass_and_are_those_embedded_alone(study, monkeypatch):

@@ -6,10 +6,10 @@ import time
 import pytest
 from running import copy_repository, run_snakemake, start_snakemake
 
-pytestmark = pytest.mark.slow
-
 FILES = ["metrics/tiny/es-expert-max-k5/tiny-devtest/distances.csv", "sweeps/tiny/es-max/language_id.csv"]
-COMPUTED = re.compile(r"^(\S+: embedding \S+ \S+|responses to \S+|generating, .+ conditions): .* done$", re.MULTILINE)
+COMPUTED = re.compile(
+    r"^(\S+: embedding \S+ \S+ \S+|responses to \S+|generating, .+ conditions): .* done$", re.MULTILINE
+)
 
 
 def command(results: str) -> list[str]:
