@@ -314,7 +314,7 @@ def test_the_settings_of_a_method_are_in_the_slices_of_its_conditions_alone():
 
 def test_a_condition_depends_on_the_code_of_its_own_method_alone():
     given = plan(methods={"act": {"method": "linear_act"}, "caa": {"method": "mean_difference", "layer": 1}})
-    assert given.conditions.method_modules("base") == given.method_modules("untrained") == []
+    assert given.conditions.method_modules("base") == given.conditions.method_modules("untrained") == []
     assert given.conditions.method_modules("es-expert-max-k100") == ["workflow_scripts.interventions.force"]
     assert given.conditions.method_modules("es-random-max-k100-s0-act") == ["workflow_scripts.interventions.linear_act"]
     assert given.conditions.method_modules("es-layer-caa-x2") == ["workflow_scripts.interventions.mean_difference"]
