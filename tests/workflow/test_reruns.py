@@ -21,9 +21,8 @@ from workflow_scripts.plan.shown import declared
 BASE = "results/embeddings/tiny/base/tiny-devtest.h5"
 DISTANCES = "results/metrics/tiny/base/tiny-devtest/distances.csv"
 LOG = "results/logs/embed_sentences/tiny/base"
-CELLS = (
-    4 * 2 + 2 * 2 + 2 + 2 + 3
-)  # of the unintervened model: of devtest by two layers, of PAWS-X, Tatoeba, BUCC, topics
+# Of the unintervened model: of the parallel corpus by two layers, PAWS-X, Tatoeba, BUCC-18 and topics.
+CELLS = 4 * 2 + 2 * 2 + 2 + 2 + 3
 SHOWN = {*(table.name for table in declared()[0]), *(f"figure_{kind.kind}" for kind in declared()[1])}
 
 
