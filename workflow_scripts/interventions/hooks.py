@@ -123,8 +123,7 @@ class _LayerRowHook:
 
     def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | tuple") -> None:
         """Change states [rows, tokens, d] in place."""
-        states = _states(output)
-        _require_rows(states, self._row_count)
+        states = _by_row(output, self._row_count)
         for index, rows in self._rows.items():
             if len(rows):
                 rows = rows.to(states.device)
@@ -167,8 +166,7 @@ class _RowHook:
 
     def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | tuple") -> None:
         """Change an output [rows, tokens, width] in place."""
-        output = _states(output)
-        _require_rows(output, self._row_count)
+        output = _by_row(output, self._row_count)
         if self._rows.device != output.device:
             self._rows, self._columns = self._rows.to(output.device), self._columns.to(output.device)
         self._values = {name: values.to(output.device, output.dtype) for name, values in self._values.items()}
@@ -177,12 +175,22 @@ class _RowHook:
         by_token[changes] = self._method.apply(by_token[changes], **self._values)
 
 
-def _require_rows(output: "torch.Tensor", rows: int) -> None:
-    if output.dim() != 3 or len(output) != rows:
+def _by_row(output: "torch.Tensor | tuple | list | ModelOutput", rows: int) -> "torch.Tensor":
+    """A module's states [rows, tokens, width], to be changed in place.
+
+    Raises:
+        StudyError: its output is none of so many rows.
+    """
+    from workflow_scripts.models.site_outputs import by_token, states_of
+
+    states = by_token(states_of(output), rows, None)
+    if states is None:
         raise StudyError(
-            f"a module gives an output of shape {tuple(output.shape)} for a batch of {rows} sequences, so rows cannot "
-            "be told apart; take another neurons.sites, or leave `sweep` out."
+            f"a module gives an output of another shape than a batch of {rows} sequences has, so rows cannot be told "
+            "apart; "
+            "take another neurons.sites, or leave `sweep` out."
         )
+    return states
 
 
 def _module(model: "LanguageModel", site: Site) -> "torch.nn.Module":
@@ -201,12 +209,16 @@ def _module(model: "LanguageModel", site: Site) -> "torch.nn.Module":
 def _hook(model: "LanguageModel", site: Site, method: Method, last_only: bool):
     import torch
 
+    from workflow_scripts.models.site_outputs import states_of
+
     units = torch.tensor(site.units, dtype=torch.long)
     parameters = {name: torch.tensor(values, dtype=torch.float32) for name, values in site.parameters.items()}
 
     def change(module, inputs, output):
         nonlocal units, parameters
-        output = _states(output)
+        output = states_of(output)
+        if output is None or output.shape[-1] != site.width:
+            raise StudyError(f"{site.module} does not put out {site.width} units, so the condition cannot change them.")
         if units.device != output.device:
             units = units.to(output.device)
         parameters = {name: values.to(output.device, output.dtype) for name, values in parameters.items()}
@@ -216,6 +228,8 @@ def _hook(model: "LanguageModel", site: Site, method: Method, last_only: bool):
             changed = method.apply(output.gather(-1, columns), **parameters)
             output.scatter_(-1, columns, changed.to(output.dtype).expand_as(columns))
             return
+        if output.dim() == 2 and model.rows is not None:
+            output = _by_row(output, model.rows)  # OPT lays out the tokens of all rows in one dimension
         rows = torch.arange(output.shape[0], device=output.device)
         last = model.last_positions(output.shape[1])
         chosen = output[rows, last]
@@ -223,10 +237,3 @@ def _hook(model: "LanguageModel", site: Site, method: Method, last_only: bool):
         output[rows, last] = chosen
 
     return change
-
-
-def _states(output: "torch.Tensor | tuple | ModelOutput") -> "torch.Tensor":
-    """What a module puts out, to be changed in place; of one that gives more beside its states, the states."""
-    if hasattr(output, "last_hidden_state"):
-        return output.last_hidden_state
-    return output[0] if isinstance(output, tuple) else output

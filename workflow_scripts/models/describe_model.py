@@ -1,18 +1,21 @@
 """Fetch a model, if it lies on the hub, and find its neurons; write the manifest that later stages load it from."""
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from workflow_scripts.config.architectures import NAMES, architecture_of
+from workflow_scripts.config.architectures import NAMES, architecture_of, may_be
+from workflow_scripts.config.languages import Language
 from workflow_scripts.config.models import ModelConfig
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.downloads import refuse_damaged
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import content_hash, file_hash
 from workflow_scripts.models.loading import (
+    ADAPTER,
     backbone_of,
     empty_model,
     load_config,
@@ -21,13 +24,20 @@ from workflow_scripts.models.loading import (
     require_weights,
 )
 from workflow_scripts.models.manifests import ModelManifest, write_manifest
-from workflow_scripts.models.sites import count_neurons, find_sites
+from workflow_scripts.models.site_outputs import by_shape, not_by_token, repeated
+from workflow_scripts.models.sites import NeuronSite, count_neurons, find_sites, left_out, placed
+from workflow_scripts.models.structure import SENTENCES, TOKENS, Structure, look_into
+from workflow_scripts.models.tags import tags_of
 
 if TYPE_CHECKING:
     import torch
     from transformers import PretrainedConfig
 
-FILES = ["*.json", "*.txt", "*.model", "*.jinja"]  # config and tokenizer, beside the weights
+# Config and tokenizer, beside the weights: PhoBERT has bpe.codes, Marian *.spm, Qwen *.tiktoken.
+FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.codes", "*.spm", "*.tiktoken"]
+# What configurations call the largest number of positions.
+CONTEXTS = ("max_position_embeddings", "max_encoder_position_embeddings", "max_seq_len", "seq_length")
+log = logging.getLogger(__name__)
 
 
 class Spec(stage.Spec):
@@ -37,6 +47,10 @@ class Spec(stage.Spec):
     model: ModelConfig = Field(description="The model in the config; k, seen and label blank: nothing here needs them.")
     directory: str | None = Field(description="Directory of the weights; None for the hub.")
     sites: Literal["mlp", "linear"] | list[str] = Field(description="Which modules' outputs are neurons.")
+    languages: dict[str, Language] = Field(
+        default_factory=dict,
+        description="Languages of the study, of which the tokenizer of a translation model has tags.",
+    )
 
 
 def main(command: list[str] | None = None) -> None:
@@ -61,32 +75,85 @@ def describe(spec: Spec) -> ModelManifest:
         raise StudyError(f"models.{spec.name}.path: there is no directory {directory}.")
     require_weights(directory, model.pickle_weights, spec.name)
     config = load_config(directory, model.trust_remote_code)
-    architecture = architecture_of(config)
-    if architecture != model.architecture:
+    if not may_be(config, model.architecture):
+        architecture = architecture_of(config)
         classes = ", ".join(getattr(config, "architectures", None) or []) or config.model_type
         raise StudyError(
             f"models.{spec.name}.architecture is {model.architecture}, but {directory} holds {NAMES[architecture]} "
             f"({classes}); set models.{spec.name}.architecture: {architecture}, or take another model."
         )
-    load_tokenizer(directory, model.trust_remote_code)
-    backbone = backbone_of(empty_model(config, model.trust_remote_code), architecture)
+    tokenizer = load_tokenizer(directory, model.trust_remote_code)
+    empty = empty_model(config, model.architecture, model.trust_remote_code)
+    backbone = backbone_of(empty, model.architecture)
     sites = find_sites(backbone, spec.sites)
+    structure = look_into(backbone, model.architecture)
+    silent: list[str] = []
+    if structure is not None:
+        sites, silent = _sites_that_run(sites, structure, spec)
     neurons = count_neurons(sites)
     if model.neurons is not None and neurons != model.neurons:
         raise StudyError(
             f"models.{spec.name}.neurons says {model.neurons:,}, but neurons.sites finds {neurons:,}; correct either."
         )
-    embedded = backbone.get_input_embeddings().embedding_dim
+    adapter = [f"{ADAPTER}, an adapter beside the weights, is not applied"] if (directory / ADAPTER).exists() else []
+    beside = adapter + left_out(backbone, sites)
+    for left in [*beside, *silent]:
+        log.warning("models.%s leaves out: %s", spec.name, left)
+    tags = tags_of(tokenizer, spec.languages, spec.name)
+    identity = content_hash([model.hub, model.revision]) if model.hub else directory_hash(directory)
+    if model.text_prefix or tags:  # which make of the same weights another model
+        identity = content_hash([identity, model.text_prefix, tags])
     return ModelManifest(
         name=spec.name,
         directory=None if model.hub else str(directory),
-        identity=content_hash([model.hub, model.revision]) if model.hub else directory_hash(directory),
+        identity=identity,
         architecture=backbone.__class__.__name__,
         context=context_of(backbone, config),
-        width=embedded if architecture == "encoder_decoder" else config.hidden_size,
+        width=width_of(backbone) if structure is None else structure.width,
         sites=sites,
-        **model.model_dump(include={"hub", "revision", "dtype", "device_map", "trust_remote_code", "pickle_weights"}),
+        kind=model.architecture,
+        blocks=[] if structure is None else structure.blocks,
+        first_layer=None if structure is None else structure.first_layer,
+        left_out=[*beside, *silent],
+        tags=tags,
+        **model.model_dump(
+            include={
+                "hub",
+                "revision",
+                "dtype",
+                "device_map",
+                "trust_remote_code",
+                "pickle_weights",
+                "text_prefix",
+            }
+        ),
     )
+
+
+def _sites_that_run(sites: list[NeuronSite], structure: Structure, spec: Spec) -> tuple[list[NeuronSite], list[str]]:
+    """The sites that run when the model reads text, and what the others are.
+
+    Raises:
+        StudyError: a site that was asked for by a pattern does not run, or a site puts out no number by token.
+    """
+    silent = [site for site in sites if site.module not in structure.shapes]
+    if silent and isinstance(spec.sites, list):
+        raise StudyError(
+            f"neurons.sites: {silent[0].module} does not run when {spec.name} reads text; leave it out of the patterns."
+        )
+    for site in sites:
+        shapes = structure.shapes.get(site.module, [])
+        if len(shapes) > 1:
+            raise StudyError(repeated(site.module, spec.name))
+        if shapes and not by_shape(shapes[0], SENTENCES, TOKENS):
+            raise StudyError(not_by_token(site.module, spec.name))
+    running = placed([site for site in sites if site.module in structure.shapes])
+    return running, [f"{site.module}, which does not run when the model reads text" for site in silent]
+
+
+def width_of(backbone: "torch.nn.Module") -> int:
+    """Size of the hidden state, as the configuration has it."""
+    return backbone.config.get_text_config().hidden_size
 
 
 def context_of(backbone: "torch.nn.Module", config: "PretrainedConfig") -> int | None:
@@ -94,7 +161,9 @@ def context_of(backbone: "torch.nn.Module", config: "PretrainedConfig") -> int |
 
     Where position embeddings have a row for padding, as in RoBERTa and XLM-R, they count from the row after it.
     """
-    positions = getattr(config, "max_position_embeddings", None)
+    text = config.get_text_config()
+    given = (getattr(text, name, None) for name in CONTEXTS)
+    positions = next((number for number in given if isinstance(number, int) and number > 0), None)
     for name, module in backbone.named_modules():
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
             return module.num_embeddings - module.padding_idx - 1
