@@ -38,6 +38,7 @@ wildcard_constraints:
     method=f"({alternatives(f'-{method}' for method in CONFIG.methods)})?",
 
 
+include: "rules/templates.smk"
 include: "rules/texts.smk"
 include: "rules/models.smk"
 include: "rules/neurons.smk"

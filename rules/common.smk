@@ -1,4 +1,4 @@
-# The validated config, the plan made of it, what rules share, and the templates that they inherit.
+# The validated config, the plan made of it, and the functions of rules. No rules here.
 import os
 import re
 import shlex
@@ -9,7 +9,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-sys.path.insert(0, workflow.basedir)
+# Of this repository, also where another workflow imports it as a module: `workflow.basedir` is then the importer's.
+REPOSITORY = Path(str(workflow.current_basedir)).parent
+sys.path.insert(0, str(REPOSITORY))
 
 from workflow_scripts.config.files import refuse_repeated_keys
 from workflow_scripts.config.study import read_config
@@ -34,16 +36,15 @@ for warning in CONFIG.warnings:
 
 PLAN = Plan(CONFIG)
 SLICES = PLAN.slices
-PACKAGE = Path(workflow.basedir, "workflow_scripts")
+PACKAGE = REPOSITORY / "workflow_scripts"
 STAGES = find_stages(PACKAGE)
-ENVIRONMENT = f"{workflow.basedir}/envs/environment.yaml"
+ENVIRONMENT = f"{REPOSITORY}/envs/environment.yaml"
 
 # Data sets in their roles; `none` in the paths of those that the study leaves out, for which nothing can be asked.
 ALIGNMENT = CONFIG.study.alignment.dataset
-PARAPHRASE = CONFIG.study.paraphrase.dataset
-PERPLEXITY, TOPICS, TREEBANK = (
+PARAPHRASE, PERPLEXITY, TOPICS, TREEBANK = (
     corpus.dataset if (corpus := getattr(CONFIG.study, role)) else "none"
-    for role in ("perplexity", "topics", "treebank")
+    for role in ("paraphrase", "perplexity", "topics", "treebank")
 )
 
 # Stages run as `python -m workflow_scripts.<room>.<stage>` from any working directory, with the Python that runs
@@ -51,7 +52,7 @@ PERPLEXITY, TOPICS, TREEBANK = (
 OWN_PYTHON = f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH" '
 shell.prefix(
     f"export {'' if workflow.deployment_settings.deployment_method else OWN_PYTHON}"
-    f'PYTHONPATH={shlex.quote(workflow.basedir)}"${{{{PYTHONPATH:+:$PYTHONPATH}}}}" '
+    f'PYTHONPATH={shlex.quote(str(REPOSITORY))}"${{{{PYTHONPATH:+:$PYTHONPATH}}}}" '
     "PYTHONUNBUFFERED=1 TOKENIZERS_PARALLELISM=false "
     # glibc by default gives every large tensor back to the system as it is freed, which halves a model's speed on a CPU.
     "MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=4000000000; "
@@ -151,33 +152,123 @@ def refused(function):
     return of_study
 
 
-# Templates: a rule that inherits one gives its files, its log and its contract.
-rule stage:
-    log:
-        "<logs>/stage.log",
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=grown(4000),
-        runtime=grown(10),
-    shell:
-        RUN
+# Models
 
 
-# Of a stage that runs a model: loaded once per job, finished languages kept in the cache.
-rule on_model:
-    log:
-        text="<logs>/on_model.log",
-        usage="<logs>/on_model.usage.json",
-    conda:
-        ENVIRONMENT
-    threads: setting("threads")
-    resources:
-        gpu=gpus,
-        mem_mb=model_memory,
-        runtime=model_minutes,
-        tokens_per_batch=setting("tokens_per_batch"),
-        device=setting("device"),
-        cache=CONFIG.cache,
-    shell:
-        RUN_MODEL
+def made_weights(wildcards):
+    """Return the weights that the workflow itself makes; none for a model on the hub or in a directory."""
+    if kept := CONFIG.checkpoints.get(wildcards.model):
+        return [f"<results>/models/{kept.model}/checkpoints"]
+    made = PLAN.models[wildcards.model].source in ("train", "gguf")
+    return [f"<results>/models/{wildcards.model}/weights/model.safetensors"] if made else []
+
+
+def made_directory(wildcards):
+    """Return the directory of those weights."""
+    if kept := CONFIG.checkpoints.get(wildcards.model):
+        return str(Path(CONFIG.results, "models", kept.model, "checkpoints", f"step{kept.step}"))
+    made = PLAN.models[wildcards.model].source in ("train", "gguf")
+    return str(Path(CONFIG.results, "models", wildcards.model, "weights")) if made else None
+
+
+# Conditions
+
+
+def ranking(wildcards):
+    """Return the ranking of neurons that a condition takes its units from."""
+    pooling = ConditionName.parse(wildcards.condition).pooling
+    return f"<results>/experts/{wildcards.model}/{pooling}.h5"
+
+
+def responses(wildcards):
+    """Return the responses that a condition's parameters are made of, where its method needs them."""
+    needed = PLAN.conditions.needs_responses(wildcards.condition)
+    return [f"<results>/activations/{wildcards.model}.h5"] if needed else []
+
+
+def probabilities(wildcards):
+    """Return the activation probabilities that a condition's units are selected by, where they are."""
+    selected = PLAN.conditions.selection(wildcards.condition) == "lape"
+    return [f"<results>/activation_probabilities/{wildcards.model}.h5"] if selected else []
+
+
+def layer_means(wildcards):
+    """Return the mean states of the layer that a condition changes."""
+    layer = PLAN.conditions.changed_layer(ConditionName.parse(wildcards.condition).method)
+    return f"<results>/layer_means/{wildcards.model}/{layer}.h5"
+
+
+# Sweeps
+
+
+def sweep_pooling(wildcards):
+    """Return the pooling by which the experts of a sweep were found; None where it is on a layer."""
+    return None if wildcards.pooling == "layer" else wildcards.pooling
+
+
+def swept(wildcards):
+    """Return the slugs of a sweep's conditions: by the number of experts, or by the strength of a compared method."""
+    method = wildcards.method.removeprefix("-") or None
+    return PLAN.sweeps.conditions(wildcards.model, wildcards.target, wildcards.pooling, method)
+
+
+def swept_conditions(wildcards):
+    """Return the conditions of a sweep.
+
+    Raises:
+        WorkflowError: the model writes no text.
+    """
+    if reason := PLAN.sweeps.why_none([wildcards.model]):
+        raise WorkflowError(reason)
+    return [paths.condition(slug, wildcards.model) for slug in swept(wildcards)]
+
+
+# Tables
+
+
+def table_inputs(shown):
+    """Return the function that gives what a table is made of, or says why the study has no such table."""
+    return refused(lambda wildcards: PLAN.shown.inputs(shown))
+
+
+def table_files(tables):
+    """Return the files of tables."""
+    return [f"<results>/{shown.name}.{format}" for shown in tables for format in TABLE_FORMATS]
+
+
+# Figures
+
+
+def figure_inputs(kind):
+    """Return the function that gives what a figure is made of, or says why the study has no such figure."""
+    return refused(lambda wildcards: PLAN.shown.inputs(kind, wildcards.figure))
+
+
+def figure_of_number(format):
+    """Return the function that gives a file of the figure that has one of the paper's numbers."""
+    return refused(lambda wildcards: f"<results>/figures/{PLAN.shown.figure(int(wildcards.number))}.{format}")
+
+
+def figure_files(figures, formats=FIGURE_FORMATS):
+    """Return the files of figures."""
+    return [f"<results>/figures/{contents.path}.{format}" for _, contents in figures for format in formats]
+
+
+# Report
+
+
+def reported(shown, first_file):
+    """Return whether something is in the report: it is the paper's, asked for, or was made before."""
+    asked = "beyond" in workflow.dag_settings.targets
+    return not shown.beyond or asked or Path(CONFIG.results, first_file).exists()
+
+
+def reported_tables():
+    """Return the tables of the report, which are known once Snakemake knows what is asked for."""
+    return [table for table in PLAN.shown.tables() if reported(table, f"{table.name}.json")]
+
+
+def reported_figures():
+    """Return the figures of the report, with their kinds."""
+    figures = PLAN.shown.figures()
+    return [(kind, contents) for kind, contents in figures if reported(kind, f"figures/{contents.path}.json")]

@@ -1,30 +1,6 @@
 # Conditions: the units that are changed and their parameters, as JSON.
 
 
-def ranking(wildcards):
-    """Return the ranking of neurons that a condition takes its units from."""
-    pooling = ConditionName.parse(wildcards.condition).pooling
-    return f"<results>/experts/{wildcards.model}/{pooling}.h5"
-
-
-def responses(wildcards):
-    """Return the responses that a condition's parameters are made of, where its method needs them."""
-    needed = PLAN.conditions.needs_responses(wildcards.condition)
-    return [f"<results>/activations/{wildcards.model}.h5"] if needed else []
-
-
-def probabilities(wildcards):
-    """Return the activation probabilities that a condition's units are selected by, where they are."""
-    selected = PLAN.conditions.selection(wildcards.condition) == "lape"
-    return [f"<results>/activation_probabilities/{wildcards.model}.h5"] if selected else []
-
-
-def layer_means(wildcards):
-    """Return the mean states of the layer that a condition changes."""
-    layer = PLAN.conditions.changed_layer(ConditionName.parse(wildcards.condition).method)
-    return f"<results>/layer_means/{wildcards.model}/{layer}.h5"
-
-
 use rule stage as change_nothing with:
     output:
         condition=paths.condition(),

@@ -2,21 +2,6 @@
 # report. Files are named by what they show; figure1, figure2, … are the paper's numbers for them.
 
 
-def figure_inputs(kind):
-    """Return the function that gives what a figure is made of, or says why the study has no such figure."""
-    return refused(lambda wildcards: PLAN.shown.inputs(kind, wildcards.figure))
-
-
-def figure_of_number(format):
-    """Return the function that gives a file of the figure that has one of the paper's numbers."""
-    return refused(lambda wildcards: f"<results>/figures/{PLAN.shown.figure(int(wildcards.number))}.{format}")
-
-
-def figure_files(figures, formats=FIGURE_FORMATS):
-    """Return the files of figures."""
-    return [f"<results>/figures/{contents.path}.{format}" for _, contents in figures for format in formats]
-
-
 for kind in declared()[1]:
 
     rule:

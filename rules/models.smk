@@ -2,22 +2,6 @@
 FILES_BESIDE_WEIGHTS = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"]
 
 
-def made_weights(wildcards):
-    """Return the weights that the workflow itself makes; none for a model on the hub or in a directory."""
-    if kept := CONFIG.checkpoints.get(wildcards.model):
-        return [f"<results>/models/{kept.model}/checkpoints"]
-    made = PLAN.models[wildcards.model].source in ("train", "gguf")
-    return [f"<results>/models/{wildcards.model}/weights/model.safetensors"] if made else []
-
-
-def made_directory(wildcards):
-    """Return the directory of those weights."""
-    if kept := CONFIG.checkpoints.get(wildcards.model):
-        return str(Path(CONFIG.results, "models", kept.model, "checkpoints", f"step{kept.step}"))
-    made = PLAN.models[wildcards.model].source in ("train", "gguf")
-    return str(Path(CONFIG.results, "models", wildcards.model, "weights")) if made else None
-
-
 rule train_model:
     input:
         texts=lambda wildcards: paths.texts(PLAN.models[wildcards.model].train.dataset),

@@ -1,23 +1,6 @@
 # What made the results, and one page with everything: the paper's tables and figures, and what was made beyond them.
 
 
-def reported(shown, first_file):
-    """Return whether something is in the report: it is the paper's, asked for, or was made before."""
-    asked = "beyond" in workflow.dag_settings.targets
-    return not shown.beyond or asked or Path(CONFIG.results, first_file).exists()
-
-
-def reported_tables():
-    """Return the tables of the report, which are known once Snakemake knows what is asked for."""
-    return [table for table in PLAN.shown.tables() if reported(table, f"{table.name}.json")]
-
-
-def reported_figures():
-    """Return the figures of the report, with their kinds."""
-    figures = PLAN.shown.figures()
-    return [(kind, contents) for kind, contents in figures if reported(kind, f"figures/{contents.path}.json")]
-
-
 # What was found, in sentences.
 use rule stage as write_findings with:
     input:

@@ -4,28 +4,6 @@ SWEEP = "<results>/sweeps/{model}/{target}-{pooling}{method}"
 SWEEP_PATTERN = {"pooling": alternatives([*PLAN.conditions.poolings, "layer"])}
 
 
-def sweep_pooling(wildcards):
-    """Return the pooling by which the experts of a sweep were found; None where it is on a layer."""
-    return None if wildcards.pooling == "layer" else wildcards.pooling
-
-
-def swept(wildcards):
-    """Return the slugs of a sweep's conditions: by the number of experts, or by the strength of a compared method."""
-    method = wildcards.method.removeprefix("-") or None
-    return PLAN.sweeps.conditions(wildcards.model, wildcards.target, wildcards.pooling, method)
-
-
-def swept_conditions(wildcards):
-    """Return the conditions of a sweep.
-
-    Raises:
-        WorkflowError: the model writes no text.
-    """
-    if reason := PLAN.sweeps.why_none([wildcards.model]):
-        raise WorkflowError(reason)
-    return [paths.condition(slug, wildcards.model) for slug in swept(wildcards)]
-
-
 use rule on_model as generate_texts with:
     input:
         model=paths.manifest(),

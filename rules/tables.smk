@@ -3,16 +3,6 @@
 TABLE_FILES = {"csv": "csv", "markdown": "md", "latex": "tex", "json": "json"}
 
 
-def table_inputs(shown):
-    """Return the function that gives what a table is made of, or says why the study has no such table."""
-    return refused(lambda wildcards: PLAN.shown.inputs(shown))
-
-
-def table_files(tables):
-    """Return the files of tables."""
-    return [f"<results>/{shown.name}.{format}" for shown in tables for format in TABLE_FORMATS]
-
-
 for shown in declared()[0]:
 
     rule:

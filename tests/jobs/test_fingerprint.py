@@ -203,6 +203,41 @@ def test_annotations_in_the_body_of_a_class_count_and_so_does_what_they_name(pac
     assert package.changed_by("lib/specs.py", "grow(self) -> int", "grow(self)") == set()
 
 
+SETTINGS = """
+Size = Annotated[int, Field(ge=1, description="How large.")]
+Name = Annotated[str, Field(pattern="a+", description="What it is called.")]
+
+
+class Section(BaseModel):
+    size: Size = 3
+    name: Name = Field("a", description="Its name.")
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "stages"),
+    [
+        ("How large.", "How large it is.", set()),
+        (', description="How large."', "", set()),
+        ("Its name.", "The name.", set()),
+        ("ge=1", "ge=2", {"first", "second"}),
+        ("size: Size = 3", "size: Size = 4", {"second"}),
+        ("a+", "b+", {"second"}),
+    ],
+)
+def test_a_setting_counts_by_its_type_and_bounds_and_not_by_its_description(package, old, new, stages):
+    package.write("lib/settings.py", SETTINGS)
+    package.write("first.py", "from pkg.lib.settings import Size\n\nclass Spec(BaseModel):\n    size: Size\n")
+    package.write("second.py", "from pkg.lib.settings import Section\n\nSection()\n")
+    assert package.changed_by("lib/settings.py", old, new) == stages
+
+
+def test_a_description_counts_where_it_is_no_field(package):
+    package.write("lib/shapes.py", "def area():\n    return Shape(description='round')\n")
+    package.write("first.py", "from pkg.lib.shapes import area\n\narea()\n")
+    assert package.changed_by("lib/shapes.py", "round", "square") == {"first"}
+
+
 def test_annotations_that_a_decorator_reads_count(package):
     package.write("lib/kinds.py", "@show.register\ndef show_int(x: int):\n    return x\n")
     package.write("first.py", "from pkg.lib.kinds import show_int\nshow_int(1)\n")

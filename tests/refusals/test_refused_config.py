@@ -23,6 +23,12 @@ MODEL = {"label": "B", "k": 1}
 ON_HUB = {**MODEL, "hub": "a/b", "revision": COMMIT}
 GGUF = {"sha256": "0" * 64, "file": "a.gguf"}
 
+
+def packed(wheel):
+    """A GGUF file inside a wheel."""
+    return {"sha256": "0" * 64, "wheels": [{"wheel": wheel, "file": "a/b.gguf"}]}
+
+
 # The key that is changed in config.yaml, its value, and what the message says.
 CASES = [
     # Keys
@@ -169,9 +175,16 @@ CASES = [
     ("models/a", {**ON_HUB, "hub": "a/b--c"}, r"models\.a\.hub: .*pattern"),
     ("models/a", {**MODEL, "path": ""}, r"models\.a\.path: is empty"),
     ("models/a", {**MODEL, "gguf": {**GGUF, "sha256": "0"}}, r"models\.a\.gguf\.sha256: .*pattern"),
-    ("models/a", {**MODEL, "gguf": {**GGUF, "file": "a.bin"}}, r"models\.a: gguf\.file must name a \.gguf file"),
-    ("models/a", {**MODEL, "gguf": {**GGUF, "wheel": "--index-url=x==1"}}, r"models\.a\.gguf\.wheel: .*pattern"),
-    ("models/a", {**MODEL, "gguf": {**GGUF, "wheel": "x>=1"}}, r"models\.a\.gguf\.wheel: .*pattern"),
+    ("models/a", {**MODEL, "gguf": {**GGUF, "file": "a.bin"}}, r"models\.a\.gguf: file must name a \.gguf file"),
+    (
+        "models/a",
+        {**MODEL, "gguf": {**packed("x==1"), "file": "a.gguf"}},
+        r"models\.a\.gguf: give either file or wheels; .*\[\]",
+    ),
+    ("models/a", {**MODEL, "gguf": {"sha256": "0" * 64}}, r"models\.a\.gguf: give either file or wheels"),
+    ("models/a", {**MODEL, "gguf": {"sha256": "0" * 64, "wheels": []}}, r"models\.a\.gguf: give either file or wheels"),
+    ("models/a", {**MODEL, "gguf": packed("--index-url=x==1")}, r"models\.a\.gguf\.wheels\.0\.wheel: .*pattern"),
+    ("models/a", {**MODEL, "gguf": packed("x>=1")}, r"models\.a\.gguf\.wheels\.0\.wheel: .*pattern"),
     ("models/a", {**MODEL, "hub": "a/b", "trust_remote_code": True}, r"models\.a: hub and revision go together"),
     (
         "models/demo/architecture",

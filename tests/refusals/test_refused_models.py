@@ -384,4 +384,4 @@ def test_a_gguf_file_must_be_there_be_the_one_meant_and_be_one(refused, tmp_path
     path.write_bytes(b"GGUF, but no more of it")
     expected = rf"models\.own\.gguf\.sha256: own\.gguf has SHA-256 {file_hash(path)}, the config says 0{{64}}; fetch"
     refused_gguf(refused, tmp_path, path, "0" * 64, expected)
-    refused_gguf(refused, tmp_path, path, file_hash(path), r"models\.own\.gguf\.file: transformers cannot make a")
+    refused_gguf(refused, tmp_path, path, file_hash(path), r"models\.own\.gguf: transformers cannot make a")

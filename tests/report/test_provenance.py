@@ -62,7 +62,7 @@ def run(folder, raw, *manifests, texts=None):
     for one in manifests:
         write_manifest(folder / one.name / "model.json", one)
     config = Config.model_validate(raw)
-    used = texts or {name: table([("0", "en", "sentence", name)]) for name in Plan(config).datasets}
+    used = texts or {name: table([("0", "en", "sentence", name)]) for name in Plan(config).corpora.names}
     for name, rows in used.items():
         write(folder / f"{name}.parquet", rows)
     models = [str(folder / one.name / "model.json") for one in manifests]
@@ -210,11 +210,11 @@ def test_every_stage_has_the_fingerprint_of_its_code(tmp_path):
 
 
 def test_a_model_is_named_by_where_it_comes_from_and_what_is_known_of_it(tmp_path):
-    gguf = {"sha256": "cd" * 32, "file": "a/model.gguf", "wheel": "some-model==1.0"}
+    wheels = [{"wheel": f"some-model-part{part}==1.0", "file": f"a/model.gguf.part{part}"} for part in (1, 2)]
     models = {
         "hub": {"label": "Hub", "hub": "owner/name", "revision": COMMIT, "k": 5},
         "own": {"label": "Own", "path": "/models/own", "k": 6},
-        "packed": {"label": "Packed", "gguf": gguf, "k": 7},
+        "packed": {"label": "Packed", "gguf": {"sha256": "cd" * 32, "wheels": wheels}, "k": 7},
     }
     raw = study(models=models)
     raw["study"]["models"] = ["own", "hub", "packed"]
@@ -222,7 +222,11 @@ def test_a_model_is_named_by_where_it_comes_from_and_what_is_known_of_it(tmp_pat
     found = json.loads(run(tmp_path, raw, *manifests))["models"]
     assert [model["name"] for model in found] == ["own", "hub", "packed"]
     assert [model["source"] for model in found] == ["path", "hub", "gguf"]
-    assert [model["origin"] for model in found] == ["/models/own", "owner/name", "some-model==1.0"]
+    assert [model["origin"] for model in found] == [
+        "/models/own",
+        "owner/name",
+        "some-model-part1==1.0, some-model-part2==1.0",
+    ]
     assert [model["revision"] for model in found] == [None, COMMIT, "cd" * 32]
     assert [model["k"] for model in found] == [6, 5, 7]
     assert [model["context"] for model in found] == [None, 512, 512]

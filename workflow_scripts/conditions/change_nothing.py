@@ -1,16 +1,12 @@
 """Write the condition that changes nothing: the unintervened model goes through the same code as all others."""
 
-from pydantic import Field
-
+from workflow_scripts.config.specs import ConditionSpec
 from workflow_scripts.interventions.conditions import Condition, write_condition
 from workflow_scripts.jobs import stage
 
 
-class Spec(stage.Spec):
+class Spec(ConditionSpec):
     """What the condition depends on."""
-
-    name: str = Field(description="Slug of the condition.")
-    model: str = Field(description="Name of the model.")
 
 
 def main(command: list[str] | None = None) -> None:

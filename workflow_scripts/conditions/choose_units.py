@@ -1,35 +1,46 @@
 """Choose the units of a condition and their parameters: experts, the random control, or none (paper, 3.3 and 7)."""
 
-from typing import Any, Literal
-
 from pydantic import Field
 
 from workflow_scripts.conditions.units import choose
+from workflow_scripts.config.fields import LanguageCode, Seed
+from workflow_scripts.config.settings import (
+    ControlValues,
+    Draw,
+    ForcedValue,
+    Method,
+    MethodSettings,
+    Positions,
+    ResponsePooling,
+    Selection,
+    Strength,
+    Target,
+    Units,
+)
+from workflow_scripts.config.specs import ConditionSpec
 from workflow_scripts.interventions.conditions import write_condition
 from workflow_scripts.jobs import stage
 
 
-class Spec(stage.Spec):
+class Spec(ConditionSpec):
     """What a condition depends on."""
 
-    name: str = Field(description="Slug of the condition.")
-    model: str = Field(description="Name of the model.")
-    units: Literal["expert", "random"] = Field(description="Which units are changed.")
-    target: str = Field(description="Language whose experts are meant.")
-    pooling: Literal["max", "mean", "last"] = Field(description="How responses were pooled.")
+    units: Units
+    target: Target
+    pooling: ResponsePooling
     k: int = Field(description="Number of units.")
-    seed: int | None = Field(None, description="Seed of the random control.")
-    selection: Literal["top", "bottom", "two_sided", "per_layer", "lape"] = Field(
-        description="Which k neurons are experts."
+    seed: Seed | None = Field(None, description="Seed of the random control; null for experts.")
+    selection: Selection
+    method: Method
+    settings: MethodSettings = Field({})
+    forced_value: ForcedValue
+    positions: Positions
+    strength: Strength
+    languages: list[LanguageCode] = Field(
+        [], description="Probing languages, for what reads responses or probabilities."
     )
-    method: str = Field(description="Registered method of intervention.")
-    settings: dict[str, Any] = Field({}, description="The method's own settings, its defaults left out.")
-    forced_value: Literal["mean", "median", "token_mean"] = Field(description="Summary of the target's responses.")
-    positions: Literal["all", "last"] = Field(description="Token positions that are changed.")
-    strength: float = Field(1.0, description="Share of the method's change that is made.")
-    languages: list[str] = Field([], description="Probing languages, for what reads responses or probabilities.")
-    draw: Literal["uniform", "same_layers"] | None = Field(None, description="How random units are drawn.")
-    values: Literal["experts", "own"] | None = Field(None, description="Whose parameters random units are given.")
+    draw: Draw | None = Field(None, description="How random units are drawn; null for experts.")
+    values: ControlValues | None = Field(None, description="Values that random units are given; null for experts.")
 
 
 def main(command: list[str] | None = None) -> None:

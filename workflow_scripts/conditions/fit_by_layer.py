@@ -4,10 +4,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from pydantic import Field
 
 from workflow_scripts.conditions import choose_units as unit_condition
 from workflow_scripts.conditions.units import by_site, expert_units, read_responses
+from workflow_scripts.config.settings import FittedSentences, MaxTokens, ProbingLanguages
 from workflow_scripts.interventions.conditions import Condition, write_condition
 from workflow_scripts.interventions.registry import of_strength
 from workflow_scripts.jobs import stage
@@ -20,9 +20,9 @@ from workflow_scripts.texts.schema import read_part
 class Spec(unit_condition.Spec):
     """What the condition depends on."""
 
-    languages: list[str] = Field(min_length=2, description="Probing languages.")
-    sentences: int = Field(description="First sentences of each language but the target that maps are fitted to.")
-    max_tokens: int = Field(description="Tokens after which a sentence is cut off.")
+    languages: ProbingLanguages
+    sentences: FittedSentences
+    max_tokens: MaxTokens
 
 
 def main(command: list[str] | None = None) -> None:

@@ -1,11 +1,12 @@
 """Make the condition of a method that acts on a whole layer: its block's output, every dimension of it."""
 
 from pathlib import Path
-from typing import Any, Literal
 
 from pydantic import Field
 
 from workflow_scripts.conditions.layer_means import read_layer
+from workflow_scripts.config.settings import ChangedLayer, Method, MethodSettings, Positions, Strength, Target
+from workflow_scripts.config.specs import ConditionSpec
 from workflow_scripts.interventions.conditions import Condition, Site, write_condition
 from workflow_scripts.interventions.registry import parameters_of
 from workflow_scripts.jobs import stage
@@ -13,17 +14,15 @@ from workflow_scripts.models.manifests import ModelManifest, read_manifest
 from workflow_scripts.models.sites import module_of_layer
 
 
-class Spec(stage.Spec):
+class Spec(ConditionSpec):
     """What the condition depends on."""
 
-    name: str = Field(description="Slug of the condition.")
-    model: str = Field(description="Name of the model.")
-    target: str = Field(description="Language steered towards.")
-    method: str = Field(description="Registered method of intervention, one that acts on a layer.")
-    settings: dict[str, Any] = Field({}, description="The method's own settings, its defaults left out.")
-    layer: int | Literal["last"] = Field(description="Layer that is changed: the states after n blocks, or the last.")
-    strength: float = Field(description="Share of the method's change that is made.")
-    positions: Literal["all", "last"] = Field(description="Token positions that are changed.")
+    target: Target
+    method: Method
+    settings: MethodSettings = Field({})
+    layer: ChangedLayer
+    strength: Strength
+    positions: Positions
 
 
 def main(command: list[str] | None = None) -> None:

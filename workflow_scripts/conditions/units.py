@@ -8,15 +8,15 @@ import numpy as np
 
 from workflow_scripts.conditions.lape import lape_units
 from workflow_scripts.conditions.selection import random_units, top_units
+from workflow_scripts.config.settings import Selection
 from workflow_scripts.interventions.conditions import Condition, Site
 from workflow_scripts.interventions.method import UnitStatistics
 from workflow_scripts.interventions.registry import parameters_of
+from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.sites import NeuronSite
 from workflow_scripts.neurons.activation_probability_files import read_probabilities
 from workflow_scripts.neurons.activation_reader import NeuronReader
 from workflow_scripts.neurons.expert_files import LanguageExperts, read_language
-
-Selection = Literal["top", "bottom", "two_sided", "per_layer", "lape"]
 
 
 def choose(
@@ -117,9 +117,11 @@ def expert_units(
     """Return the indices of the target's k experts among all neurons, int64 [k], ascending; as `choose` has them.
 
     Raises:
-        StudyError: k is larger than the number of neurons to choose from.
+        StudyError: k is larger than the number of neurons to choose from, or lape is given no probabilities.
     """
-    if probabilities is not None:
+    if selection == "lape":
+        if probabilities is None:
+            raise StudyError("the selection lape needs activation probabilities of all neurons; give them.")
         return lape_units(read_probabilities(probabilities, languages), languages.index(target), k)
     offsets, layers = _layout(ranked.sites)
     return top_units(ranked.statistics["expertise"], ranked.statistics["gap"], offsets, k, selection, layers=layers)

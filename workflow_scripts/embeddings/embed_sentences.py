@@ -6,12 +6,13 @@ that a killed job, an added language or an added data set costs only what is mis
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from workflow_scripts.embeddings.embedding_files import Layer, copy_part, write_part
+from workflow_scripts.config.fields import Languages
+from workflow_scripts.config.settings import DatasetName, EmbeddingPooling, Layer, Layers, MaxTokens
+from workflow_scripts.embeddings.embedding_files import copy_part, write_part
 from workflow_scripts.interventions.conditions import Condition, read_condition
 from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs import stage
@@ -24,20 +25,18 @@ from workflow_scripts.texts.schema import read_part
 class EmbeddedDataset(stage.Spec):
     """What is embedded of a data set."""
 
-    name: str = Field(description="Name of the data set.")
-    languages: list[str] = Field(description="Languages to embed.")
+    name: DatasetName
+    languages: Languages
     parts: list[str] = Field(description="Parts of the data set to embed, like sentence, or sentence1 and sentence2.")
-    layers: list[Layer] = Field(
-        min_length=1, description="Layers whose hidden states are pooled, one file of embeddings for each."
-    )
+    layers: Layers
 
 
 class Spec(stage.Spec):
     """What the embeddings depend on."""
 
     datasets: list[EmbeddedDataset] = Field(min_length=1, description="Data sets, in the order of the files of texts.")
-    pooling: Literal["mean", "mean_without_bos", "last"] = Field(description="Pooling over the tokens of a sentence.")
-    max_tokens: int = Field(description="Tokens after which a sentence is cut off.")
+    pooling: EmbeddingPooling
+    max_tokens: MaxTokens
 
 
 def main(command: list[str] | None = None) -> None:

@@ -4,11 +4,12 @@ Works through languages as the stage `embed_sentences` does; a finished language
 """
 
 import logging
-from typing import Literal
 
 import h5py
 from pydantic import Field
 
+from workflow_scripts.config.fields import Seed
+from workflow_scripts.config.settings import Layer, ProbedLanguages, TreebankTokens
 from workflow_scripts.embeddings.word_files import copy_words, write_words
 from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.interventions.hooks import steer
@@ -24,10 +25,12 @@ log = logging.getLogger("stage")
 class Spec(stage.Spec):
     """What the embeddings depend on."""
 
-    languages: list[str] = Field(description="Languages of the treebank to embed.")
-    layer: Literal["last"] | int = Field(description="Layer whose hidden states are pooled.")
-    max_tokens: int = Field(description="A sentence with more tokens is left out.")
-    random_weights: int | None = Field(description="Seed of random weights in place of the model's own; null: its own.")
+    languages: ProbedLanguages
+    layer: Layer
+    max_tokens: TreebankTokens
+    random_weights: Seed | None = Field(
+        description="Seed of random weights in place of the model's own; null: its own."
+    )
 
 
 def main(command: list[str] | None = None) -> None:

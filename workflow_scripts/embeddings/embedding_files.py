@@ -7,15 +7,12 @@ Each group holds `embeddings`, float32 [sentences, d], and `ids`, the ids of the
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal
 
 import h5py
 import numpy as np
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.hdf5 import read_strings, reading, write_strings
-
-Layer = Literal["last"] | int  # that is embedded: the states after the final norm, or after so many blocks
 
 
 def write_part(group: h5py.Group, ids: list[str], embeddings: np.ndarray) -> None:

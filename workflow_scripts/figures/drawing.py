@@ -10,10 +10,12 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from workflow_scripts.figures.specs import PanelsSpec
 from workflow_scripts.jobs.files import canonical_json, write_text, written_whole
 from workflow_scripts.tables.shown_models import Model, Panel
 
@@ -80,30 +82,82 @@ def style() -> Iterator[None]:
         yield
 
 
-def panels(
-    columns: list[Panel], poolings: list[str], width: float, height: float, beside: float = 0.0, **shared: bool
+def grid(
+    rows: int,
+    columns: int,
+    width: float,
+    height: float,
+    beside: float = 0.0,
+    below: float = LEGEND_HEIGHT,
+    least_width: float = COLUMN_WIDTH,
+    layout: str = "constrained",
+    **shared: bool | str,
 ) -> tuple[Figure, np.ndarray]:
-    """A figure with a column of axes for each panel and a row for each pooling, which title them.
+    """Return a figure with a grid of axes, and the axes [rows, columns].
 
     Args:
-        columns: Named by their titles.
-        poolings: Named if there is more than one.
-        width: Of one panel with its labels, in inches.
-        height: Likewise.
-        beside: Width of what stands at the right of the panels, in inches.
+        rows: Number of rows.
+        columns: Number of columns.
+        width: Width of one panel with its labels, in inches.
+        height: Height of one panel with its labels, in inches.
+        beside: Width of what stands to the right of the panels, in inches.
+        below: Height of what stands below the panels, in inches.
+        least_width: Width below which no figure is made, in inches.
+        layout: Layout engine of Matplotlib.
         shared: Passed on to `Figure.subplots`, like `sharex=True`.
-
-    Returns:
-        The figure and its axes, `[poolings, panels]`.
     """
-    size = (max(width * len(columns) + beside, COLUMN_WIDTH), height * len(poolings) + LEGEND_HEIGHT)
-    figure = Figure(figsize=size, layout="compressed")
-    axes = figure.subplots(len(poolings), len(columns), squeeze=False, **shared)
-    for row, pooling in zip(axes, poolings, strict=True):
-        for axis, panel in zip(row, columns, strict=True):
-            title = f"{panel.title}\n{pooling} pooling" if len(poolings) > 1 else panel.title
-            axis.set_title(title, parse_math=False)  # a label may hold a dollar
+    size = (max(width * columns + beside, least_width), height * rows + below)
+    figure = Figure(figsize=size, layout=layout)
+    return figure, figure.subplots(rows, columns, squeeze=False, **shared)
+
+
+def panels(
+    spec: PanelsSpec,
+    width: float,
+    height: float,
+    x_label: str,
+    y_label: str,
+    beside: float = 0.0,
+    **shared: bool,
+) -> tuple[Figure, np.ndarray]:
+    """Return a figure with a row of titled axes per pooling and a column per panel, and its axes [poolings, panels].
+
+    Args:
+        spec: What the figure shows.
+        width: Width of one panel with its labels, in inches.
+        height: Height of one panel with its labels, in inches.
+        x_label: Label below the last row.
+        y_label: Label to the left of the first column.
+        beside: Width of what stands to the right of the panels, in inches.
+        shared: Passed on to `Figure.subplots`, like `sharex=True`.
+    """
+    rows, columns = len(spec.poolings), len(spec.panels)
+    figure, axes = grid(rows, columns, width, height, beside, layout="compressed", **shared)
+    for axis, panel, pooling in each_panel(axes, spec):
+        axis.set_title(pooled_title(panel.title, pooling, spec.poolings), parse_math=False)  # a label may hold a dollar
+    for axis in axes[-1]:
+        axis.set_xlabel(x_label)
+    for axis in axes[:, 0]:
+        axis.set_ylabel(y_label)
     return figure, axes
+
+
+def each_panel(axes: np.ndarray, spec: PanelsSpec) -> Iterator[tuple[Axes, Panel, str]]:
+    """Yield each of the axes [poolings, panels] with its panel and its pooling."""
+    for row, pooling in zip(axes, spec.poolings, strict=True):
+        for axis, panel in zip(row, spec.panels, strict=True):
+            yield axis, panel, pooling
+
+
+def of_panel(drawn: pd.DataFrame, panel: Panel, pooling: str) -> pd.DataFrame:
+    """Return the rows of a panel's model and target, and of a pooling."""
+    here = (drawn["model"] == panel.model.name) & (drawn["target"] == panel.target)
+    return drawn[here & (drawn["pooling"] == pooling)]
+
+
+def pooled_title(title: str, pooling: str, poolings: list[str]) -> str:
+    """Return a panel's title, with its pooling below it where there are several."""
+    return f"{title}\n{pooling} pooling" if len(poolings) > 1 else title
 
 
 def looks(names: list[str]) -> dict[str, dict[str, str]]:

@@ -7,7 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from workflow_scripts.figures import drawing
-from workflow_scripts.figures.abx_scores import Spec, scores_of_pairs
+from workflow_scripts.figures.abx_scores import COLUMNS, INPUTS, scores_of_pairs
+from workflow_scripts.figures.run import figure_stage
+from workflow_scripts.figures.specs import SpacePanelsSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.definitions.abx import TASKS
 from workflow_scripts.measures.metric_files import read_metrics
@@ -19,7 +21,7 @@ OFFSETS = {"language": -0.2, "meaning": 0.2}  # of the distance between two lang
 INCHES_PER_LANGUAGE = 0.2
 
 
-def scores_of_languages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+def scores_of_languages(scores: pd.DataFrame, spec: SpacePanelsSpec) -> pd.DataFrame:
     """One row a pair of marks: model, pooling, target, task, language, pre and post.
 
     A language's score is the mean over its pairs with the others, in both orders.
@@ -36,21 +38,15 @@ def scores_of_languages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     return pd.concat(sides).groupby(key, sort=False)[["pre", "post"]].mean().reset_index()
 
 
-def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
+def draw(drawn: pd.DataFrame, spec: SpacePanelsSpec) -> Figure:
     """Axes for each panel and pooling: two marks a language and task, joined by a line; chance is dashed."""
     height = 0.6 + INCHES_PER_LANGUAGE * len(spec.languages)
-    figure, axes = drawing.panels(spec.panels, spec.poolings, width=2.0, height=height, sharex=True)
-    for row, pooling in zip(axes, spec.poolings, strict=True):
-        for axis, panel in zip(row, spec.panels, strict=True):
-            here = (drawn["model"] == panel.model.name) & (drawn["target"] == panel.target)
-            shown = drawn[here & (drawn["pooling"] == pooling)]
-            draw_panel(axis, shown.set_index(["task", "language"]), panel, spec)
+    figure, axes = drawing.panels(spec, 2.0, height, "ABX score", "Language", sharex=True)
+    for axis, panel, pooling in drawing.each_panel(axes, spec):
+        shown = drawing.of_panel(drawn, panel, pooling)
+        draw_panel(axis, shown.set_index(["task", "language"]), panel, spec)
     lowest = drawn[["pre", "post"]].min(axis=None)
     axes[0, 0].set_xlim(min(CHANCE - 0.03, lowest - 0.03) if np.isfinite(lowest) else 0, 1.03)
-    for axis in axes[-1]:
-        axis.set_xlabel("ABX score")
-    for axis in axes[:, 0]:
-        axis.set_ylabel("Language")
     mark = {"markersize": 4.5, "linestyle": "none"}
     tasks = [
         Line2D([], [], color=drawing.MUTED_COLOUR, marker=MARKERS[task], label=f"{task} discrimination", **mark)
@@ -60,12 +56,11 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
         Line2D([], [], color=drawing.PRE_COLOUR, marker="s", label="pre-intervention", **mark),
         Line2D([], [], color=drawing.POST_COLOUR, marker="s", label="post-intervention", **mark),
     ]
-    models = [panel.model for panel in spec.panels]
-    drawing.add_legend(figure, [*tasks, *spaces, *drawing.unseen_key(models, spec.languages)])
+    drawing.add_legend(figure, [*tasks, *spaces, *drawing.unseen_key(spec.models, spec.languages)])
     return figure
 
 
-def draw_panel(axis: Axes, scores: pd.DataFrame, panel: Panel, spec: Spec) -> None:
+def draw_panel(axis: Axes, scores: pd.DataFrame, panel: Panel, spec: SpacePanelsSpec) -> None:
     """The marks of one panel, languages from top to bottom; `scores` has pre and post by task and language."""
     rows = np.arange(len(spec.languages))
     axis.axvline(CHANCE, color=drawing.MUTED_COLOUR, linewidth=0.7, linestyle="--", zorder=1)
@@ -79,11 +74,11 @@ def draw_panel(axis: Axes, scores: pd.DataFrame, panel: Panel, spec: Spec) -> No
     drawing.label_languages(axis.yaxis, rows, spec.languages, panel.model, bold=panel.target)
 
 
-def caption(spec: Spec) -> str:
+def caption(spec: SpacePanelsSpec) -> str:
     """What the figure shows and how it was computed."""
-    targets = ", ".join(dict.fromkeys(spec.names.get(panel.target, panel.target) for panel in spec.panels))
     return (
-        f"ABX scores on {spec.dataset} before and after the intervention on experts of {targets}, for each language "
+        f"ABX scores on {spec.dataset} before and after the intervention on experts of {spec.target_names}, for each "
+        "language "
         "the mean over its pairs with the others. Circles, language discrimination: the share of "
         f"{TASKS['language']}. Diamonds, meaning discrimination: the share of {TASKS['meaning']}. By cosine distance, "
         "over all triples, ties counting half; dashed: chance. The target is in bold. Languages that the model has not "
@@ -91,18 +86,14 @@ def caption(spec: Spec) -> str:
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"abx...": "ABX scores, one CSV a condition, the unintervened model's too"},
-        outputs=drawing.OUTPUTS,
-        command=command,
-    )
-    drawn = scores_of_languages(read_metrics(files.abx, ["task", "first", "second", "score"]), spec)
-    with drawing.style():
-        drawing.save(draw(drawn, spec), drawn, "ABX discrimination of language and meaning", caption(spec), files)
+main = figure_stage(
+    SpacePanelsSpec,
+    __doc__,
+    INPUTS,
+    read=lambda spec, files: scores_of_languages(read_metrics(files.abx, COLUMNS), spec),
+    draw=draw,
+    describe=lambda drawn, spec: ("ABX discrimination of language and meaning", caption(spec)),
+)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
 
+from workflow_scripts.config.settings import Confidence, DatasetName
 from workflow_scripts.figures import drawing
 from workflow_scripts.figures.lines import measure_panels
+from workflow_scripts.figures.run import figure_stage, read_table
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.compared import COMPARED, definitions
 from workflow_scripts.measures.metric_files import grid, select
@@ -18,11 +20,11 @@ LINE = {**drawing.LINE, "color": drawing.POST_COLOUR, "marker": "o"}
 class Spec(stage.Spec):
     """What the figure shows."""
 
-    model: Model = Field(description="The model.")
+    model: Model
     steps: list[int] = Field(min_length=1, description="Optimiser steps, ascending; the last is the model's.")
     pivot_name: str = Field(description="Name of MEXA's pivot language, for the caption.")
-    dataset: str = Field(description="Name of the parallel data set.")
-    confidence: float = Field(description="Of the bootstrap intervals.")
+    dataset: DatasetName
+    confidence: Confidence
 
 
 def points(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -57,18 +59,14 @@ def caption(spec: Spec) -> str:
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"checkpoints": "the table by step (CSV)"},
-        outputs=drawing.OUTPUTS,
-        command=command,
-    )
-    drawn = points(pd.read_csv(files.checkpoints, dtype={"model": str}, keep_default_na=False, na_values=[""]), spec)
-    with drawing.style():
-        drawing.save(draw(drawn, spec), drawn, "Steps of the training", caption(spec), files)
+main = figure_stage(
+    Spec,
+    __doc__,
+    {"checkpoints": "the table by step (CSV)"},
+    read=lambda spec, files: points(read_table(files.checkpoints, ["model"]), spec),
+    draw=draw,
+    describe=lambda drawn, spec: ("Steps of the training", caption(spec)),
+)
 
 
 if __name__ == "__main__":

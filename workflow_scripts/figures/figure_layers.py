@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from pydantic import Field
 
+from workflow_scripts.config.settings import DatasetName, LanguageNames, Poolings, Target, Targets
 from workflow_scripts.figures import drawing
 from workflow_scripts.figures.lines import measure_panels
+from workflow_scripts.figures.run import figure_stage, read_table
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.compared import COMPARED, definitions
 from workflow_scripts.measures.metric_files import grid, select
@@ -22,14 +24,14 @@ RANDOM = {"color": drawing.MUTED_COLOUR, "linewidth": 1.1, "linestyle": (0, (4, 
 class Spec(stage.Spec):
     """What the figure shows."""
 
-    model: Model = Field(description="The model.")
+    model: Model
     layers: list[str] = Field(min_length=1, description="Layers in their order, the main one among them.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled; panels of each.")
-    targets: list[str] = Field(min_length=1, description="Intervention targets, a line each.")
-    control: str | None = Field(description="Target whose random control is shown; null: there is none.")
-    names: dict[str, str] = Field(description="Names of languages, for the legend.")
+    poolings: Poolings
+    targets: Targets
+    control: Target | None = Field(description="Target whose random control is shown; null: there is none.")
+    names: LanguageNames
     pivot_name: str = Field(description="Name of MEXA's pivot language, for the caption.")
-    dataset: str = Field(description="Name of the parallel data set.")
+    dataset: DatasetName
 
 
 def points(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -102,19 +104,15 @@ def caption(spec: Spec) -> str:
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"layers": "the table by layer (CSV)"},
-        outputs=drawing.OUTPUTS,
-        command=command,
-    )
-    text = dict.fromkeys(["model", "pooling", "units", "target", "layer", "measure"], str)
-    drawn = points(pd.read_csv(files.layers, dtype=text, keep_default_na=False, na_values=[""]), spec)
-    with drawing.style():
-        drawing.save(draw(drawn, spec), drawn, "Layers before and after the intervention", caption(spec), files)
+TEXT = ["model", "pooling", "units", "target", "layer", "measure"]  # columns of the table
+main = figure_stage(
+    Spec,
+    __doc__,
+    {"layers": "the table by layer (CSV)"},
+    read=lambda spec, files: points(read_table(files.layers, TEXT), spec),
+    draw=draw,
+    describe=lambda drawn, spec: ("Layers before and after the intervention", caption(spec)),
+)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from pydantic import Field
 
+from workflow_scripts.config.fields import MethodName
+from workflow_scripts.config.settings import Poolings, Targets
 from workflow_scripts.figures import drawing
+from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.tables.comparison import COST, METRICS
@@ -24,10 +27,12 @@ MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">"]
 class Spec(stage.Spec):
     """What the figure shows."""
 
-    model: Model = Field(description="The model.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled; a row of panels each.")
-    methods: list[str] = Field(min_length=1, description="Compared methods in the order of the legend.")
-    targets: list[str] = Field(min_length=1, description="Targets that numbers are means over.")
+    model: Model
+    poolings: Poolings
+    methods: list[MethodName] = Field(
+        min_length=1, description="Names of the compared methods, as the legend lists them."
+    )
+    targets: Targets
 
 
 def points(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -55,15 +60,12 @@ def points(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     """A panel a metric, perplexity along the other axis; a row of panels a pooling."""
     shown = shown_metrics(drawn)
-    width, height = 2.1, 1.9
-    size = (max(width * len(shown), 2 * drawing.COLUMN_WIDTH), height * len(spec.poolings) + 0.9)
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(len(spec.poolings), len(shown), squeeze=False, sharex="row")
+    room = {"below": 0.9, "least_width": 2 * drawing.COLUMN_WIDTH}
+    figure, axes = drawing.grid(len(spec.poolings), len(shown), 2.1, 1.9, **room, sharex="row")
     for row, pooling in zip(axes, spec.poolings, strict=True):
         for axis, metric in zip(row, shown, strict=True):
             draw_panel(axis, drawn[drawn["pooling"] == pooling], metric, spec)
-            title = f"{METRICS[metric]}\n{pooling} pooling" if len(spec.poolings) > 1 else METRICS[metric]
-            axis.set_title(title)
+            axis.set_title(drawing.pooled_title(METRICS[metric], pooling, spec.poolings))
     for pooling, row in zip(spec.poolings, axes, strict=True):
         right = shown_cost(drawn[drawn["pooling"] == pooling])
         if row[0].get_xlim()[1] > right:
@@ -143,14 +145,14 @@ def caption(spec: Spec, drawn: pd.DataFrame) -> str:
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec, __doc__, inputs={"table": "the table of methods (CSV)"}, outputs=drawing.OUTPUTS, command=command
-    )
-    drawn = points(pd.read_csv(files.table), spec)
-    with drawing.style():
-        drawing.save(draw(drawn, spec), drawn, "Methods of intervention", caption(spec, drawn), files)
+main = figure_stage(
+    Spec,
+    __doc__,
+    {"table": "the table of methods (CSV)"},
+    read=lambda spec, files: points(pd.read_csv(files.table), spec),
+    draw=draw,
+    describe=lambda drawn, spec: ("Methods of intervention", caption(spec, drawn)),
+)
 
 
 if __name__ == "__main__":

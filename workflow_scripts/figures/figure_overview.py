@@ -6,6 +6,7 @@ one query whose retrieval the intervention mends, and how many are mended and sp
 
 import textwrap
 import unicodedata
+from argparse import Namespace
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -19,9 +20,11 @@ from matplotlib.lines import Line2D
 from matplotlib.projections.polar import PolarAxes
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D, ScaledTranslation
-from pydantic import Field
 
+from workflow_scripts.config.settings import Medoid, ShownSimilarity
 from workflow_scripts.figures import drawing
+from workflow_scripts.figures.run import figure_stage
+from workflow_scripts.figures.specs import SpacePanelsSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures import registry
 from workflow_scripts.measures.metric_files import grid, pre_and_post, read_metrics, select
@@ -46,20 +49,11 @@ COUNTS = ["queries", "wrong_to_right", "right_to_wrong"]
 TEXTS = ["query_text", "pre_text", "right_text"]
 
 
-class Spec(stage.Spec):
+class Spec(SpacePanelsSpec):
     """What the figure shows."""
 
-    panels: list[Panel] = Field(min_length=1, description="Models and targets; a row each.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled; a row each, too.")
-    languages: list[str] = Field(min_length=2, description="Languages clockwise around the medoid, from the top.")
-    names: dict[str, str] = Field(description="Names of languages.")
-    dataset: str = Field(description="Name of the parallel data set.")
-    similarity: str = Field(description="Similarity of retrieval.")
-    medoid: str = Field(description="Which medoid is the centre, like sentence.")
-
-    def name(self, language: str) -> str:
-        """The name of a language; its code if it has none."""
-        return self.names.get(language, language)
+    similarity: ShownSimilarity
+    medoid: Medoid
 
 
 def observations(medoid: pd.DataFrame, examples: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -135,8 +129,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     figure = Figure(figsize=size, layout="constrained")
     cells = figure.add_gridspec(len(rows), 2, width_ratios=[RING_WIDTH, TEXT_WIDTH])
     for row, (panel, pooling) in enumerate(rows):
-        here = (drawn["model"] == panel.model.name) & (drawn["target"] == panel.target)
-        shown = drawn[here & (drawn["pooling"] == pooling)].set_index("language")
+        shown = drawing.of_panel(drawn, panel, pooling).set_index("language")
         ring = figure.add_subplot(cells[row, 0], projection="polar")
         title = f"{panel.title}, {pooling} pooling" if len(spec.poolings) > 1 else panel.title
         ring.set_title(title, parse_math=False)
@@ -149,8 +142,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
         Line2D([], [], marker="o", color=drawing.POST_COLOUR, label="post-intervention", **look),
         Line2D([], [], marker="+", color="black", label="medoid", **look),
     ]
-    models = [panel.model for panel in spec.panels]
-    drawing.add_legend(figure, [*points, *drawing.unseen_key(models, spec.languages)])
+    drawing.add_legend(figure, [*points, *drawing.unseen_key(spec.models, spec.languages)])
     return figure
 
 
@@ -291,9 +283,8 @@ def reads_leftward(text: str) -> bool:
 
 def caption(spec: Spec) -> str:
     """What the figure shows and how it was computed."""
-    targets = ", ".join(dict.fromkeys(spec.name(panel.target) for panel in spec.panels))
     return (
-        f"The intervention on experts of {targets}, measured on {spec.dataset}. Left: the centre is the "
+        f"The intervention on experts of {spec.target_names}, measured on {spec.dataset}. Left: the centre is the "
         f"{registry.medoids()[spec.medoid].description}, the angle is the language and the radius the cosine distance "
         "of the language's mean embedding to the medoid of its own space, before and after the intervention; each row "
         "has a scale of its own. Right: a query in the language of the intervention, the sentence that is most "
@@ -304,25 +295,25 @@ def caption(spec: Spec) -> str:
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={
-            "medoid...": "distances to the medoid, one CSV a condition, the unintervened model's too",
-            "examples...": "examples of retrieval, one CSV a condition",
-        },
-        outputs=drawing.OUTPUTS,
-        command=command,
-    )
+def read(spec: Spec, files: Namespace) -> pd.DataFrame:
+    """Return what is drawn from the metric CSVs."""
     medoid = read_metrics(files.medoid, ["dataset", "medoid", "language", "value"])
     keys = ["dataset", "similarity", "query", "candidate"]
     examples = read_metrics(files.examples, [*keys, *COUNTS, *TEXTS, "pre_rank"])
-    drawn = observations(medoid, examples, spec)
-    with drawing.style():
-        drawing.save(
-            draw(drawn, spec), drawn, "Distance to the medoid and an example of retrieval", caption(spec), files
-        )
+    return observations(medoid, examples, spec)
+
+
+main = figure_stage(
+    Spec,
+    __doc__,
+    {
+        "medoid...": "distances to the medoid, one CSV per condition, that of the unintervened model too",
+        "examples...": "examples of retrieval, one CSV per condition",
+    },
+    read,
+    draw,
+    describe=lambda drawn, spec: ("Distance to the medoid and an example of retrieval", caption(spec)),
+)
 
 
 if __name__ == "__main__":

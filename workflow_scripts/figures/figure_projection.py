@@ -1,7 +1,6 @@
 """Figures 3, 6–20 and 27–29: UMAP of all sentences before and after an intervention, a panel a model and target."""
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,11 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from pydantic import Field
 
+from workflow_scripts.config.fields import Seed
+from workflow_scripts.config.settings import Components, MinDistance, Neighbours, ProjectedSentences, Units
 from workflow_scripts.figures import drawing
+from workflow_scripts.figures.run import figure_stage
+from workflow_scripts.figures.specs import SpacePanelsSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.parquet import read_parquet
 from workflow_scripts.measures.metric_files import grid, select
@@ -46,20 +49,15 @@ CONES_TO_RGB = np.array(
 )
 
 
-class Spec(stage.Spec):
+class Spec(SpacePanelsSpec):
     """What the figure shows."""
 
-    panels: list[Panel] = Field(min_length=1, description="Models and targets of the columns.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled; a row of panels each.")
-    units: Literal["expert", "random"] = Field(description="Whether experts or the random control are shown.")
-    seed: int | None = Field(None, description="Seed of the draw of the random control; null for experts.")
-    languages: list[str] = Field(min_length=1, description="Languages of the sentences.")
-    dataset: str = Field(description="Name of the parallel data set.")
-    sentences: int | None = Field(None, description="How many sentences of each language, the first; null: all.")
-    neighbours: int = Field(description="Size of a sentence's neighbourhood in UMAP, for the caption.")
-    min_distance: float = Field(description="Least distance in UMAP, for the caption.")
-    components: int | None = Field(None, description="Principal components that UMAP was given; null: no reduction.")
-    names: dict[str, str] = Field(default_factory=dict, description="Language names for the caption.")
+    units: Units
+    seed: Seed | None = Field(description="Seed of the draw of the random control; null for experts.")
+    sentences: ProjectedSentences
+    neighbours: Neighbours
+    min_distance: MinDistance
+    components: Components
 
 
 def read_projections(paths: list[Path]) -> pd.DataFrame:
@@ -106,18 +104,12 @@ def panel_clouds(panel: Panel, spec: Spec) -> pd.DataFrame:
 
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     """Axes for each panel and pooling: a mark a sentence in either space, a label a language and space."""
-    figure, axes = drawing.panels(spec.panels, spec.poolings, width=PANEL_SIZE, height=PANEL_SIZE)
+    figure, axes = drawing.panels(spec, PANEL_SIZE, PANEL_SIZE, "UMAP 1", "UMAP 2")
     labels = {}
-    for row, pooling in zip(axes, spec.poolings, strict=True):
-        for axis, panel in zip(row, spec.panels, strict=True):
-            here = (drawn["model"] == panel.model.name) & (drawn["target"] == panel.target)
-            sentences = drawn[here & (drawn["pooling"] == pooling)]
-            draw_sentences(axis, sentences, spec.languages)
-            labels[axis] = label_clouds(axis, sentences, panel)
-    for axis in axes[-1]:
-        axis.set_xlabel("UMAP 1")
-    for axis in axes[:, 0]:
-        axis.set_ylabel("UMAP 2")
+    for axis, panel, pooling in drawing.each_panel(axes, spec):
+        sentences = drawing.of_panel(drawn, panel, pooling)
+        draw_sentences(axis, sentences, spec.languages)
+        labels[axis] = label_clouds(axis, sentences, panel)
     drawing.add_legend(figure, legend_entries(spec))
     figure.draw_without_rendering()  # only now is known where on the page the panels are
     for axis, of_panel in labels.items():
@@ -256,32 +248,32 @@ def legend_entries(spec: Spec) -> list[Line2D]:
 
 def caption(spec: Spec) -> str:
     """What the figure shows and how it was computed."""
-    targets = ", ".join(dict.fromkeys(spec.names.get(panel.target, panel.target) for panel in spec.panels))
     units = "experts" if spec.units == "expert" else f"random neurons (draw {spec.seed}), given the experts' values,"
     which = "all sentences" if spec.sentences is None else f"the first {spec.sentences:,} sentences"
     reduced = "" if spec.components is None else f" of the first {spec.components} principal components"
     return (
         f"UMAP of {which} of {spec.dataset} in {len(spec.languages)} languages before (light dots) and after (dark "
-        f"crosses) the intervention on {units} of {targets}, fitted on both together (cosine distance{reduced}, "
+        f"crosses) the intervention on {units} of {spec.target_names}, fitted on both together (cosine "
+        f"distance{reduced}, "
         f"{spec.neighbours} neighbours, minimal distance {spec.min_distance:g}). The code of a language is at the "
         "median of its sentences, with an asterisk after the intervention; the target is bold. Codes of languages "
         "that the model has not seen in pre-training are red."
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"projections...": "UMAP of the spaces before and after interventions, one parquet a model"},
-        outputs=drawing.OUTPUTS,
-        command=command,
-    )
-    drawn = positions(read_projections(files.projections), spec)
-    title = "Embedding space (UMAP)" + (" under random neurons" if spec.units == "random" else "")
-    with drawing.style():
-        drawing.save(draw(drawn, spec), drawn, title, caption(spec), files)
+def title(spec: Spec) -> str:
+    """Return the title of the figure."""
+    return "Embedding space (UMAP)" + (" under random neurons" if spec.units == "random" else "")
+
+
+main = figure_stage(
+    Spec,
+    __doc__,
+    {"projections...": "UMAP of the spaces before and after interventions, one parquet file per model"},
+    read=lambda spec, files: positions(read_projections(files.projections), spec),
+    draw=draw,
+    describe=lambda drawn, spec: (title(spec), caption(spec)),
+)
 
 
 if __name__ == "__main__":

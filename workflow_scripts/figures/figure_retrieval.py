@@ -3,35 +3,33 @@
 The query language is the target of the intervention. Figures 30–32 show the random control with its spread over seeds.
 """
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from pydantic import Field
 
+from workflow_scripts.config.settings import ControlSeeds, ShownSimilarity, Units
 from workflow_scripts.figures import drawing
+from workflow_scripts.figures.run import figure_stage
+from workflow_scripts.figures.specs import SpacePanelsSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import grid, pre_and_post, pre_and_random, read_metrics
 from workflow_scripts.tables.shown_models import Panel
 
+# What is read for the figures of its change, too.
+INPUTS = {"retrieval...": "retrieval accuracies, one CSV per condition, that of the unintervened model too"}
+COLUMNS = ["similarity", "query", "candidate", "accuracy"]
 BAR_THICKNESS = 0.4  # of the distance between two languages
 INCHES_PER_LANGUAGE = 0.155
 
 
-class Spec(stage.Spec):
+class Spec(SpacePanelsSpec):
     """What the figure shows."""
 
-    panels: list[Panel] = Field(min_length=1, description="Models and targets of the columns.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled; a row of panels each.")
-    units: Literal["expert", "random"] = Field(description="Whether experts or the random control are shown.")
-    seeds: list[int] = Field(default_factory=list, description="Seeds of the random control.")
-    languages: list[str] = Field(min_length=2, description="Candidate languages from top to bottom.")
-    similarity: str = Field(description="Similarity of retrieval.")
-    dataset: str = Field(description="Name of the parallel data set.")
-    names: dict[str, str] = Field(description="Names of languages, for the mark of the query language.")
+    units: Units
+    seeds: ControlSeeds
+    similarity: ShownSimilarity
 
 
 def accuracies(retrieval: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -66,22 +64,14 @@ def panel_accuracies(panel: Panel, spec: Spec) -> pd.DataFrame:
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     """Axes for each panel and pooling: two bars a candidate language, none for the query language."""
     height = 0.5 + INCHES_PER_LANGUAGE * len(spec.languages)
-    figure, axes = drawing.panels(spec.panels, spec.poolings, width=2.2, height=height, sharex=True)
-    for row, pooling in zip(axes, spec.poolings, strict=True):
-        for axis, panel in zip(row, spec.panels, strict=True):
-            here = (drawn["model"] == panel.model.name) & (drawn["target"] == panel.target)
-            shown = drawn[here & (drawn["pooling"] == pooling)]
-            draw_panel(axis, shown.set_index("candidate"), panel, spec)
+    figure, axes = drawing.panels(spec, 2.2, height, "Top-1 accuracy", "Candidate language", sharex=True)
+    for axis, panel, pooling in drawing.each_panel(axes, spec):
+        draw_panel(axis, drawing.of_panel(drawn, panel, pooling).set_index("candidate"), panel, spec)
     highest = drawn[["pre", "high" if "high" in drawn else "post"]].max(axis=None)
     axes[0, 0].set_xlim(0, min(1, 1.05 * highest) if highest > 0 else 1)
-    for axis in axes[-1]:
-        axis.set_xlabel("Top-1 accuracy")
-    for axis in axes[:, 0]:
-        axis.set_ylabel("Candidate language")
     after = "post-intervention" if spec.units == "expert" else "post-intervention on random neurons"
     bars = [Patch(color=drawing.PRE_COLOUR, label="pre-intervention"), Patch(color=drawing.POST_COLOUR, label=after)]
-    models = [panel.model for panel in spec.panels]
-    drawing.add_legend(figure, [*bars, *drawing.unseen_key(models, spec.languages)])
+    drawing.add_legend(figure, [*bars, *drawing.unseen_key(spec.models, spec.languages)])
     return figure
 
 
@@ -99,7 +89,7 @@ def draw_panel(axis: Axes, accuracy: pd.DataFrame, panel: Panel, spec: Spec) -> 
     axis.set_ylim(len(spec.languages) - 0.4, -0.6)
     drawing.label_languages(axis.yaxis, np.arange(len(spec.languages)), spec.languages, panel.model, bold=panel.target)
     if panel.target in spec.languages:
-        text = f"query: {spec.names.get(panel.target, panel.target)}"
+        text = f"query: {spec.name(panel.target)}"
         place = {"xytext": (3, 0), "textcoords": "offset points", "va": "center_baseline"}
         look = {"size": 6.5, "style": "italic", "color": drawing.MUTED_COLOUR}
         axis.annotate(text, (0, spec.languages.index(panel.target)), **place, **look)
@@ -107,31 +97,31 @@ def draw_panel(axis: Axes, accuracy: pd.DataFrame, panel: Panel, spec: Spec) -> 
 
 def caption(spec: Spec) -> str:
     """What the figure shows and how it was computed."""
-    targets = ", ".join(dict.fromkeys(spec.names.get(panel.target, panel.target) for panel in spec.panels))
     units = "experts"
     if spec.units == "random":
         units = f"random neurons, given the experts' values: mean and range over {len(spec.seeds)} draws,"
     return (
         f"Top-1 retrieval accuracy (by {spec.similarity.replace('_', ' ')}) on {spec.dataset} before and after the "
-        f"intervention on {units} of {targets}. The query language is the target of the intervention; each pair of "
+        f"intervention on {units} of {spec.target_names}. The query language is the target of the intervention; each "
+        "pair of "
         "bars is a candidate language. A query counts if its translation is the most similar of all sentences of the "
         "candidate language. Languages that the model has not seen in pre-training are red and have an asterisk."
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"retrieval...": "retrieval accuracies, one CSV a condition, the unintervened model's too"},
-        outputs=drawing.OUTPUTS,
-        command=command,
-    )
-    retrieval = read_metrics(files.retrieval, ["similarity", "query", "candidate", "accuracy"])
-    drawn = accuracies(retrieval, spec)
-    title = "Retrieval accuracy" + (" under random neurons" if spec.units == "random" else "")
-    with drawing.style():
-        drawing.save(draw(drawn, spec), drawn, title, caption(spec), files)
+def title(spec: Spec) -> str:
+    """Return the title of the figure."""
+    return "Retrieval accuracy" + (" under random neurons" if spec.units == "random" else "")
+
+
+main = figure_stage(
+    Spec,
+    __doc__,
+    INPUTS,
+    read=lambda spec, files: accuracies(read_metrics(files.retrieval, COLUMNS), spec),
+    draw=draw,
+    describe=lambda drawn, spec: (title(spec), caption(spec)),
+)
 
 
 if __name__ == "__main__":

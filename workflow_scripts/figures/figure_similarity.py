@@ -5,10 +5,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
-from pydantic import Field
 
-from workflow_scripts.figures import drawing
+from workflow_scripts.config.settings import Confidence
+from workflow_scripts.config.specs import SpaceSpec
 from workflow_scripts.figures.heat_maps import COLOUR_MAP, SAME_LANGUAGE_COLOUR
+from workflow_scripts.figures.run import figure_stage, read_table
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.kinship.outcomes import CHANGE, label
@@ -21,13 +22,11 @@ WIDTH, HEIGHT = 0.36, 0.19  # inches of a cell
 DARK = 0.6  # of the colour's range, from which on text is white
 
 
-class Spec(stage.Spec):
+class Spec(SpaceSpec):
     """What the figure shows."""
 
-    model: Model = Field(description="The model.")
-    dataset: str = Field(description="Name of the parallel data set.")
-    languages: list[str] = Field(description="Languages over whose ordered pairs was correlated.")
-    confidence: float = Field(0.95, description="Of the bootstrap intervals.")
+    model: Model
+    confidence: Confidence
 
 
 def of_model(correlations: pd.DataFrame, model: str) -> pd.DataFrame:
@@ -95,22 +94,15 @@ def caption(spec: Spec) -> str:
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"correlations": "the table of correlations with similarity of languages (CSV)"},
-        outputs=drawing.OUTPUTS,
-        command=command,
-    )
-    drawn = of_model(
-        pd.read_csv(files.correlations, dtype={"target": str, "pooling": str}, keep_default_na=False, na_values=[""]),
-        spec.model.name,
-    )
-    with drawing.style():
-        title = "Correlations with the similarity of languages"
-        drawing.save(draw(drawn, spec), drawn.drop(columns="label"), title, caption(spec), files)
+main = figure_stage(
+    Spec,
+    __doc__,
+    {"correlations": "the table of correlations with similarity of languages (CSV)"},
+    read=lambda spec, files: of_model(read_table(files.correlations, ["target", "pooling"]), spec.model.name),
+    draw=draw,
+    describe=lambda drawn, spec: ("Correlations with the similarity of languages", caption(spec)),
+    as_frame=lambda drawn, spec: drawn.drop(columns="label"),
+)
 
 
 if __name__ == "__main__":

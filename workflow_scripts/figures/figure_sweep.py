@@ -1,5 +1,7 @@
 """Figure 2: how often the target language is generated, and log perplexity, against the number of experts."""
 
+from argparse import Namespace
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,11 +9,22 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from pydantic import Field
 
+from workflow_scripts.config.settings import (
+    DatasetName,
+    GeneratedSentences,
+    Identifier,
+    Ks,
+    LanguageNames,
+    ModelName,
+    SamplingSeeds,
+)
 from workflow_scripts.figures import drawing
+from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import grid, read_metrics, select
-from workflow_scripts.sweeps.identification import IDENTIFIERS, IdentifierName
+from workflow_scripts.sweeps.identification import IDENTIFIERS
 from workflow_scripts.tables.shown_models import Model, without_text
+from workflow_scripts.tables.specs import TargetsSpec
 
 ACCURACY, LOG_PERPLEXITY = "language_id_accuracy", "log_perplexity"
 MEASURES = {ACCURACY: "Language ID accuracy", LOG_PERPLEXITY: "Log perplexity"}
@@ -20,24 +33,17 @@ UNSEEN = {"linestyle": (0, (4, 1.5)), "markerfacecolor": "white"}
 PANEL_WIDTH, PANEL_HEIGHT = 2.5, 1.7  # inches
 
 
-class Spec(stage.Spec):
+class Spec(TargetsSpec):
     """What the figure shows."""
 
-    models: list[Model] = Field(min_length=1, description="Models, a column of panels each.")
-    poolings: list[str] = Field(
-        min_length=1, description="How a neuron's response was pooled; two rows of panels each."
-    )
-    targets: list[str] = Field(min_length=1, description="Intervention targets, a line each.")
-    ks: list[int] = Field(min_length=1, description="Numbers of experts, ascending; 0 is the unintervened model.")
-    chosen: dict[str, int] = Field(
-        default_factory=dict, description="Model name to its number of experts in the study."
-    )
-    names: dict[str, str] = Field(default_factory=dict, description="Language names for the legend.")
-    identifier: IdentifierName = Field(description="What identified the language of the generated texts.")
-    sentences: int = Field(gt=0, description="Texts generated with one sample seed.")
-    seeds: list[int] = Field(min_length=1, description="Sample seeds.")
-    dataset: str = Field(description="Name of the text whose perplexity is shown.")
-    left_out: list[Model] = Field(default_factory=list, description="Models of the study that write no text.")
+    ks: Ks
+    chosen: dict[ModelName, int] = Field(description="Number of experts in the rest of the study, by model.")
+    names: LanguageNames
+    identifier: Identifier
+    sentences: GeneratedSentences
+    seeds: SamplingSeeds
+    dataset: DatasetName
+    left_out: list[Model] = Field(description="Models of the study that write no text.")
 
 
 def measurements(language_id: pd.DataFrame, perplexity: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -49,8 +55,7 @@ def measurements(language_id: pd.DataFrame, perplexity: pd.DataFrame, spec: Spec
     Raises:
         StudyError: an observation is missing.
     """
-    models = [model.name for model in spec.models]
-    keys = grid(model=models, pooling=spec.poolings, target=spec.targets, k=spec.ks)
+    keys = grid(**spec.conditions, k=spec.ks)
     same_identifier = keys.assign(identifier=spec.identifier)
     by_seed = [
         select(language_id, same_identifier.assign(sample_seed=seed), "identified languages")["accuracy"].to_numpy()
@@ -69,9 +74,7 @@ def measurements(language_id: pd.DataFrame, perplexity: pd.DataFrame, spec: Spec
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     """For each pooling a row of panels for accuracy and one for log perplexity, a column for each model."""
     rows = [(pooling, measure) for pooling in spec.poolings for measure in MEASURES]
-    width = max(PANEL_WIDTH * len(spec.models), drawing.COLUMN_WIDTH)
-    figure = Figure(figsize=(width, PANEL_HEIGHT * len(rows) + drawing.LEGEND_HEIGHT), layout="constrained")
-    axes = figure.subplots(len(rows), len(spec.models), squeeze=False, sharex=True)
+    figure, axes = drawing.grid(len(rows), len(spec.models), PANEL_WIDTH, PANEL_HEIGHT, sharex=True)
     by_panel = dict(iter(drawn.groupby(["model", "pooling", "measure"])))
     for row, (pooling, measure) in zip(axes, rows, strict=True):
         for axis, model in zip(row, spec.models, strict=True):
@@ -117,7 +120,7 @@ def unseen(model: Model, spec: Spec) -> list[str]:
 
 def add_title(axis: Axes, model: Model, pooling: str, spec: Spec) -> None:
     """Title a panel by its model, and by the pooling if there are several; name the unseen targets below, in red."""
-    title = f"{model.label}\n{pooling} pooling" if len(spec.poolings) > 1 else model.label
+    title = drawing.pooled_title(model.label, pooling, spec.poolings)
     # Where one model has such a line, the others leave room for it, so that all titles are at one height.
     room = {"pad": 14} if any(unseen(other, spec) for other in spec.models) else {}
     axis.set_title(title, parse_math=False, **room)
@@ -170,23 +173,24 @@ def caption(spec: Spec) -> str:
     return f"{text} {without_text(spec.left_out)}".rstrip()
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={
-            "language-id...": "share of generated texts in the target language, one CSV a model, target and pooling",
-            "perplexity...": "perplexity of text in the target language, one CSV a model, target and pooling",
-        },
-        outputs=drawing.OUTPUTS,
-        command=command,
-    )
+def read(spec: Spec, files: Namespace) -> pd.DataFrame:
+    """Return what is drawn from the files of the sweeps."""
     language_id = read_metrics(files.language_id, ["k", "identifier", "sample_seed", "accuracy"])
     perplexity = read_metrics(files.perplexity, ["k", "log_perplexity", "log_perplexity_error"])
-    drawn = measurements(language_id, perplexity, spec)
-    with drawing.style():
-        drawing.save(draw(drawn, spec), drawn, "Language ID accuracy and log perplexity", caption(spec), files)
+    return measurements(language_id, perplexity, spec)
+
+
+main = figure_stage(
+    Spec,
+    __doc__,
+    {
+        "language-id...": "share of generated texts in the target language, one CSV per model, target and pooling",
+        "perplexity...": "perplexity of text in the target language, one CSV per model, target and pooling",
+    },
+    read,
+    draw,
+    describe=lambda drawn, spec: ("Language ID accuracy and log perplexity", caption(spec)),
+)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ from matplotlib.patches import Patch
 from pydantic import Field
 
 from workflow_scripts.figures import drawing
-from workflow_scripts.figures.heat_maps import OUTLINE, heat_map
+from workflow_scripts.figures.heat_maps import OUTLINE, heat_map, plain_axes
+from workflow_scripts.figures.run import figure_stage
+from workflow_scripts.figures.specs import PanelsSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import grid, pair_matrix, pre_and_post, read_metrics
 from workflow_scripts.probes.tasks import LABELS, MEASURES, Task, explained
@@ -20,13 +22,10 @@ LEAST_INCHES = 1.3  # of a panel
 SCORE_COLOURS = "Greys"
 
 
-class Spec(stage.Spec):
+class Spec(PanelsSpec):
     """What the figure shows."""
 
-    panels: list[Panel] = Field(min_length=1, description="Model and targets of the columns.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled; rows of panels each.")
-    tasks: list[Task] = Field(min_length=1, description="What probes tell; a row of panels each.")
-    names: dict[str, str] = Field(description="Names of languages, for the caption.")
+    tasks: list[Task] = Field(min_length=1, description="What probes tell; a row of panels per task.")
 
 
 def scores_of_pairs(transfer: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -58,9 +57,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     """A row of heat maps for each task and pooling: scores before, then their changes, a column a target."""
     rows = [(task, pooling) for task in spec.tasks for pooling in spec.poolings]
     side = max(LEAST_INCHES, INCHES_PER_LANGUAGE * max(len(task.languages) for task in spec.tasks)) + 0.35
-    width, height = side * (1 + len(spec.panels)) + 1.6, side * len(rows) + drawing.LEGEND_HEIGHT
-    figure = Figure(figsize=(max(width, drawing.COLUMN_WIDTH), height), layout="constrained")
-    axes = figure.subplots(len(rows), 1 + len(spec.panels), squeeze=False)
+    figure, axes = drawing.grid(len(rows), 1 + len(spec.panels), side, side, beside=1.6)
     limit = float(drawn["change"].abs().max()) or 1.0
     for row, (task, pooling) in zip(axes, rows, strict=True):
         here = drawn[(drawn["task"] == task.name) & (drawn["pooling"] == pooling)]
@@ -81,7 +78,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     bar = figure.colorbar(mesh, ax=axes[:, 1:], label="Change of the score (post − pre)", shrink=0.6, aspect=30)
     bar.outline.set_visible(False)
     codes = list(dict.fromkeys(code for task in spec.tasks for code in task.languages))
-    unseen = drawing.unseen_key([panel.model for panel in spec.panels], codes)
+    unseen = drawing.unseen_key(spec.models, codes)
     drawing.add_legend(figure, [Patch(**OUTLINE, label="intervention target"), *unseen])
     return figure
 
@@ -89,11 +86,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
 def draw_scores(axis: Axes, scores: np.ndarray, task: Task, panel: Panel) -> QuadMesh:
     """Draw scores [languages, languages], the higher the darker."""
     mesh = axis.pcolormesh(scores, cmap=SCORE_COLOURS, edgecolor="white", linewidth=0.25)
-    axis.set_aspect("equal")
-    axis.invert_yaxis()
-    axis.spines[:].set_visible(False)
-    axis.tick_params(length=0, pad=1.5, labelsize=6)
-    axis.tick_params(axis="x", rotation=90)
+    plain_axes(axis)
     for direction in (axis.xaxis, axis.yaxis):
         positions = np.arange(len(task.languages)) + 0.5
         drawing.label_languages(direction, positions, task.languages, panel.model, bold="")
@@ -102,29 +95,26 @@ def draw_scores(axis: Axes, scores: np.ndarray, task: Task, panel: Panel) -> Qua
 
 def caption(spec: Spec) -> str:
     """What the figure shows and how it was computed."""
-    targets = ", ".join(dict.fromkeys(spec.names.get(panel.target, panel.target) for panel in spec.panels))
     return (
         "Probes on frozen embeddings, trained in the language of the row and tested on held-out sentences of the "
         "language of the column, which are the same sentences in all. "
         f"{explained(spec.tasks)} First column: scores of the unintervened model, the darker the higher. Others: "
-        f"their change (post − pre) by the intervention on experts of {targets}; blue: higher after it, red: lower, "
+        f"their change (post − pre) by the intervention on experts of {spec.target_names}; blue: higher after it, "
+        "red: lower, "
         "white: no change, on one scale. The row and the column of the target are outlined. Languages that the model "
         "has not seen in pre-training are red and have an asterisk."
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"transfer...": "scores of probes, one CSV a condition and data set, the unintervened model's too"},
-        outputs=drawing.OUTPUTS,
-        command=command,
-    )
-    drawn = scores_of_pairs(read_metrics(files.transfer, ["task", "train", "test", "measure", "score"]), spec)
-    with drawing.style():
-        drawing.save(draw(drawn, spec), drawn, "Transfer between languages by light probes", caption(spec), files)
+COLUMNS = ["task", "train", "test", "measure", "score"]
+main = figure_stage(
+    Spec,
+    __doc__,
+    {"transfer...": "scores of probes, one CSV per condition and data set, that of the unintervened model too"},
+    read=lambda spec, files: scores_of_pairs(read_metrics(files.transfer, COLUMNS), spec),
+    draw=draw,
+    describe=lambda drawn, spec: ("Transfer between languages by light probes", caption(spec)),
+)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
 """Heat maps of a change for every pair of languages, under the intervention on a target."""
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
-from matplotlib.patches import Rectangle
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
 
 from workflow_scripts.figures import drawing
+from workflow_scripts.figures.specs import PanelsSpec
 from workflow_scripts.tables.shown_models import Panel
 
 COLOUR_MAP = "RdBu"  # told apart by colour-blind readers (ColorBrewer)
 SAME_LANGUAGE_COLOUR = "#BDC3C9"
+INCHES_PER_LANGUAGE = 0.1
+LEAST_INCHES = 1.6  # of a side
 OUTLINE = {"fill": False, "edgecolor": "black", "linewidth": 0.9}
 
 
@@ -22,11 +27,7 @@ def heat_map(axis: Axes, changes: np.ndarray, languages: list[str], panel: Panel
     axis.set_facecolor(SAME_LANGUAGE_COLOUR)
     changes = np.ma.masked_invalid(changes)
     mesh = axis.pcolormesh(changes, cmap=COLOUR_MAP, vmin=-limit, vmax=limit, edgecolor="white", linewidth=0.25)
-    axis.set_aspect("equal")
-    axis.invert_yaxis()
-    axis.spines[:].set_visible(False)
-    axis.tick_params(length=0, pad=1.5, labelsize=6)
-    axis.tick_params(axis="x", rotation=90)
+    plain_axes(axis)
     for direction in (axis.xaxis, axis.yaxis):
         drawing.label_languages(direction, np.arange(count) + 0.5, languages, panel.model, bold=panel.target)
     if panel.target in languages:
@@ -34,3 +35,37 @@ def heat_map(axis: Axes, changes: np.ndarray, languages: list[str], panel: Panel
         axis.add_patch(Rectangle((0, here), count, 1, clip_on=False, zorder=3, **OUTLINE))
         axis.add_patch(Rectangle((here, 0), 1, count, clip_on=False, zorder=3, **OUTLINE))
     return mesh
+
+
+def square_maps(spec: PanelsSpec, languages: list[str], x_label: str, y_label: str) -> tuple[Figure, np.ndarray]:
+    """Return a figure with room for a heat map of languages by languages per panel, and its axes [poolings, panels]."""
+    side = max(LEAST_INCHES, INCHES_PER_LANGUAGE * len(languages)) + 0.4
+    figure, axes = drawing.panels(spec, side, side, x_label, y_label, beside=0.8)
+    figure.align_xlabels(axes[-1])
+    return figure, axes
+
+
+def add_keys(figure: Figure, axes: np.ndarray, mesh: QuadMesh, label: str, target: str, unseen: list[Artist]) -> None:
+    """Add the colour bar of all heat maps, and a legend of the outlined target, the diagonal and unseen languages.
+
+    Args:
+        figure: The figure.
+        axes: Its axes.
+        mesh: One of the heat maps, all of which have the same colours.
+        label: Label of the colour bar.
+        target: Label of the outline.
+        unseen: Entries of the legend for unseen languages.
+    """
+    bar = figure.colorbar(mesh, ax=axes, label=label, shrink=0.9, aspect=25)
+    bar.outline.set_visible(False)
+    marks = [Patch(**OUTLINE, label=target), Patch(color=SAME_LANGUAGE_COLOUR, label="same language")]
+    drawing.add_legend(figure, [*marks, *unseen])
+
+
+def plain_axes(axis: Axes) -> None:
+    """Make the axes of a heat map square, from top to bottom, without lines and marks around it."""
+    axis.set_aspect("equal")
+    axis.invert_yaxis()
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0, pad=1.5, labelsize=6)
+    axis.tick_params(axis="x", rotation=90)

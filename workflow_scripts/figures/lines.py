@@ -20,15 +20,13 @@ def measure_panels(poolings: list[str], title: str) -> tuple[Figure, dict[tuple[
         title: Of the whole.
     """
     rows = math.ceil(len(COMPARED) / COLUMNS)
-    size = (PANEL_WIDTH * COLUMNS, PANEL_HEIGHT * rows * len(poolings) + drawing.LEGEND_HEIGHT)
-    figure = Figure(figsize=size, layout="constrained")
+    figure, axes = drawing.grid(rows * len(poolings), COLUMNS, PANEL_WIDTH, PANEL_HEIGHT)
     figure.suptitle(title, parse_math=False, fontsize=9, fontweight="bold")
-    axes = figure.subplots(rows * len(poolings), COLUMNS, squeeze=False)
     found = {}
     for number, pooling in enumerate(poolings):
         block = axes[rows * number : rows * (number + 1)].ravel()
         for axis, (name, measure) in zip(block, COMPARED.items(), strict=False):
-            axis.set_title(f"{measure.label}\n{pooling} pooling" if len(poolings) > 1 else measure.label, fontsize=8)
+            axis.set_title(drawing.pooled_title(measure.label, pooling, poolings), fontsize=8)
             axis.grid(axis="y")
             found[pooling, name] = axis
         for axis in block[len(COMPARED) :]:

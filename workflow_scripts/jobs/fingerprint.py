@@ -9,8 +9,8 @@ To see what a stage depends on, and what changed since a revision, from the repo
 A stage's module enters whole. Of the modules that it imports, those definitions enter that it uses, and what these use
 in turn; so a changed function changes the stages that use it, and no others. What runs whenever a module is imported
 (bare calls, `if`, `for`, definitions under a decorator of the package, which may register them) enters for all modules
-imported on the way. Comments, docstrings, formatting and annotations do not enter, save for annotations in the bodies
-of classes, which pydantic and dataclasses read.
+imported on the way. Comments, docstrings, formatting, the descriptions of pydantic's fields and annotations do not
+enter, save for annotations in the bodies of classes, which pydantic and dataclasses read.
 
 What reading cannot see is declared at the top of a module, as lists of literals, and enters with any of its code:
 
@@ -314,7 +314,10 @@ def _is_of_package(decorator: ast.expr, module: _Module) -> bool:
 
 
 def _normalised(body: list[ast.stmt], in_class: bool = False) -> list[ast.stmt]:
-    """Statements without what changes no behaviour: docstrings, annotations, imports for type checkers."""
+    """Return statements without what changes no behaviour.
+
+    That is docstrings, descriptions of fields, annotations, and imports for type checkers.
+    """
     kept = []
     for node in body:
         if isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
@@ -328,6 +331,7 @@ def _normalised(body: list[ast.stmt], in_class: bool = False) -> list[ast.stmt]:
             node = ast.copy_location(ast.Assign([node.target], node.value), node)
         if isinstance(node, Function):
             _drop_annotations(node)
+        _drop_descriptions(node)
         inside_class = isinstance(node, ast.ClassDef) or (in_class and not isinstance(node, Function))
         for part in (node, *getattr(node, "handlers", []), *getattr(node, "cases", [])):
             for name in ("body", "orelse", "finalbody"):
@@ -343,6 +347,13 @@ def _drop_annotations(function: Function) -> None:
     function.returns = None
     for argument in _arguments(function.args):
         argument.annotation = None
+
+
+def _drop_descriptions(statement: ast.stmt) -> None:
+    """Drop the keyword `description` of every call of `Field`: prose about a setting, which no stage reads."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Call) and _last_name(node) == "Field":
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "description"]
 
 
 def _arguments(arguments: ast.arguments) -> list[ast.arg]:

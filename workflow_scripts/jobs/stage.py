@@ -10,19 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
 from workflow_scripts.jobs.errors import DamagedFile, FullDisk, StudyError
 from workflow_scripts.jobs.files import is_full
 from workflow_scripts.jobs.messages import DiscreetStream
+from workflow_scripts.jobs.spec import Spec
 
 log = logging.getLogger("stage")
-
-
-class Spec(BaseModel):
-    """The slice of the config that a stage depends on; each stage derives its own."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 AnySpec = TypeVar("AnySpec", bound=Spec)

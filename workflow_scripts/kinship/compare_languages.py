@@ -5,6 +5,8 @@ from pathlib import Path
 import pandas as pd
 from pydantic import Field
 
+from workflow_scripts.config.fields import LanguageCode
+from workflow_scripts.config.settings import LanguageFiles, SpaceLanguages
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.kinship.overlap import jaccard, trigrams
@@ -22,10 +24,10 @@ from workflow_scripts.texts.schema import read_part
 class Spec(stage.Spec):
     """What the similarities depend on, beside the texts."""
 
-    languages: list[str] = Field(min_length=2, description="Languages of all pairs.")
-    iso639_3: dict[str, str] = Field(description="Their ISO 639-3 codes, which the table has.")
+    languages: SpaceLanguages
+    iso639_3: dict[LanguageCode, str] = Field(description="ISO 639-3 codes of the languages, which the table has.")
     part: str = Field(description="Part of the parallel data set that trigrams are counted in.")
-    file: str | None = Field(description="CSV of similarities; null: that of the built-in languages from URIEL.")
+    file: LanguageFiles
 
 
 def main(command: list[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from workflow_scripts.config.settings import SpaceLanguages
 from workflow_scripts.jobs import stage
 from workflow_scripts.kinship.overlap import jaccard, subwords
 from workflow_scripts.kinship.similarities import pairs, write_similarities
@@ -13,7 +14,7 @@ from workflow_scripts.texts.schema import read_part
 class Spec(stage.Spec):
     """What the similarities depend on, beside tokenizer and texts."""
 
-    languages: list[str] = Field(min_length=2, description="Languages of all pairs.")
+    languages: SpaceLanguages
     part: str = Field(description="Part of the parallel data set that subwords are counted in.")
 
 

@@ -1,12 +1,15 @@
 """Correlations over pairs of languages, Pearson's and Spearman's, with bootstrap intervals over languages."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workflow_scripts.measures.bootstrap import bootstrap_many
 from workflow_scripts.measures.correlations import CONSTANT, rounding_of_correlation
+
+if TYPE_CHECKING:
+    from workflow_scripts.config.sections import Resampling
 
 MINIMUM_LANGUAGES = 3
 # Of an interval: the few subsets of fewer languages would make it look narrow, that of three a point.
@@ -27,14 +30,7 @@ class PairCorrelations:
     languages: np.ndarray
 
 
-def correlate_pairs(
-    first: np.ndarray,
-    second: np.ndarray,
-    resamples: int = 10_000,
-    confidence: float = 0.95,
-    interval: Literal["percentile", "BCa"] = "percentile",
-    seed: int = 0,
-) -> PairCorrelations:
+def correlate_pairs(first: np.ndarray, second: np.ndarray, resampling: "Resampling") -> PairCorrelations:
     """Correlate matrices over the ordered pairs of different languages that both know.
 
     Values that share a language depend on each other, so languages are resampled, not pairs: the bootstrap of the
@@ -46,10 +42,7 @@ def correlate_pairs(
     Args:
         first: Matrices [first matrices, languages, languages], NaN where a pair is unknown; the diagonal is left out.
         second: Others over the same languages [second matrices, languages, languages].
-        resamples: Resamples of languages.
-        confidence: Of the intervals.
-        interval: Their kind.
-        seed: Of the draws.
+        resampling: How languages are resampled.
     """
     count = first.shape[-1]
     rows, columns = np.nonzero(~np.eye(count, dtype=bool))
@@ -74,7 +67,7 @@ def correlate_pairs(
             values[whole] = statistic(chosen)
             if len(involved) >= MINIMUM_RESAMPLED and np.isfinite(values[whole]).any():
                 error = rounding_of_correlation(int(known.sum()))
-                found = bootstrap_many((chosen,), statistic, resamples, confidence, interval, seed, error)
+                found = bootstrap_many((chosen,), statistic, resampling, error)
                 low[whole], high[whole], defined[whole] = found
     low[np.isnan(values)] = high[np.isnan(values)] = np.nan
     return PairCorrelations(values, low, high, defined, pairs, languages)

@@ -2,40 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import Field
 
-from workflow_scripts.jobs import stage
 from workflow_scripts.measures.bootstrap import bootstrap_many
 from workflow_scripts.measures.rounding import rounding
 
+if TYPE_CHECKING:
+    from workflow_scripts.config.sections import Resampling
+
 MINIMUM_LANGUAGES = 3  # for an interval over languages
-
-
-@dataclass(frozen=True)
-class Resampling:
-    """How bootstrap intervals are drawn."""
-
-    resamples: int = 10_000
-    confidence: float = 0.95
-    interval: Literal["percentile", "BCa"] = "percentile"
-    seed: int = 0
-
-
-class ResampledSpec(stage.Spec):
-    """The slice of the config of a stage that draws intervals."""
-
-    resamples: int = Field(10_000, description="Bootstrap resamples of languages.")
-    confidence: float = Field(0.95, description="Of the bootstrap intervals.")
-    interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
-    seed: int = Field(0, description="Seed of the resampling.")
-
-    @property
-    def resampling(self) -> Resampling:
-        """How the intervals are drawn."""
-        return Resampling(self.resamples, self.confidence, self.interval, self.seed)
 
 
 @dataclass(frozen=True)
@@ -48,12 +25,12 @@ class Average:
     resamples: int = 0  # of which the interval is made
 
 
-def average_over_languages(values: np.ndarray, resampling: Resampling) -> Average:
+def average_over_languages(values: np.ndarray, resampling: "Resampling") -> Average:
     """Mean of values [languages]; fewer than three have no interval."""
     return averages_over_languages(np.asarray(values)[None], resampling)[0]
 
 
-def averages_over_languages(values: np.ndarray, resampling: Resampling) -> list[Average]:
+def averages_over_languages(values: np.ndarray, resampling: "Resampling") -> list[Average]:
     """As `average_over_languages`, each row of values [rows, languages]."""
     values = np.asarray(values, dtype=np.float64)
 
@@ -64,7 +41,7 @@ def averages_over_languages(values: np.ndarray, resampling: Resampling) -> list[
     return _averages(means, values.mean(axis=-1), count, resampling, _error(values, count))
 
 
-def average_over_candidates(values: np.ndarray, resampling: Resampling) -> Average:
+def average_over_candidates(values: np.ndarray, resampling: "Resampling") -> Average:
     """Mean over queries of means over candidates: values [queries, languages], NaN where a query would be its own.
 
     Languages that are nobody's candidates are not resampled; resamples that leave a query without any are left out.
@@ -83,7 +60,7 @@ def average_over_candidates(values: np.ndarray, resampling: Resampling) -> Avera
     return _averages(means, means(np.ones(count)), count, resampling, error)[0]
 
 
-def average_over_pairs(values: np.ndarray, resampling: Resampling) -> Average:
+def average_over_pairs(values: np.ndarray, resampling: "Resampling") -> Average:
     """Mean of values [languages, languages] over ordered pairs of different languages; the diagonal is not looked at.
 
     Values that share a language depend on each other, so languages are resampled, not pairs: the bootstrap of the
@@ -94,7 +71,7 @@ def average_over_pairs(values: np.ndarray, resampling: Resampling) -> Average:
     return averages_over_pairs(np.asarray(values)[None], resampling)[0]
 
 
-def averages_over_pairs(values: np.ndarray, resampling: Resampling) -> list[Average]:
+def averages_over_pairs(values: np.ndarray, resampling: "Resampling") -> list[Average]:
     """As `average_over_pairs`, each of values [matrices, languages, languages]."""
     values = np.array(values, dtype=np.float64)
     count = values.shape[-1]
@@ -121,7 +98,7 @@ def _averages(
     means: Callable[[np.ndarray], np.ndarray],
     observed: np.ndarray,
     languages: int,
-    resampling: Resampling,
+    resampling: "Resampling",
     error: np.ndarray,
 ) -> list[Average]:
     """Observed means with their intervals.
@@ -140,8 +117,7 @@ def _averages(
         return means((np.moveaxis(drawn, axis, -1)[..., None] == places).sum(axis=-2, dtype=np.float64))
 
     places = np.arange(languages)
-    settings = (resampling.resamples, resampling.confidence, resampling.interval, resampling.seed)
-    found = bootstrap_many((places,), statistic, *settings, error)
+    found = bootstrap_many((places,), statistic, resampling, error)
     return [
         Average(float(mean), float(low), float(high), int(defined))
         for mean, low, high, defined in zip(observed, *found, strict=True)

@@ -3,9 +3,12 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from workflow_scripts.config.sections import Resampling
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,7 @@ class Interval:
 def bootstrap(
     data: tuple[np.ndarray, ...],
     statistic: Callable[..., np.ndarray],
-    resamples: int,
-    confidence: float,
-    interval: Literal["percentile", "BCa"],
-    seed: int,
+    resampling: "Resampling",
     error: float,
 ) -> Interval:
     """The interval of a statistic under resampling of languages.
@@ -34,23 +34,17 @@ def bootstrap(
     Args:
         data: One array [languages] or more, which are resampled together.
         statistic: Of resampled data [..., languages] along `axis`; NaN where it is not defined.
-        resamples: How many are drawn.
-        confidence: Of the interval.
-        interval: Its kind.
-        seed: Of the draws.
+        resampling: How languages are resampled.
         error: Bound on what rounding makes of the statistic.
     """
-    low, high, defined = bootstrap_many(data, statistic, resamples, confidence, interval, seed, error)
+    low, high, defined = bootstrap_many(data, statistic, resampling, error)
     return Interval(float(low), float(high), int(defined))
 
 
 def bootstrap_many(
     data: tuple[np.ndarray, ...],
     statistic: Callable[..., np.ndarray],
-    resamples: int,
-    confidence: float,
-    interval: Literal["percentile", "BCa"],
-    seed: int,
+    resampling: "Resampling",
     error: float | np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As `bootstrap`, of many statistics of the same resamples: `statistic` returns them in leading axes.
@@ -80,16 +74,16 @@ def bootstrap_many(
             difference,
             paired=True,
             vectorized=True,
-            n_resamples=resamples,
-            confidence_level=confidence,
-            method=interval,
-            rng=np.random.default_rng(seed),
+            n_resamples=resampling.resamples,
+            confidence_level=resampling.confidence,
+            method=resampling.interval,
+            rng=np.random.default_rng(resampling.seed),
         )
         defined = np.isfinite(found.bootstrap_distribution)
-        if interval == "BCa":
+        if resampling.interval == "BCa":
             low, high = found.confidence_interval
         else:
-            tail = (1 - confidence) / 2
+            tail = (1 - resampling.confidence) / 2
             drawn = np.where(defined, found.bootstrap_distribution, np.nan)
             low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=-1)
     low, high = (np.where(np.abs(end) <= tie, 0.0, end) for end in (observed + low, observed + high))

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.config.sections import Resampling
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.measures.averages import Average, Resampling, average_over_languages, average_over_pairs
+from workflow_scripts.measures.averages import Average, average_over_languages, average_over_pairs
 from workflow_scripts.measures.metric_files import grid, read_metrics, select
 
 

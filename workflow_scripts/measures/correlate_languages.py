@@ -6,23 +6,25 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from workflow_scripts.config.fields import LanguageCode
+from workflow_scripts.config.settings import DatasetName, Distance, Similarities, SpaceLanguages, Target
+from workflow_scripts.config.specs import ResampledSpec
 from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.measures.averages import ResampledSpec
 from workflow_scripts.measures.correlations import correlate
 from workflow_scripts.measures.metric_files import read_metrics, write_metric
 
 
 class Spec(ResampledSpec):
-    """What the correlations depend on."""
+    """What the correlations depend on; the query language is the target, and no candidate of its own."""
 
-    dataset: str = Field(description="Name of the parallel data set.")
-    query: str = Field(description="Query language: the target of the intervention.")
-    candidates: list[str] = Field(description="Candidate languages; the query is left out.")
-    seen: list[str] = Field(description="Those seen in pre-training.")
-    similarities: list[str] = Field(description="Similarities of retrieval.")
-    measures: list[str] = Field(description="Measures of distance.")
+    dataset: DatasetName
+    query: Target
+    candidates: SpaceLanguages
+    seen: list[LanguageCode] = Field(description="Candidate languages that were seen in pre-training.")
+    similarities: Similarities
+    measures: list[Distance] = Field(min_length=1, description="Distances with which accuracies are correlated.")
 
 
 def main(command: list[str] | None = None) -> None:
@@ -74,7 +76,7 @@ def correlations(
     }
     rows = []
     for name, (x, y) in sides.items():
-        found = correlate(x, y, spec.resamples, spec.confidence, spec.interval, spec.seed)
+        found = correlate(x, y, spec.resampling)
         reading = {"similarity": similarity, "measure": measure, "query": spec.query, "candidates_set": candidates_set}
         rows.append({**reading, "correlation": name, "candidates": len(codes), **vars(found)})
     return rows

@@ -1,12 +1,15 @@
 """Correlations over candidate languages, with bootstrap intervals (paper, Table 2)."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workflow_scripts.measures.bootstrap import bootstrap
 from workflow_scripts.measures.rounding import rounding
+
+if TYPE_CHECKING:
+    from workflow_scripts.config.sections import Resampling
 
 MINIMUM_CANDIDATES = 3
 # A side whose spread is within rounding of its size is constant: its correlation would be noise.
@@ -24,14 +27,7 @@ class Correlation:
     resamples: int = 0  # of which the interval is made: those in which neither side is constant
 
 
-def correlate(
-    x: np.ndarray,
-    y: np.ndarray,
-    resamples: int = 10_000,
-    confidence: float = 0.95,
-    interval: Literal["percentile", "BCa"] = "percentile",
-    seed: int = 0,
-) -> Correlation:
+def correlate(x: np.ndarray, y: np.ndarray, resampling: "Resampling") -> Correlation:
     """Pearson's r of two sides [languages], resampling languages with both their values.
 
     Undefined (NaN) where there are fewer than three languages or a side is constant. Resamples in which a side is
@@ -45,7 +41,7 @@ def correlate(
     r, p_value = stats.pearsonr(x, y)
     centred = x - x.mean(), y - y.mean()  # so that rounding is of the size of their spread
     error = rounding_of_correlation(len(x))
-    found = bootstrap(centred, pearson, resamples, confidence, interval, seed, error)
+    found = bootstrap(centred, pearson, resampling, error)
     return Correlation(float(r), found.low, found.high, float(p_value), found.resamples)
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.measures.averages import Average, Resampling, averages_over_languages, averages_over_pairs
+from workflow_scripts.config.sections import Resampling
+from workflow_scripts.measures.averages import Average, averages_over_languages, averages_over_pairs
 from workflow_scripts.measures.metric_files import grid, pre_and_post, pre_and_random, select
 
 CONDITION = ["model", "pooling", "target"]

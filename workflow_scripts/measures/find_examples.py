@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
+from workflow_scripts.config.settings import Similarity, Target
+from workflow_scripts.config.specs import SpaceSpec
 from workflow_scripts.embeddings import embedding_files
 from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.jobs import stage
@@ -21,15 +22,11 @@ PART = "sentence"
 RANKS = {"pre_rank": "Int64", "post_rank": "Int64"}
 
 
-class Spec(stage.Spec):
-    """What the examples depend on."""
+class Spec(SpaceSpec):
+    """What the examples depend on; the query language is the target, candidate languages are all others."""
 
-    dataset: str = Field(description="Name of the parallel data set.")
-    query: str = Field(description="Language of the queries: the target of the intervention.")
-    languages: list[str] = Field(
-        min_length=2, description="Languages of the data set; all but the query language are candidate languages."
-    )
-    similarity: str = Field(description="Similarity by which candidates are ranked.")
+    query: Target
+    similarity: Similarity
 
 
 def rankings(path: Path, spec: Spec) -> tuple[list[str], dict[str, Ranking]]:

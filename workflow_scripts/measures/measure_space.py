@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
-from workflow_scripts.embeddings.embedding_files import Layer, open_part, read_aligned
+from workflow_scripts.config.settings import Layers, Similarities
+from workflow_scripts.config.specs import SpaceSpec
+from workflow_scripts.embeddings.embedding_files import open_part, read_aligned
 from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.centring import CENTRINGS, Centring, centred, shift_between
@@ -43,13 +44,11 @@ OUTPUTS = {
 }
 
 
-class Spec(stage.Spec):
+class Spec(SpaceSpec):
     """What the measures depend on."""
 
-    dataset: str = Field(description="Name of the parallel data set.")
-    languages: list[str] = Field(min_length=2, description="Languages of the space.")
-    layers: list[Layer] = Field(min_length=1, description="Layers whose output the embeddings are, as in the config.")
-    similarities: list[str] = Field(description="Similarities by which candidates of retrieval are ranked.")
+    layers: Layers
+    similarities: Similarities
 
 
 def main(command: list[str] | None = None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.embeddings.embedding_files import Layer
+from workflow_scripts.config.settings import Layer
 from workflow_scripts.interventions.conditions import Condition
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import written_whole

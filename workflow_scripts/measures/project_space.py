@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
+from workflow_scripts.config.settings import Components, MinDistance, Neighbours, ProjectedSentences, ProjectionSeed
+from workflow_scripts.config.specs import SpaceSpec
 from workflow_scripts.embeddings.embedding_files import read_aligned, read_part
 from workflow_scripts.interventions.conditions import Condition, read_condition
 from workflow_scripts.jobs import stage
@@ -21,18 +22,14 @@ CONDITION_COLUMNS = ["model", "condition", "target", "pooling", "units", "k", "s
 COLUMNS = [*CONDITION_COLUMNS, "space", "language", "id", "x", "y"]
 
 
-class Spec(stage.Spec):
+class Spec(SpaceSpec):
     """What the projection depends on."""
 
-    dataset: str = Field(description="Name of the parallel data set.")
-    languages: list[str] = Field(min_length=1, description="Languages of the sentences.")
-    sentences: int | None = Field(None, ge=1, description="How many sentences of each language, the first; null: all.")
-    neighbours: int = Field(15, ge=2, description="Size of a sentence's neighbourhood in UMAP.")
-    min_distance: float = Field(0.1, ge=0, le=1, description="Least distance of points in the plane that UMAP aims at.")
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of UMAP.")
-    components: int | None = Field(
-        None, ge=2, description="Principal components to reduce to first; null: no reduction."
-    )
+    sentences: ProjectedSentences
+    neighbours: Neighbours
+    min_distance: MinDistance
+    seed: ProjectionSeed
+    components: Components
 
 
 def main(command: list[str] | None = None) -> None:

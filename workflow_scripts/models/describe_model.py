@@ -3,13 +3,13 @@
 import hashlib
 import logging
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
 from workflow_scripts.config.architectures import NAMES, architecture_of, may_be
 from workflow_scripts.config.languages import Language
 from workflow_scripts.config.models import ModelConfig
+from workflow_scripts.config.settings import ModelName, Sites
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.downloads import refuse_damaged
 from workflow_scripts.jobs.errors import StudyError
@@ -37,10 +37,12 @@ log = logging.getLogger(__name__)
 class Spec(stage.Spec):
     """What the manifest depends on."""
 
-    name: str = Field(description="Name of the model in the config.")
-    model: ModelConfig = Field(description="The model in the config; k, seen and label blank: nothing here needs them.")
-    directory: str | None = Field(description="Directory of the weights; None for the hub.")
-    sites: Literal["mlp", "linear"] | list[str] = Field(description="Which modules' outputs are neurons.")
+    name: ModelName
+    model: ModelConfig = Field(
+        description="The model in the config; k, seen and label are blank, since they change nothing here."
+    )
+    directory: str | None = Field(description="Directory of the weights; null for the hub.")
+    sites: Sites
     languages: dict[str, Language] = Field(
         default_factory=dict,
         description="Languages of the study, of which the tokenizer of a translation model has tags.",

@@ -34,7 +34,7 @@ THREADS = 2
 class Spec(stage.Spec):
     """What the trained model depends on."""
 
-    train: TrainingSource = Field(description="Sizes, steps, seed and languages.")
+    train: TrainingSource
     part: str = Field(description="Part of the data set to train on.")
 
 

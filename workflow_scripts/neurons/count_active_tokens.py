@@ -1,8 +1,8 @@
 """Find for what share of each probing language's tokens every neuron is active, for LAPE (Tang et al. 2024)."""
 
 import h5py
-from pydantic import Field
 
+from workflow_scripts.config.specs import ProbingSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import content_hash, written_whole
 from workflow_scripts.jobs.hdf5 import created
@@ -11,11 +11,8 @@ from workflow_scripts.neurons.activation_probability_files import write_probabil
 from workflow_scripts.texts.schema import read_part
 
 
-class Spec(stage.Spec):
+class Spec(ProbingSpec):
     """What the probabilities depend on."""
-
-    languages: list[str] = Field(min_length=2, description="Probing languages.")
-    max_tokens: int = Field(description="Tokens after which a sentence is cut off.")
 
 
 def main(command: list[str] | None = None) -> None:

@@ -1,10 +1,10 @@
 """Rank all neurons by how well they separate each language from the others (paper, section 3.2)."""
 
 import os
-from typing import Literal
 
 from pydantic import Field
 
+from workflow_scripts.config.settings import Expertise, ProbingLanguages, ResponsePooling
 from workflow_scripts.jobs import stage
 from workflow_scripts.models.manifests import read_manifest
 from workflow_scripts.neurons.ranking import rank
@@ -13,9 +13,9 @@ from workflow_scripts.neurons.ranking import rank
 class Spec(stage.Spec):
     """What the ranking depends on."""
 
-    languages: list[str] = Field(description="Probing languages.")
-    pooling: Literal["max", "mean", "last"] = Field(description="How a response was pooled over tokens.")
-    expertise: Literal["auroc", "average_precision"] = Field(description="Measure of expertise.")
+    languages: ProbingLanguages
+    pooling: ResponsePooling
+    expertise: Expertise
     token_mean: bool = Field(description="Whether the mean over all tokens is wanted too; needs pooling mean.")
 
 

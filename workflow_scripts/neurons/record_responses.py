@@ -5,11 +5,11 @@ is missing.
 """
 
 from dataclasses import asdict
-from typing import Literal
 
 import h5py
-from pydantic import Field
 
+from workflow_scripts.config.settings import Poolings, Storage
+from workflow_scripts.config.specs import ProbingSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import canonical_json, content_hash, written_whole
 from workflow_scripts.jobs.hdf5 import created
@@ -18,13 +18,11 @@ from workflow_scripts.neurons.activation_files import copy_language
 from workflow_scripts.texts.schema import read_part
 
 
-class Spec(stage.Spec):
+class Spec(ProbingSpec):
     """What the responses depend on."""
 
-    languages: list[str] = Field(description="Probing languages.")
-    poolings: list[Literal["max", "mean", "last"]] = Field(description="How responses are pooled over tokens.")
-    max_tokens: int = Field(description="Tokens after which a sentence is cut off.")
-    storage: Literal["float16", "float32"] = Field(description="Data type of the cache.")
+    poolings: Poolings
+    storage: Storage
 
 
 def main(command: list[str] | None = None) -> None:

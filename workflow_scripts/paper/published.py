@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
-from pydantic import Field
 
+from workflow_scripts.config.settings import PublishedName
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.tables import shown_models
 
@@ -22,7 +22,7 @@ ROUNDING = 1e-9  # of differences of numbers with two decimals
 class Model(shown_models.Model):
     """A model of the study, and which of the paper's models it is."""
 
-    published: str | None = Field(None, description="Name in published/*.csv; null if the paper has no such model.")
+    published: PublishedName = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Decide the paper's claims from the metrics of a study: each holds, does not, or is undefined, with the numbers."""
 
-import sys
-from pathlib import Path
+from argparse import Namespace
 
 import pandas as pd
 
@@ -11,37 +10,19 @@ from workflow_scripts.measures.metric_files import read_metrics
 from workflow_scripts.paper.claims import CLAIMS, decide
 from workflow_scripts.paper.claims.evidence import KINDS, Study
 from workflow_scripts.tables import layout
+from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.shown_models import without_text
 
+# A study may lack a kind of metric.
 INPUTS = {
-    "distances": "distances between languages, one CSV a condition",
-    "medoid": "distances to the medoid, one CSV a condition",
-    "retrieval": "retrieval accuracies, one CSV a condition",
-    "paraphrase": "paraphrase accuracies, one CSV a condition",
-    "correlations": "correlations, one CSV a condition",
-    "language-id": "languages of generated sentences by number of experts",
-    "perplexity": "perplexity by number of experts",
+    "distances[...]": "distances between languages, one CSV per condition",
+    "medoid[...]": "distances to the medoid, one CSV per condition",
+    "retrieval[...]": "retrieval accuracies, one CSV per condition",
+    "paraphrase[...]": "paraphrase accuracies, one CSV per condition",
+    "correlations[...]": "correlations, one CSV per condition",
+    "language-id[...]": "languages of generated sentences by number of experts",
+    "perplexity[...]": "perplexity by number of experts",
 }
-
-
-class Spec(Study):
-    """What the claims are decided about."""
-
-
-def measured(command: list[str]) -> tuple[dict[str, str], list[str]]:
-    """The inputs that are given, and the command line with no others: a study may lack a kind of metric.
-
-    The option of such a kind is absent from the command line, or has no path.
-    """
-    options = {f"--{name}" for name in INPUTS}
-    ends = [*command[1:], "--"]
-    kept = [
-        word
-        for word, following in zip(command, ends, strict=True)
-        if word not in options or not following.startswith("--")
-    ]
-    asked_for_help = {"-h", "--help"} & {*command}
-    return {f"{name}...": text for name, text in INPUTS.items() if f"--{name}" in kept or asked_for_help}, kept
 
 
 def paragraph(text: str, width: str) -> layout.Cell:
@@ -49,15 +30,14 @@ def paragraph(text: str, width: str) -> layout.Cell:
     return layout.Cell(text, latex=rf"\parbox[t]{{{width}}}{{\raggedright {text.translate(layout.LATEX)}}}")
 
 
-def as_table(decided: pd.DataFrame, spec: Spec) -> layout.Table:
+def as_table(decided: pd.DataFrame, spec: Study) -> layout.Table:
     """A row for each claim, model and pooling."""
-    labels = {model.name: model.label for model in spec.models}
     rows = [
         [
             layout.Cell(row.section),
             paragraph(row.statement, "5cm"),
             layout.Cell(row.holds, gray=row.holds == "undefined"),
-            layout.Cell(labels.get(row.model, row.model)),
+            layout.Cell(spec.labels.get(row.model, row.model)),
             *layout.pooling_cells(row.pooling, spec.poolings),
             paragraph(row.measured, "4cm"),
             paragraph(row.paper, "3cm"),
@@ -77,7 +57,7 @@ def as_table(decided: pd.DataFrame, spec: Spec) -> layout.Table:
     )
 
 
-def caption(decided: pd.DataFrame, spec: Spec) -> str:
+def caption(decided: pd.DataFrame, spec: Study) -> str:
     """What the table shows and how it was computed."""
     count = decided["holds"].value_counts()
     return (
@@ -89,13 +69,13 @@ def caption(decided: pd.DataFrame, spec: Spec) -> str:
     ).rstrip()
 
 
-def main(command: list[str] | None = None) -> None:
-    inputs, command = measured(sys.argv[1:] if command is None else command)
-    spec, files = stage.arguments(Spec, __doc__, inputs=inputs, outputs=layout.OUTPUTS, command=command)
-    paths: dict[str, list[Path]] = {kind: getattr(files, kind, []) for kind in KINDS}
-    metrics = {kind: read_metrics(paths[kind], columns) for kind, columns in KINDS.items() if paths[kind]}
-    decided = decide(metrics, spec)
-    layout.write(decided, as_table(decided, spec), files)
+def read(spec: Study, files: Namespace) -> pd.DataFrame:
+    """Return the claims, decided on the metrics that there are."""
+    metrics = {kind: read_metrics(paths, columns) for kind, columns in KINDS.items() if (paths := getattr(files, kind))}
+    return decide(metrics, spec)
+
+
+main = table_stage(Study, __doc__, INPUTS, read, as_table)
 
 
 if __name__ == "__main__":

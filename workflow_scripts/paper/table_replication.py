@@ -7,10 +7,13 @@ from typing import Any
 import pandas as pd
 from pydantic import Field
 
+from workflow_scripts.config.settings import CandidateSet, ShownDistance, ShownSimilarity
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.paper.published import LAYOUTS, MAIN_STATISTICS, Model, compare, laid_out
 from workflow_scripts.tables import layout
+from workflow_scripts.tables.run import table_stage
+from workflow_scripts.tables.specs import PooledSpec
 
 FINGERPRINT_FILES = [
     "../published/table1.csv",
@@ -26,14 +29,13 @@ DECIMALS = {"table7": 3}  # as published; two elsewhere
 TRANSLATED = "to_english"  # the paper's direction in Table 7
 
 
-class Spec(stage.Spec):
+class Spec(PooledSpec):
     """What is compared with the paper's numbers."""
 
-    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
-    similarity: str = Field(description="Similarity of retrieval that is compared.")
-    measure: str = Field(description="Measure of distance that is compared in Table 2, like pairs.")
-    candidates_set: str = Field(description="Candidate languages of Table 2 that are compared: seen or all.")
+    models: list[Model] = Field(min_length=1)
+    similarity: ShownSimilarity
+    measure: ShownDistance
+    candidates_set: CandidateSet
 
 
 def read_tables(paths: list[Path]) -> dict[str, pd.DataFrame]:
@@ -88,12 +90,11 @@ def comparison(ours: dict[str, pd.DataFrame], papers: dict[str, pd.DataFrame], s
 
 def as_table(compared: pd.DataFrame, spec: Spec) -> layout.Table:
     """A row for each cell of the paper's tables: measured, published, and whether what the paper says of it holds."""
-    labels = {model.name: model.label for model in spec.models}
     cells = compared[compared["statistic"].isin(MAIN_STATISTICS)]
     rows = [
         [
             layout.Cell(row.table.removeprefix("table")),
-            layout.Cell(labels[row.model]),
+            layout.Cell(spec.labels[row.model]),
             *layout.pooling_cells(row.pooling, spec.poolings),
             layout.Cell(row.cell.split(", ", 1)[1].removesuffix(f", {row.statistic}")),
             _number(row.measured, row.table),
@@ -166,16 +167,13 @@ def caption(cells: pd.DataFrame, spec: Spec) -> str:
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"tables...": "CSV files of the study's tables, named table1.csv, table2.csv, …; those that it has"},
-        outputs=layout.OUTPUTS,
-        command=command,
-    )
-    compared = comparison(read_tables(files.tables), read_tables(PUBLISHED), spec)
-    layout.write(compared, as_table(compared, spec), files)
+main = table_stage(
+    Spec,
+    __doc__,
+    {"tables...": "CSV files of the study's tables, named table1.csv, table2.csv, …; those that it has"},
+    read=lambda spec, files: comparison(read_tables(files.tables), read_tables(PUBLISHED), spec),
+    as_table=as_table,
+)
 
 
 if __name__ == "__main__":

@@ -219,7 +219,7 @@ class Slices:
             "seen": [code for code in candidates if seen == "all" or code in seen],
             "similarities": self.config.metrics.similarities,
             "measures": list(registry.distances()),
-            **self.config.correlations.model_dump(),
+            "resampling": self.config.correlations.model_dump(),
         }
 
     @canonical

@@ -1,8 +1,8 @@
 """Tell the topics of sentences in every language by a probe on sentence embeddings that was trained in one."""
 
 import pandas as pd
-from pydantic import Field
 
+from workflow_scripts.config.specs import ProbeSpec
 from workflow_scripts.embeddings.embedding_files import read_part
 from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.jobs import stage
@@ -14,14 +14,8 @@ from workflow_scripts.texts.schema import read_labels
 TASK = "topics"
 
 
-class Spec(stage.Spec):
+class Spec(ProbeSpec):
     """What the scores depend on."""
-
-    dataset: str = Field(description="Name of the data set of topics.")
-    languages: list[str] = Field(min_length=2, description="Languages to train and to test in.")
-    test_share: float = Field(description="Share of the sentences that is held out, in all languages.")
-    regularisation: float = Field(description="Of the logistic regression: weight of half the squared norm.")
-    seed: int = Field(description="Of the held-out sentences.")
 
 
 def main(command: list[str] | None = None) -> None:

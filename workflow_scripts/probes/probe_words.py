@@ -7,8 +7,9 @@ score is the share of the edges of the treebank's tree that are in it (UUAS), ov
 from collections.abc import Iterator
 
 import pandas as pd
-from pydantic import Field
 
+from workflow_scripts.config.settings import ProbeEpochs, ProbeLearningRate, ProbeRank
+from workflow_scripts.config.specs import ProbeSpec
 from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import measuring, write_metric
@@ -19,17 +20,12 @@ from workflow_scripts.probes.treebank import Sentences, read_side, sentence_ids
 from workflow_scripts.texts.trees import Edges, right_branching, spanning_tree, tree_distances
 
 
-class Spec(stage.Spec):
+class Spec(ProbeSpec):
     """What the scores depend on."""
 
-    dataset: str = Field(description="Name of the treebank.")
-    languages: list[str] = Field(min_length=2, description="Languages to train and to test in.")
-    test_share: float = Field(description="Share of the sentences that is held out, in all languages.")
-    regularisation: float = Field(description="Of the logistic regression: weight of half the squared norm.")
-    rank: int = Field(description="Of the structural probe.")
-    epochs: int = Field(description="Of its training, at most.")
-    learning_rate: float = Field(description="Of its training.")
-    seed: int = Field(description="Of the held-out sentences and of the structural probe.")
+    rank: ProbeRank
+    epochs: ProbeEpochs
+    learning_rate: ProbeLearningRate
 
 
 def main(command: list[str] | None = None) -> None:

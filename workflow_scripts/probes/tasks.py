@@ -1,6 +1,9 @@
 """What probes tell, as tables and figures show it."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from workflow_scripts.config.settings import DatasetName, ProbedLanguages
+from workflow_scripts.jobs.spec import Spec
 
 # What is told, as shown, with the measure that is shown and the baseline of it that needs no model.
 LABELS = {"topics": "Topics", "tags": "Parts of speech", "attachment": "Attachment"}
@@ -14,14 +17,12 @@ MEANINGS = {
 }
 
 
-class Task(BaseModel):
+class Task(Spec):
     """What a probe tells, and on what."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     name: str = Field(description="topics, tags or attachment.")
-    dataset: str = Field(description="Name of the data set.")
-    languages: list[str] = Field(min_length=2, description="Languages to train and to test in.")
+    dataset: DatasetName
+    languages: ProbedLanguages
 
 
 def explained(tasks: list[Task]) -> str:

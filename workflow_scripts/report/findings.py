@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.config.sections import Resampling
 from workflow_scripts.measures.averages import (
     Average,
-    Resampling,
     average_over_candidates,
     average_over_languages,
     average_over_pairs,

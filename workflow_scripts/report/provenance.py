@@ -55,7 +55,7 @@ class UsedModel(_Record):
     label: str
     k: int = Field(description="Number of experts.")
     source: str = Field(description="hub, path, gguf or train.")
-    origin: str | None = Field(description="Hub repository, directory or wheel.")
+    origin: str | None = Field(description="Hub repository, directory, GGUF file or wheels.")
     revision: str | None = Field(description="Commit of the hub repository, or SHA-256 of the GGUF file.")
     identity: str = Field(description="Hash of repository and commit, or of the directory's files.")
     architecture: str
@@ -213,7 +213,7 @@ def _model(config: Config, manifest: ModelManifest) -> UsedModel:
     settings = config.models[manifest.name]
     origin, revision = settings.hub or settings.path, settings.revision
     if settings.gguf:
-        origin, revision = settings.gguf.wheel or settings.gguf.file, settings.gguf.sha256
+        origin, revision = settings.gguf.origin, settings.gguf.sha256
     return UsedModel(
         name=manifest.name,
         label=settings.label,

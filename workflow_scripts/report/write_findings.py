@@ -6,26 +6,31 @@ from typing import Any
 import pandas as pd
 from pydantic import Field
 
+from workflow_scripts.config.settings import (
+    LanguageNames,
+    ModelName,
+    ShownDistance,
+    ShownSimilarity,
+    ShownTarget,
+    SpaceLanguages,
+)
+from workflow_scripts.config.specs import ResampledSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import canonical_json, write_text
-from workflow_scripts.measures.averages import ResampledSpec
 from workflow_scripts.measures.metric_files import read_metrics
 from workflow_scripts.report.findings import Measured, findings
-from workflow_scripts.tables.shown_models import Model
+from workflow_scripts.tables.specs import TargetsSpec
 
 
-class Spec(ResampledSpec):
+class Spec(TargetsSpec, ResampledSpec):
     """What the findings are about."""
 
-    models: list[Model] = Field(min_length=1, description="Models, one paragraph per pooling of each.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
-    targets: list[str] = Field(min_length=1, description="Intervention targets.")
-    shown_target: str = Field(description="Target whose queries are shown.")
-    languages: list[str] = Field(min_length=2, description="Languages of the space.")
-    names: dict[str, str] = Field(description="Names of languages.")
-    similarity: str = Field(description="Similarity of retrieval.")
-    distance: str = Field(description="Measure of the distance between two languages.")
-    chosen: dict[str, int] = Field(description="Number of experts of each model.")
+    shown_target: ShownTarget
+    languages: SpaceLanguages
+    names: LanguageNames
+    similarity: ShownSimilarity
+    distance: ShownDistance
+    chosen: dict[ModelName, int] = Field(description="Number of experts of each model.")
 
 
 def main(command: list[str] | None = None) -> None:

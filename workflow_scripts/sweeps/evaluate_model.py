@@ -13,6 +13,8 @@ import pandas as pd
 import torch
 from pydantic import Field
 
+from workflow_scripts.config.fields import Languages
+from workflow_scripts.config.settings import ModelName
 from workflow_scripts.interventions.conditions import Condition
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import written_whole
@@ -33,8 +35,8 @@ TOKENS_PER_BATCH = 8192
 class Spec(stage.Spec):
     """What the evaluation depends on."""
 
-    model: str = Field(description="Name of the model.")
-    languages: list[str] = Field(description="Languages it was trained on.")
+    model: ModelName
+    languages: Languages
     part: str = Field(description="Part of the data sets.")
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
+from workflow_scripts.config.settings import GeneratedSentences, GeneratedTokens, SamplingSeeds, Temperature, TopK, TopP
+from workflow_scripts.config.specs import SweepSpec
 from workflow_scripts.interventions.conditions import Condition, read_condition
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.hdf5 import read_strings, write_strings
@@ -23,17 +24,15 @@ if TYPE_CHECKING:
     from workflow_scripts.models.loading import LanguageModel
 
 
-class Spec(stage.Spec):
+class Spec(SweepSpec):
     """What the sentences depend on."""
 
-    target: str = Field(description="Language whose experts are meant.")
-    pooling: str | None = Field(description="How responses were pooled to find experts; None where there are none.")
-    sentences: int = Field(description="Sentences a seed.")
-    seeds: list[int] = Field(description="Seeds of sampling.")
-    max_tokens: int = Field(description="Tokens of a sentence, the prompt included.")
-    temperature: float = Field(description="Divides the logits.")
-    top_p: float = Field(description="Sampled from the most probable tokens that sum up to this.")
-    top_k: int = Field(description="Sampled from this many tokens at most; 0: no limit.")
+    sentences: GeneratedSentences
+    seeds: SamplingSeeds
+    max_tokens: GeneratedTokens
+    temperature: Temperature
+    top_p: TopP
+    top_k: TopK
 
     @property
     def sampling(self) -> Sampling:

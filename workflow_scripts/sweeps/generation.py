@@ -8,6 +8,7 @@ own. They are the same under every condition, so that conditions differ by what 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,8 +19,11 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.progress import Progress
 from workflow_scripts.models.batching import Batch, batches, run_halving, tokens_at_once
 from workflow_scripts.models.loading import LanguageModel
-from workflow_scripts.models.structure import options_of
 from workflow_scripts.sweeps.perplexity import token_losses
+
+if TYPE_CHECKING:
+    from transformers import Cache
+    from transformers.utils import ModelOutput
 
 FEW_TOKENS = 1024  # looked at first where top-k sets no limit
 
@@ -147,16 +151,12 @@ def _write(
     # Unfinished sentences in the order of their rows, the row of each, and the condition of each row.
     running = condition_of_sentence.argsort(stable=True)
     condition_of_row, row = condition_of_sentence[running].unique(return_inverse=True)
-    # What goes through the model next: the last tokens of the rows, or all of them where the model keeps no past.
-    inputs, past = torch.full_like(condition_of_row, prompt)[:, None], None
-    keeps = keeps_past(model)
+    # What goes through the model next: the last token of each row, or all of them where the model keeps no past.
+    inputs, past = torch.full_like(condition_of_row, prompt)[:, None], {}
     with torch.inference_mode(), steer_by_row(model, conditions, condition_of_row) as set_rows:
         for step in range(steps):
-            if keeps:
-                output = model.model(input_ids=inputs, past_key_values=past, use_cache=True)
-                past = output.past_key_values
-            else:
-                output = model.model(input_ids=inputs, **options_of(model.architecture))
+            output = model.model(input_ids=inputs, use_cache=True, **past)
+            past = _past_of(output)
             logits = output.logits[:, -1].to(device).float()  # a spread model has its head on another device
             if len(running) > len(logits):
                 logits = logits[row]
@@ -173,10 +173,10 @@ def _write(
             parents, last = drawn_after // logits.shape[1], drawn_after % logits.shape[1]
             order = next_row.argsort(stable=True)
             running, row = running[order], next_row[order]
-            inputs = last[:, None] if keeps else torch.cat([inputs[parents], last[:, None]], dim=1)
+            inputs = last[:, None] if past else torch.cat([inputs[parents], last[:, None]], dim=1)
             if not torch.equal(parents, torch.arange(len(condition_of_row), device=device)):
-                if keeps:
-                    past.reorder_cache(parents)
+                for kept in past.values():
+                    kept.reorder_cache(parents)
                 condition_of_row = condition_of_row[parents]
                 set_rows(condition_of_row)
     return [
@@ -185,11 +185,10 @@ def _write(
     ]
 
 
-def keeps_past(model: LanguageModel) -> bool:
-    """Return whether a model gives back what it computed for tokens, to go on from; GPT-1 and RWKV do not."""
-    with torch.inference_mode():
-        output = model.model(input_ids=torch.zeros((1, 1), dtype=torch.long, device=model.device), use_cache=True)
-    return hasattr(getattr(output, "past_key_values", None), "reorder_cache")
+def _past_of(output: "ModelOutput") -> dict[str, "Cache"]:
+    """Return what a model is given to go on from its output, by argument; nothing for GPT-1, RWKV and their like."""
+    past = getattr(output, "past_key_values", None)
+    return {"past_key_values": past} if hasattr(past, "reorder_cache") else {}
 
 
 def _mean_losses(model: LanguageModel, token_ids: Sequence[list[int]], tokens_per_batch: int) -> list[float]:

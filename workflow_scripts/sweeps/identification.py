@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -110,7 +110,6 @@ class FastText(Identifier):
 
 
 IDENTIFIERS = {identifier.name: identifier for identifier in Identifier.__subclasses__()}
-IdentifierName = Literal[tuple(IDENTIFIERS)]
 
 
 @cache

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
+from workflow_scripts.config.settings import Identifier, Target
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import written_whole
 from workflow_scripts.jobs.parquet import read_parquet, write_parquet
-from workflow_scripts.sweeps.identification import IdentifierName, get_identifier, identify
+from workflow_scripts.sweeps.identification import get_identifier, identify
 
 # What was done to the model, and the seed of the sample: one row of the metric each.
 GROUP = ["model", "condition", "method", "units", "target", "pooling", "k", "identifier", "sample_seed"]
@@ -18,10 +18,10 @@ READ = [*(column for column in GROUP if column != "identifier"), "text", "tokens
 
 
 class Spec(stage.Spec):
-    """What the identified languages depend on."""
+    """What the identified languages depend on; the language that is counted is the target."""
 
-    identifier: IdentifierName = Field(description="What identifies the language of a text.")
-    language: str = Field(description="ISO 639-1 code of the intervention's target.")
+    identifier: Identifier
+    language: Target
 
 
 def read_generations(path: Path) -> pd.DataFrame:

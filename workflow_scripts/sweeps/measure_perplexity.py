@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from workflow_scripts.config.settings import Context, ParagraphSeed, PerplexityTokens, Stride
+from workflow_scripts.config.specs import SweepSpec
 from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs import stage
@@ -29,16 +31,14 @@ PARAGRAPHS_AT_A_TIME = 1000
 SEPARATOR = "\n"  # between paragraphs
 
 
-class Spec(stage.Spec):
+class Spec(SweepSpec):
     """What perplexity depends on."""
 
-    target: str = Field(description="Language of the text, and whose experts are meant.")
-    pooling: str | None = Field(description="How responses were pooled to find experts; None where there are none.")
     part: str = Field(description="Part of the data set: paragraph, or sentence.")
-    tokens: int = Field(description="Tokens of the text; all there are if fewer.")
-    context: int | None = Field(description="Tokens of a window; None: the model's context.")
-    stride: int = Field(description="Tokens between the starts of windows.")
-    seed: int = Field(description="Seed of the order in which paragraphs are drawn.")
+    tokens: PerplexityTokens
+    context: Context
+    stride: Stride
+    seed: ParagraphSeed
 
 
 def main(command: list[str] | None = None) -> None:

@@ -7,9 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from workflow_scripts.config.fields import LanguageCode
+from workflow_scripts.config.settings import ModelName, ResponsePooling
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.spec import Spec
 from workflow_scripts.measures.metric_files import pair_matrix
 from workflow_scripts.tables.shown_models import BASE_ROW, CONSTANT_ROW, OWN_ROW
 
@@ -36,17 +39,18 @@ ROW = ["model", "pooling", "method", "strength", "matched"]  # what says which r
 Observations = dict[str, pd.DataFrame]  # the metrics of one condition by kind; of a kind that is not there, no rows
 
 
-class Compared(BaseModel):
+class Compared(Spec):
     """A row: a method at a strength, with a model and a pooling, and its conditions for each target."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: str = Field(description="Name of the model.")
-    pooling: str | None = Field(description="How responses were pooled to find experts; None where there are none.")
+    model: ModelName
+    pooling: ResponsePooling | None = Field(
+        description="How responses are pooled to find experts; null under a method that changes no experts."
+    )
     method: str = Field(description="Name that the row has.")
-    strength: float | None = Field(description="Share of the method's change that is made; None where it is undefined.")
-    conditions: dict[str, list[str]] = Field(
-        min_length=1, description="Slugs of the conditions by target, several of random units, of which the mean is."
+    strength: float | None = Field(description="Share of the method's change that is made; null where it is undefined.")
+    conditions: dict[LanguageCode, list[str]] = Field(
+        min_length=1,
+        description="Slugs of the conditions by target; of several random draws, the mean is shown.",
     )
 
 

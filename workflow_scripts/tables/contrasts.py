@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.measures.averages import Average, Resampling, average_over_candidates, average_over_pairs
+from workflow_scripts.config.sections import Resampling
+from workflow_scripts.measures.averages import Average, average_over_candidates, average_over_pairs
 from workflow_scripts.tables.shown_models import BASE_ROW, OWN_ROW
 
 REFERENCES = {"none": BASE_ROW, "own": OWN_ROW}  # rows from which others differ, by what the columns are called

@@ -99,6 +99,21 @@ def pooling_cells(pooling: str, poolings: list[str]) -> list[Cell]:
     return [Cell(pooling)] if len(poolings) > 1 else []
 
 
+def label_columns(poolings: list[str], *further: str) -> list[Column]:
+    """Return the leading columns of a table: the model, the pooling where there are several, and further ones."""
+    return [Column("Model"), *pooling_columns(poolings), *map(Column, further)]
+
+
+def label_cells(model: str, pooling: str, poolings: list[str], *further: str) -> list[Cell]:
+    """Return the cells that belong to `label_columns`."""
+    return [Cell(model), *pooling_cells(pooling, poolings), *map(Cell, further)]
+
+
+def bootstrap_intervals(confidence: float, resamples: int) -> str:
+    """Return what a caption calls intervals."""
+    return f"{100 * confidence:g}% bootstrap confidence intervals ({resamples:,} resamples of languages)"
+
+
 def write(tidy: "pd.DataFrame", table: Table, files: Namespace) -> None:
     """Write a table's numbers in full precision (CSV) and the table that a reader sees (the other `OUTPUTS`)."""
     write_text(files.csv, tidy.to_csv(index=False, lineterminator="\n"))

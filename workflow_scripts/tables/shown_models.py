@@ -3,24 +3,27 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from workflow_scripts.config.architectures import NAMES, Architecture, generates
+from workflow_scripts.config.fields import LanguageCode
+from workflow_scripts.config.settings import ModelLabel, ModelName, Target
+from workflow_scripts.jobs.spec import Spec
 
 # Rows of the comparison of methods: the unintervened model, the study's own intervention, and the control that adds the
 # same vector to every embedding.
 BASE_ROW, OWN_ROW, CONSTANT_ROW = "none", "intervention", "constant"
 
 
-class Model(BaseModel):
+class Model(Spec):
     """A model as tables and figures show it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(description="Name in the config and in the metric CSVs.")
-    label: str = Field(description="Name shown to readers, like Bloom-7B.")
-    seen: list[str] | None = Field(None, description="Candidate languages seen in pre-training; null if all were.")
-    architecture: Architecture = Field("causal", description="What kind of model it is.")
+    name: ModelName
+    label: ModelLabel
+    seen: list[LanguageCode] | None = Field(
+        None, description="Candidate languages that were seen in pre-training; null: all of them."
+    )
+    architecture: Architecture = "causal"
 
     def has_seen(self, language: str) -> bool:
         """Whether a language was in the pre-training data."""
@@ -45,11 +48,9 @@ def without_text(models: Iterable[Labelled]) -> str:
     return f"Perplexity and generation are left out for {' and '.join(named)}." if named else ""
 
 
-class Panel(BaseModel):
+class Panel(Spec):
     """A column of panels in a figure: a model under the intervention on a target."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     model: Model
-    target: str = Field(description="Language code of the intervention target.")
-    title: str = Field(description="What the column is titled: the model's label, the language's name or both.")
+    target: Target
+    title: str = Field(description="Title of the panel: the label of the model, the name of the target, or both.")

@@ -6,29 +6,26 @@ And under the random control: as many random neurons in place of the experts.
 import math
 
 import pandas as pd
-from pydantic import Field
 
+from workflow_scripts.config.settings import ControlSeeds
+from workflow_scripts.config.specs import ResampledSpec, SpaceSpec
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.averages import Average, ResampledSpec, average_over_pairs
+from workflow_scripts.measures.averages import Average, average_over_pairs
 from workflow_scripts.measures.definitions.abx import TASKS
 from workflow_scripts.measures.metric_files import grid, pair_matrix, pre_and_post, pre_and_random, read_metrics
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.shown_models import Model
+from workflow_scripts.tables.run import table_stage
+from workflow_scripts.tables.specs import TargetsSpec
 
 LABELS = {"language": "Language discrimination", "meaning": "Meaning discrimination"}
 DECIMALS = 3  # since scores are often close to 1
 CONDITION = ["model", "pooling", "target", "task"]
 
 
-class Spec(ResampledSpec):
+class Spec(TargetsSpec, SpaceSpec, ResampledSpec):
     """What the table shows."""
 
-    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
-    targets: list[str] = Field(min_length=1, description="Intervention targets; a row each.")
-    languages: list[str] = Field(min_length=2, description="Languages over whose pairs scores are averaged.")
-    dataset: str = Field(description="Name of the parallel data set.")
-    seeds: list[int] = Field(default_factory=list, description="Seeds of the random control; none: there is none.")
+    seeds: ControlSeeds
 
 
 def averages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -40,14 +37,7 @@ def averages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     Raises:
         StudyError: an observation is missing.
     """
-    wanted = grid(
-        model=[model.name for model in spec.models],
-        pooling=spec.poolings,
-        target=spec.targets,
-        task=TASKS,
-        first=spec.languages,
-        second=spec.languages,
-    )
+    wanted = grid(**spec.conditions, task=TASKS, first=spec.languages, second=spec.languages)
     wanted = wanted[wanted["first"] != wanted["second"]]
     by_pair = pre_and_post(scores, wanted, "score", "ABX scores")
     by_pair["change"] = by_pair["post"] - by_pair["pre"]
@@ -84,21 +74,17 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
     by_key = {(row.model, row.pooling, row.target, row.task): row for row in tidy.itertuples()}
     rows = [
         [
-            layout.Cell(model.label),
-            *layout.pooling_cells(pooling, spec.poolings),
-            layout.Cell(target),
+            *layout.label_cells(spec.labels[model], pooling, spec.poolings, target),
             *(
                 cell
                 for task in TASKS
-                for row in [by_key[model.name, pooling, target, task]]
+                for row in [by_key[model, pooling, target, task]]
                 for cell in value_cells(row, spec)
             ),
         ]
-        for model in spec.models
-        for pooling in spec.poolings
-        for target in spec.targets
+        for model, pooling, target in spec.rows
     ]
-    labels = [layout.Column("Model"), *layout.pooling_columns(spec.poolings), layout.Column("Target")]
+    labels = layout.label_columns(spec.poolings, "Target")
     shown = ["Pre", "Post", "Change", *(["Random"] if spec.seeds else [])]
     values = [layout.Column(text, group=LABELS[task]) for task in TASKS for text in shown]
     return layout.Table(
@@ -107,7 +93,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
         columns=[*labels, *values],
         rows=rows,
         labels=len(labels),
-        gray_means=f"the {100 * spec.confidence:g}% interval of the change holds 0",
+        gray_means=f"the {100 * spec.resampling.confidence:g}% interval of the change holds 0",
     )
 
 
@@ -122,27 +108,23 @@ def caption(spec: Spec, resamples: int) -> str:
     """What the table shows and how it was computed."""
     count = len(spec.languages)
     definitions = " ".join(f"{LABELS[task]}: the share of {shares}." for task, shares in TASKS.items())
-    interval = f"{100 * spec.confidence:g}% bootstrap confidence intervals ({resamples:,} resamples of languages)"
+    intervals = layout.bootstrap_intervals(spec.resampling.confidence, resamples)
     return (
         f"ABX scores on {spec.dataset} without (pre) and with (post) the intervention on experts of the target. "
         f"{definitions} By cosine distance, over all triples, ties counting half: 1 is perfect, 0.5 is chance. "
         f"Averaged over the {count * (count - 1):,} ordered pairs of {count} languages."
-        + (f" In brackets: {interval}." if resamples else "")
+        + (f" In brackets: {intervals}." if resamples else "")
         + (f" Random: with as many random neurons, the mean over {len(spec.seeds)} draws." if spec.seeds else "")
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"abx...": "ABX scores, one CSV a condition, the unintervened model's too"},
-        outputs=layout.OUTPUTS,
-        command=command,
-    )
-    tidy = averages(read_metrics(files.abx, ["task", "first", "second", "score"]), spec)
-    layout.write(tidy, as_table(tidy, spec), files)
+main = table_stage(
+    Spec,
+    __doc__,
+    {"abx...": "ABX scores, one CSV per condition, that of the unintervened model too"},
+    read=lambda spec, files: averages(read_metrics(files.abx, ["task", "first", "second", "score"]), spec),
+    as_table=as_table,
+)
 
 
 if __name__ == "__main__":

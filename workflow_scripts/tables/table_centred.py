@@ -8,13 +8,16 @@ from pathlib import Path
 import pandas as pd
 from pydantic import Field
 
+from workflow_scripts.config.fields import LanguageCode
+from workflow_scripts.config.settings import ControlSeeds, SpaceLanguages
+from workflow_scripts.config.specs import ResampledSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.measures.averages import ResampledSpec
 from workflow_scripts.measures.effects import EFFECTS, SURVIVES, VALUES, Effect, measured_effect
 from workflow_scripts.measures.metric_files import read_metrics
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.shown_models import Model
+from workflow_scripts.tables.run import table_stage
+from workflow_scripts.tables.specs import TargetsSpec
 
 COLUMNS = {
     "alignment": ["space", "centring", "measure", "query", "candidate", "value"],
@@ -41,15 +44,12 @@ HEADERS = [
 UNDEFINED = layout.Cell("–", value=float("nan"))
 
 
-class Spec(ResampledSpec):
+class Spec(TargetsSpec, ResampledSpec):
     """What the table shows."""
 
-    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
-    targets: list[str] = Field(min_length=1, description="Intervention targets over which means are taken.")
-    languages: list[str] = Field(min_length=2, description="Languages of the space.")
-    paraphrase_targets: list[str] = Field(description="Targets that there are paraphrases of.")
-    seeds: list[int] = Field(default_factory=list, description="Seeds of the random control; none: there is none.")
+    languages: SpaceLanguages
+    paraphrase_targets: list[LanguageCode] = Field(description="Targets of which there are paraphrases.")
+    seeds: ControlSeeds
 
 
 def effects_by_target(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def effects_by_target(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFr
     found = []
     for effect in EFFECTS.values():
         targets = spec.paraphrase_targets if effect.over == "paraphrase" else spec.targets
-        conditions = {"model": [model.name for model in spec.models], "pooling": spec.poolings, "target": targets}
+        conditions = {**spec.conditions, "target": targets}
         if targets:
             found.append(measured_effect(effect, metrics, conditions, spec.languages, spec.seeds, spec.resampling))
     return pd.concat(found, ignore_index=True)
@@ -72,8 +72,7 @@ def as_table(by_target: pd.DataFrame, spec: Spec) -> layout.Table:
     of = {key: rows for key, rows in by_target.groupby(["model", "pooling", "effect"])}
     rows = [
         [
-            layout.Cell(model.label),
-            *layout.pooling_cells(pooling, spec.poolings),
+            *layout.label_cells(model.label, pooling, spec.poolings),
             layout.Cell(f"{effect.label} {'↓' if effect.falls else '↑'}", latex=latex_label(effect)),
             *value_cells(of[model.name, pooling, name], effect, spec),
         ]
@@ -82,7 +81,7 @@ def as_table(by_target: pd.DataFrame, spec: Spec) -> layout.Table:
         for name, effect in EFFECTS.items()
         if (model.name, pooling, name) in of
     ]
-    labels = [layout.Column("Model"), *layout.pooling_columns(spec.poolings), layout.Column("Measure")]
+    labels = layout.label_columns(spec.poolings, "Measure")
     return layout.Table(
         title="What survives centring and a constant",
         caption=caption(spec),
@@ -141,8 +140,9 @@ def caption(spec: Spec) -> str:
         "less the mean of all embeddings of the space; each language centred: less that of its language. A target "
         "gains if the measure moves that way from pre to post. Among these the gain survives centring if the "
         "measure still moves that way in the centred spaces, and a control if post is beyond it: yes, if in most of "
-        f"them. By more than chance: of means over languages, the {100 * spec.confidence:g}% bootstrap interval of the "
-        "difference, by resampling languages, does not hold 0. Share of the constant: what part of their gains "
+        f"them. By more than chance: of means over languages, the "
+        f"{100 * spec.resampling.confidence:g}% bootstrap interval of the difference, by resampling languages, does "
+        "not hold 0. Share of the constant: what part of their gains "
         "constant has. –: not defined, or no target gains. CKA, effective ranks and shares of variance do not change "
         "with a constant."
     )
@@ -160,16 +160,13 @@ def read(paths: list[Path]) -> dict[str, pd.DataFrame]:
     return {name: read_metrics(of_name, COLUMNS[name]) for name, of_name in by_name.items() if of_name}
 
 
-def main(command: list[str] | None = None) -> None:
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"metrics...": "alignment.csv of each condition, the unintervened model's too; paraphrase.csv of each"},
-        outputs=layout.OUTPUTS,
-        command=command,
-    )
-    by_target = effects_by_target(read(files.metrics), spec)
-    layout.write(by_target, as_table(by_target, spec), files)
+main = table_stage(
+    Spec,
+    __doc__,
+    {"metrics...": "alignment.csv of each condition, that of the unintervened model too; paraphrase.csv of each"},
+    read=lambda spec, files: effects_by_target(read(files.metrics), spec),
+    as_table=as_table,
+)
 
 
 if __name__ == "__main__":

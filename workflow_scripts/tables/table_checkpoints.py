@@ -1,35 +1,32 @@
 """Distance, retrieval, MEXA and ABX scores of trained models at the steps of their training that are kept."""
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from workflow_scripts.config.settings import ModelName
+from workflow_scripts.config.specs import ResampledSpec
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.averages import ResampledSpec
 from workflow_scripts.measures.compared import COMPARED, Averaging, compared_matrices, definitions, read_compared
 from workflow_scripts.tables import layout
+from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.shown_models import Model
+from workflow_scripts.tables.specs import PivotedSpec
 
 
-class TrainedModel(BaseModel):
+class TrainedModel(stage.Spec):
     """A model and its checkpoints, which are models, too."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     model: Model
-    steps: list[tuple[str, int]] = Field(
-        min_length=1, description="Names of the model at each step, and the step, ascending."
+    steps: list[tuple[ModelName, int]] = Field(
+        min_length=1, description="Name of the model at each step, and the step, ascending."
     )
 
 
-class Spec(ResampledSpec):
+class Spec(PivotedSpec, ResampledSpec):
     """What the table shows."""
 
-    models: list[TrainedModel] = Field(min_length=1, description="Models in the order of the rows.")
+    models: list[TrainedModel] = Field(min_length=1)
     layer: str = Field(description="Layer whose output the embeddings are.")
-    languages: list[str] = Field(min_length=2, description="Languages over whose pairs measures are averaged.")
-    pivot: str = Field(description="Language whose pairs MEXA is of.")
-    pivot_name: str = Field(description="Its name, for the caption.")
-    dataset: str = Field(description="Name of the parallel data set.")
 
 
 def by_step(observations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -71,8 +68,8 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
         title="Steps of the training",
         caption=(
             f"Measures on {spec.dataset} after so many optimiser steps, without an intervention. "
-            f"{definitions(spec.pivot_name)} In brackets: {100 * spec.confidence:g}% bootstrap confidence intervals "
-            f"({spec.resamples:,} resamples of languages)."
+            f"{definitions(spec.pivot_name)} In brackets: "
+            f"{layout.bootstrap_intervals(spec.resampling.confidence, spec.resampling.resamples)}."
         ),
         columns=[
             *(layout.Column("Model"), layout.Column("Step")),
@@ -83,17 +80,13 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"metrics...": "alignment.csv and abx.csv of the models at each step, unintervened"},
-        outputs=layout.OUTPUTS,
-        command=command,
-    )
-    tidy = by_step(read_compared(files.metrics), spec)
-    layout.write(tidy, as_table(tidy, spec), files)
+main = table_stage(
+    Spec,
+    __doc__,
+    {"metrics...": "alignment.csv and abx.csv of the models at each step, without an intervention"},
+    read=lambda spec, files: by_step(read_compared(files.metrics), spec),
+    as_table=as_table,
+)
 
 
 if __name__ == "__main__":

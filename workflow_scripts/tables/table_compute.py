@@ -14,7 +14,9 @@ from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.usage import Usage, read_usage
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.shown_models import Model, without_text
+from workflow_scripts.tables.run import table_stage
+from workflow_scripts.tables.shown_models import without_text
+from workflow_scripts.tables.specs import ModelsSpec
 
 TOTAL, ALL_MODELS = "total", "all"
 MEBIBYTE, GIGABYTE, HOUR = 2**20, 1e9, 3600
@@ -33,10 +35,9 @@ COLUMNS = {
 }
 
 
-class Spec(stage.Spec):
+class Spec(ModelsSpec):
     """What the table of compute shows."""
 
-    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
     stages: list[str] = Field(min_length=1, description="Stages in the order of the rows.")
     benchmarks: str = Field(description="Folder of the benchmarks: {stage}/{model}.tsv or {stage}/{model}/….tsv.")
     logs: str = Field(description="Folder of the usages: {stage}/{model}.usage.json or {stage}/{model}/….usage.json.")
@@ -64,7 +65,7 @@ def read_jobs(benchmarks: list[Path], usages: list[Path], spec: Spec) -> pd.Data
 def _job(path: Path, folder: str, suffix: str, spec: Spec) -> str:
     """What benchmark and usage of a job have in common: `{stage}/{model}` or `{stage}/{model}/…`."""
     job = path.relative_to(folder).as_posix().removesuffix(suffix) if path.is_relative_to(folder) else ""
-    names, models = job.split("/"), [model.name for model in spec.models]
+    names, models = job.split("/"), spec.model_names
     if len(names) < 2 or names[0] not in spec.stages or names[1] not in models:
         raise StudyError(
             f"{path} does not lie in {folder} under a stage ({', '.join(spec.stages)}) and a model "
@@ -96,7 +97,7 @@ def summarise(jobs: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """
     of_models = jobs.assign(stage=TOTAL)
     whole = pd.concat([jobs, of_models, of_models.assign(model=ALL_MODELS)], ignore_index=True)
-    whole["model"] = pd.Categorical(whole["model"], [*(model.name for model in spec.models), ALL_MODELS])
+    whole["model"] = pd.Categorical(whole["model"], [*spec.model_names, ALL_MODELS])
     whole["stage"] = pd.Categorical(whole["stage"], [*spec.stages, TOTAL])
     groups = whole.groupby(["model", "stage"], observed=True)
 
@@ -121,7 +122,7 @@ def summarise(jobs: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
     """A row for each model and stage, then the sums."""
-    labels = {model.name: model.label for model in spec.models} | {ALL_MODELS: "All models"}
+    labels = spec.labels | {ALL_MODELS: "All models"}
     rows = [
         [
             layout.Cell(labels[row["model"]]),
@@ -162,20 +163,16 @@ def caption(tidy: pd.DataFrame, spec: Spec) -> str:
     ).rstrip()
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={
-            "benchmarks...": "Snakemake's benchmarks, one TSV a job",
-            "usages...": "usages of the jobs that run a model (JSON)",
-        },
-        outputs=layout.OUTPUTS,
-        command=command,
-    )
-    tidy = summarise(read_jobs(files.benchmarks, files.usages, spec), spec)
-    layout.write(tidy, as_table(tidy, spec), files)
+main = table_stage(
+    Spec,
+    __doc__,
+    {
+        "benchmarks...": "Snakemake's benchmarks, one TSV per job",
+        "usages...": "usages of the jobs that run a model (JSON)",
+    },
+    read=lambda spec, files: summarise(read_jobs(files.benchmarks, files.usages, spec), spec),
+    as_table=as_table,
+)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 import math
 
 import pandas as pd
-from pydantic import Field
 
+from workflow_scripts.config.settings import CandidateSet, Confidence, ShownDistance, ShownSimilarity
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures import registry
 from workflow_scripts.measures.metric_files import grid, read_metrics, select
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.shown_models import Model
+from workflow_scripts.tables.run import table_stage
+from workflow_scripts.tables.specs import TargetsSpec
 
 SIGNIFICANCE_LEVEL = 0.05
 CORRELATIONS = {
@@ -27,16 +28,13 @@ KEY = ["model", "pooling", "similarity", "measure", "query", "candidates_set", "
 VALUES = ["r", "ci_low", "ci_high", "p_value", "candidates", "resamples"]
 
 
-class Spec(stage.Spec):
+class Spec(TargetsSpec):
     """What Table 2 shows."""
 
-    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
-    targets: list[str] = Field(min_length=1, description="Intervention targets; each is the query language of its row.")
-    similarity: str = Field(description="Similarity of retrieval that the paper-shaped table shows.")
-    measure: str = Field(description="Measure of distance that the paper-shaped table shows, like pairs.")
-    candidates_set: str = Field(description="Candidate languages in the paper-shaped table: seen or all.")
-    confidence: float = Field(0.95, description="Confidence of the bootstrap intervals, for the caption.")
+    similarity: ShownSimilarity
+    measure: ShownDistance
+    candidates_set: CandidateSet
+    confidence: Confidence
 
 
 def of_targets(correlations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -55,7 +53,7 @@ def of_targets(correlations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 def _wanted(spec: Spec, similarity: list[str], measure: list[str], candidates_set: list[str]) -> pd.DataFrame:
     wanted = grid(
-        model=[model.name for model in spec.models],
+        model=spec.model_names,
         pooling=spec.poolings,
         similarity=similarity,
         measure=measure,
@@ -94,16 +92,12 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
     }
     rows = [
         [
-            layout.Cell(model.label),
-            *layout.pooling_cells(pooling, spec.poolings),
-            layout.Cell(query),
-            *(cells[model.name, pooling, query, correlation] for correlation in CORRELATIONS),
+            *layout.label_cells(spec.labels[model], pooling, spec.poolings, query),
+            *(cells[model, pooling, query, correlation] for correlation in CORRELATIONS),
         ]
-        for model in spec.models
-        for pooling in spec.poolings
-        for query in spec.targets
+        for model, pooling, query in spec.rows
     ]
-    labels = [layout.Column("Model"), *layout.pooling_columns(spec.poolings), layout.Column("Query language")]
+    labels = layout.label_columns(spec.poolings, "Query language")
     return layout.Table(
         title="Correlations of retrieval accuracy with distance",
         caption=caption(spec, resamples=int(shown["resamples"].max())),
@@ -120,22 +114,19 @@ def caption(spec: Spec, resamples: int) -> str:
         f"Pearson correlations (r) over {CANDIDATES[spec.candidates_set]}, the query language excluded, between top-1 "
         f"retrieval accuracy (acc, by {spec.similarity.replace('_', ' ')}) and distance to the query language (d, the "
         f"{registry.distances()[spec.measure].description}). The query language is the intervention target; pre: "
-        f"without, post: with the intervention on its experts. In brackets: {100 * spec.confidence:g}% "
-        f"bootstrap confidence intervals ({resamples:,} resamples of languages). NA: undefined, since one side is "
+        f"without, post: with the intervention on its experts. In brackets: "
+        f"{layout.bootstrap_intervals(spec.confidence, resamples)}. NA: undefined, since one side is "
         "constant or languages are too few."
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"correlations...": "correlations, one CSV a condition"},
-        outputs=layout.OUTPUTS,
-        command=command,
-    )
-    tidy = of_targets(read_metrics(files.correlations, [*KEY[2:], *VALUES]), spec)
-    layout.write(tidy, as_table(tidy, spec), files)
+main = table_stage(
+    Spec,
+    __doc__,
+    {"correlations...": "correlations, one CSV per condition"},
+    read=lambda spec, files: of_targets(read_metrics(files.correlations, [*KEY[2:], *VALUES]), spec),
+    as_table=as_table,
+)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 """Table 1: cosine distances between languages, to the medoid and to the target, without and with the intervention."""
 
 import math
+from argparse import Namespace
 
 import pandas as pd
-from pydantic import Field
 
+from workflow_scripts.config.settings import Medoid, ShownDistance, SpaceLanguages
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures import registry
 from workflow_scripts.measures.metric_files import grid, pre_and_post, read_metrics
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.shown_models import Model
+from workflow_scripts.tables.run import table_stage
+from workflow_scripts.tables.specs import TargetsSpec
 
 ROLES = {"target": "Target", "non_target": "Non-Target"}
 METRICS = {
@@ -21,15 +23,12 @@ SPACES = {"pre": "Pre", "post": "Post"}
 CONDITION = ["model", "pooling", "target"]
 
 
-class Spec(stage.Spec):
+class Spec(TargetsSpec):
     """What Table 1 shows."""
 
-    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
-    targets: list[str] = Field(min_length=1, description="Intervention targets over which means are taken.")
-    languages: list[str] = Field(min_length=2, description="Languages between which distances are measured.")
-    measure: str = Field(description="Measure of the distance between two languages, like pairs.")
-    medoid: str = Field(description="Kind of medoid, like sentence.")
+    languages: SpaceLanguages
+    measure: ShownDistance
+    medoid: Medoid
 
 
 def distances_by_target(distances: pd.DataFrame, medoids: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -41,13 +40,12 @@ def distances_by_target(distances: pd.DataFrame, medoids: pd.DataFrame, spec: Sp
     Raises:
         StudyError: an observation is missing.
     """
-    conditions = {"model": [model.name for model in spec.models], "pooling": spec.poolings, "target": spec.targets}
-    pairs = grid(**conditions, query=spec.languages, candidate=spec.languages)
+    pairs = grid(**spec.conditions, query=spec.languages, candidate=spec.languages)
     pairs = pairs[pairs["query"] != pairs["candidate"]].assign(measure=spec.measure)
-    from_target = grid(**conditions, candidate=spec.languages).assign(measure=spec.measure)
+    from_target = grid(**spec.conditions, candidate=spec.languages).assign(measure=spec.measure)
     from_target["query"] = from_target["target"]
     from_target = from_target[from_target["query"] != from_target["candidate"]]
-    to_medoid = grid(**conditions, language=list(dict.fromkeys([*spec.targets, *spec.languages])))
+    to_medoid = grid(**spec.conditions, language=list(dict.fromkeys([*spec.targets, *spec.languages])))
     to_medoid = pre_and_post(medoids, to_medoid.assign(medoid=spec.medoid), "value", "distances to the medoid")
     of_target = to_medoid["language"] == to_medoid["target"]
     observed = {
@@ -68,9 +66,7 @@ def mean_over_targets(by_target: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     values = by_target.melt([*CONDITION, "role", "metric"], ["pre", "post"], var_name="space")
     key = ["model", "pooling", "role", "metric", "space"]
     summary = values.groupby(key)["value"].agg(mean="mean", sem="sem", targets="count")
-    order = grid(
-        model=[model.name for model in spec.models], pooling=spec.poolings, role=ROLES, metric=METRICS, space=SPACES
-    )
+    order = grid(model=spec.model_names, pooling=spec.poolings, role=ROLES, metric=METRICS, space=SPACES)
     return order.merge(summary.reset_index(), on=key)
 
 
@@ -83,9 +79,7 @@ def as_table(summary: pd.DataFrame, spec: Spec) -> layout.Table:
     undefined = layout.Cell("–", value=math.nan)
     rows = [
         [
-            layout.Cell(model.label),
-            *layout.pooling_cells(pooling, spec.poolings),
-            layout.Cell(ROLES[role]),
+            *layout.label_cells(model.label, pooling, spec.poolings, ROLES[role]),
             *(
                 cells.get((model.name, pooling, role, metric, space), undefined)
                 for metric in METRICS
@@ -96,7 +90,7 @@ def as_table(summary: pd.DataFrame, spec: Spec) -> layout.Table:
         for pooling in spec.poolings
         for role in ROLES
     ]
-    labels = [layout.Column("Model"), *layout.pooling_columns(spec.poolings), layout.Column("Language")]
+    labels = layout.label_columns(spec.poolings, "Language")
     values = [layout.Column(SPACES[space], group=METRICS[metric]) for metric in METRICS for space in SPACES]
     return layout.Table(
         title="Cosine distances before and after the intervention",
@@ -121,21 +115,23 @@ def caption(spec: Spec) -> str:
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={
-            "distances...": "distances between languages, one CSV a condition, the unintervened model's too",
-            "medoid...": "distances to the medoid, one CSV a condition, the unintervened model's too",
-        },
-        outputs=layout.OUTPUTS,
-        command=command,
-    )
+def read(spec: Spec, files: Namespace) -> pd.DataFrame:
+    """Return the numbers of the table from the metric CSVs."""
     distances = read_metrics(files.distances, ["measure", "query", "candidate", "value"])
     medoids = read_metrics(files.medoid, ["medoid", "language", "value"])
-    summary = mean_over_targets(distances_by_target(distances, medoids, spec), spec)
-    layout.write(summary, as_table(summary, spec), files)
+    return mean_over_targets(distances_by_target(distances, medoids, spec), spec)
+
+
+main = table_stage(
+    Spec,
+    __doc__,
+    {
+        "distances...": "distances between languages, one CSV per condition, that of the unintervened model too",
+        "medoid...": "distances to the medoid, one CSV per condition, that of the unintervened model too",
+    },
+    read,
+    as_table,
+)
 
 
 if __name__ == "__main__":

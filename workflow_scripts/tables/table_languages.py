@@ -3,11 +3,14 @@
 from typing import Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from workflow_scripts.config.fields import LanguageCode
 from workflow_scripts.jobs import stage
 from workflow_scripts.tables import layout
+from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.shown_models import Model
+from workflow_scripts.tables.specs import ModelsSpec
 
 ROLES = {
     "target": "intervened on",
@@ -17,12 +20,10 @@ ROLES = {
 SEEN = {True: "yes", False: "no", None: "–"}
 
 
-class Language(BaseModel):
+class Language(stage.Spec):
     """A row of the table."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    code: str = Field(description="Code in the config: ISO 639-1, or ISO 639-3 where the former has none.")
+    code: LanguageCode
     name: str = Field(description="English name.")
     iso639_3: str = Field(description="ISO 639-3 code.")
     flores: str = Field(description="FLORES-200 code, like spa_Latn.")
@@ -39,11 +40,10 @@ class Language(BaseModel):
         return ", ".join(role for role in ROLES if role in self.roles)
 
 
-class Spec(stage.Spec):
+class Spec(ModelsSpec):
     """What Table 4 shows."""
 
     languages: list[Language] = Field(min_length=1, description="Languages in the order of the rows.")
-    models: list[Model] = Field(min_length=1, description="Models in the order of the columns.")
 
 
 def has_seen(model: Model, language: Language) -> bool | None:
@@ -69,7 +69,7 @@ def as_frame(spec: Spec) -> pd.DataFrame:
     )
 
 
-def as_table(spec: Spec) -> layout.Table:
+def as_table(numbers: pd.DataFrame, spec: Spec) -> layout.Table:
     """The layout of the paper's Table 4, and beside it what the study makes of each language."""
     rows = [
         [
@@ -101,9 +101,7 @@ def caption(spec: Spec) -> str:
     return f"Languages considered, with their codes. Roles: {roles}."
 
 
-def main(command: list[str] | None = None) -> None:
-    spec, files = stage.arguments(Spec, __doc__, inputs={}, outputs=layout.OUTPUTS, command=command)
-    layout.write(as_frame(spec), as_table(spec), files)
+main = table_stage(Spec, __doc__, {}, read=lambda spec, files: as_frame(spec), as_table=as_table)
 
 
 if __name__ == "__main__":

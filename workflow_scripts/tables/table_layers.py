@@ -6,41 +6,40 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from workflow_scripts.config.fields import Seed
+from workflow_scripts.config.settings import Poolings, Target, Targets
+from workflow_scripts.config.specs import ResampledSpec
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.averages import Average, ResampledSpec
+from workflow_scripts.measures.averages import Average
 from workflow_scripts.measures.compared import COMPARED, MEXA, Averaging, compared_matrices, definitions, read_compared
 from workflow_scripts.measures.metric_files import grid
 from workflow_scripts.tables import layout
+from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.shown_models import Model
+from workflow_scripts.tables.specs import PivotedSpec
 
 CHANGE = ["change", "ci_low", "ci_high", "resamples"]
 NOTHING = "–"
 POOLED = {"mean": np.mean, "max": np.max}  # MEXA over layers (Kargaran et al. 2024, section 3)
 
 
-class LayeredModel(BaseModel):
+class LayeredModel(stage.Spec):
     """A model and the layers by which it is measured."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: Model
     layers: list[str] = Field(min_length=1, description="Layers in their order, the main one among them.")
 
 
-class Spec(ResampledSpec):
+class Spec(PivotedSpec, ResampledSpec):
     """What the table shows."""
 
-    models: list[LayeredModel] = Field(min_length=1, description="Models in the order of the rows.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
-    targets: list[str] = Field(min_length=1, description="Intervention targets; a row each.")
-    control: str | None = Field(description="Target whose random control is shown; null: there is none.")
-    control_seed: int | None = Field(description="Its seed.")
-    languages: list[str] = Field(min_length=2, description="Languages over whose pairs measures are averaged.")
-    pivot: str = Field(description="Language whose pairs MEXA is of.")
-    pivot_name: str = Field(description="Its name, for the caption.")
-    dataset: str = Field(description="Name of the parallel data set.")
+    models: list[LayeredModel] = Field(min_length=1)
+    poolings: Poolings
+    targets: Targets
+    control: Target | None = Field(description="Target whose random control is shown; null: there is none.")
+    control_seed: Seed | None = Field(description="Seed of the random control; null: there is none.")
 
     @property
     def changed(self) -> list[tuple[str, str, str]]:
@@ -149,7 +148,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
         columns=[*labels, *(layout.Column(measure.label) for measure in COMPARED.values())],
         rows=rows,
         labels=len(labels),
-        gray_means=f"the {100 * spec.confidence:g}% interval of the change from pre holds 0",
+        gray_means=f"the {100 * spec.resampling.confidence:g}% interval of the change from pre holds 0",
     )
 
 
@@ -172,17 +171,13 @@ def caption(spec: Spec) -> str:
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"metrics...": "alignment.csv and abx.csv of each condition and layer, the unintervened model's too"},
-        outputs=layout.OUTPUTS,
-        command=command,
-    )
-    tidy = by_layer(read_compared(files.metrics), spec)
-    layout.write(tidy, as_table(tidy, spec), files)
+main = table_stage(
+    Spec,
+    __doc__,
+    {"metrics...": "alignment.csv and abx.csv of each condition and layer, those of the unintervened model too"},
+    read=lambda spec, files: by_layer(read_compared(files.metrics), spec),
+    as_table=as_table,
+)
 
 
 if __name__ == "__main__":

@@ -2,32 +2,35 @@
 
 import dataclasses
 import math
+from argparse import Namespace
 from pathlib import Path
 
 import pandas as pd
 from pydantic import Field
 
+from workflow_scripts.config.fields import LanguageCode
+from workflow_scripts.config.settings import ShownSimilarity, SpaceLanguages
+from workflow_scripts.config.specs import ResampledSpec
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.averages import ResampledSpec
 from workflow_scripts.measures.metric_files import read_metrics
 from workflow_scripts.tables import layout
 from workflow_scripts.tables.comparison import KINDS, METRICS, ROW, Compared, Space, by_target, matched
 from workflow_scripts.tables.contrasts import contrasts
-from workflow_scripts.tables.shown_models import BASE_ROW, CONSTANT_ROW, OWN_ROW, Model, without_text
+from workflow_scripts.tables.run import table_stage
+from workflow_scripts.tables.shown_models import BASE_ROW, CONSTANT_ROW, OWN_ROW, without_text
+from workflow_scripts.tables.specs import PooledSpec
 
 DECIMALS = {"distance": 3, "centred_distance": 3, "retrieval": 3}  # in which methods differ by less than two show
 
 
-class Spec(ResampledSpec):
+class Spec(PooledSpec, ResampledSpec):
     """What the table shows."""
 
-    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
     compared: list[Compared] = Field(min_length=1, description="The rows.")
     base: str = Field(description="Slug of the condition that changes nothing.")
-    languages: list[str] = Field(min_length=2, description="Languages between which distances are measured.")
-    paraphrased: list[str] = Field(description="Targets that there are paraphrases of.")
-    similarity: str = Field(description="Similarity of retrieval.")
+    languages: SpaceLanguages
+    paraphrased: list[LanguageCode] = Field(description="Targets of which there are paraphrases.")
+    similarity: ShownSimilarity
 
     @property
     def space(self) -> Space:
@@ -67,28 +70,30 @@ def _over_targets(values: pd.DataFrame) -> pd.DataFrame:
 
 def as_table(summary: pd.DataFrame, spec: Spec) -> layout.Table:
     """A row for each row of the comparison, a column for each metric that was measured at all."""
-    labels = {model.name: model.label for model in spec.models}
     shown = [metric for metric in METRICS if (summary["metric"].eq(metric) & summary["targets"].gt(0)).any()]
     rows = []
     for (model, pooling, method, strength, is_matched), row in summary.groupby(ROW, sort=False, dropna=False):
         of_metric = row.set_index("metric")
         rows.append(
             [
-                layout.Cell(labels[model]),
-                *layout.pooling_cells(pooling if isinstance(pooling, str) else "", spec.poolings),
-                layout.Cell(method.replace("_", " ")),
+                *layout.label_cells(
+                    spec.labels[model],
+                    pooling if isinstance(pooling, str) else "",
+                    spec.poolings,
+                    method.replace("_", " "),
+                ),
                 _strength_cell(method, strength, is_matched),
                 *(value_cell(of_metric.loc[metric], DECIMALS.get(metric, 2)) for metric in shown),
             ]
         )
-    leading = [layout.Column("Model"), *layout.pooling_columns(spec.poolings), layout.Column("Method")]
+    labels = layout.label_columns(spec.poolings, "Method", "Strength")
     return layout.Table(
         title="Methods of intervention",
         caption=caption(spec),
-        columns=[*leading, layout.Column("Strength"), *(layout.Column(METRICS[metric]) for metric in shown)],
+        columns=[*labels, *(layout.Column(METRICS[metric]) for metric in shown)],
         rows=rows,
-        labels=len(leading) + 1,
-        gray_means=f"the {100 * spec.confidence:g}% interval of the difference from {BASE_ROW} holds 0",
+        labels=len(labels),
+        gray_means=f"the {100 * spec.resampling.confidence:g}% interval of the difference from {BASE_ROW} holds 0",
     )
 
 
@@ -130,29 +135,30 @@ def read_kind(paths: list[Path], columns: list[str]) -> pd.DataFrame:
     return read_metrics(paths, columns) if paths else pd.DataFrame(columns=["model", "condition", "target", *columns])
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={
-            "distances...": "distances between languages, one CSV a condition",
-            "retrieval...": "accuracies of retrieval, one CSV a condition",
-            "alignment...": "measures of alignment under the study's own intervention, one CSV a condition",
-            "paraphrase[...]": "paraphrase retrieval, one CSV a condition but the base",
-            "language-id[...]": "languages of generated sentences, one CSV a sweep",
-            "perplexity[...]": "perplexity, one CSV a sweep",
-        },
-        outputs=layout.OUTPUTS,
-        command=command,
-    )
+def read(spec: Spec, files: Namespace) -> pd.DataFrame:
+    """Return the numbers of the table from the metric CSVs."""
     metrics = {kind: read_kind(getattr(files, kind), columns) for kind, columns in KINDS.items()}
     # The unintervened model's paraphrases stand in the files of all interventions.
     pre = metrics["paraphrase"]
     pre = pre[pre["space"] == "pre"].drop_duplicates(["model", "similarity", "language"]).assign(condition=spec.base)
     metrics["paraphrase"] = pd.concat([metrics["paraphrase"], pre], ignore_index=True)
-    summary = compare(metrics, spec)
-    layout.write(summary, as_table(summary, spec), files)
+    return compare(metrics, spec)
+
+
+main = table_stage(
+    Spec,
+    __doc__,
+    {
+        "distances...": "distances between languages, one CSV per condition",
+        "retrieval...": "accuracies of retrieval, one CSV per condition",
+        "alignment...": "measures of alignment under the study's own intervention, one CSV per condition",
+        "paraphrase[...]": "paraphrase retrieval, one CSV per intervention",
+        "language-id[...]": "languages of generated sentences, one CSV per sweep",
+        "perplexity[...]": "perplexity, one CSV per sweep",
+    },
+    read,
+    as_table,
+)
 
 
 if __name__ == "__main__":

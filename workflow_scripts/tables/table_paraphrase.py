@@ -5,31 +5,27 @@ over seeds.
 """
 
 import math
-from typing import Literal
 
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
+from workflow_scripts.config.settings import ControlSeeds, LanguageNames, ShownSimilarity, Units
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import grid, read_metrics, select
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.shown_models import Model
+from workflow_scripts.tables.run import table_stage
+from workflow_scripts.tables.specs import TargetsSpec
 
 SPACES = {"pre": "Pre", "post": "Post", "mixed": "Mixed"}
 
 
-class Spec(stage.Spec):
+class Spec(TargetsSpec):
     """What Table 3, 5 or 6 shows."""
 
-    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
-    targets: list[str] = Field(
-        min_length=1, description="Intervention targets: one in Table 3, the others in Table 5, all in Table 6."
-    )
-    similarity: str = Field(description="Similarity of retrieval that the paper-shaped table shows.")
-    names: dict[str, str] = Field(default_factory=dict, description="Language names for the caption.")
-    units: Literal["expert", "random"] = Field("expert", description="Whether experts or the random control are shown.")
-    seeds: list[int] = Field(default_factory=list, description="Seeds of the random control.")
+    similarity: ShownSimilarity
+    names: LanguageNames
+    units: Units
+    seeds: ControlSeeds
 
     @model_validator(mode="after")
     def _seeds_of_the_control(self) -> "Spec":
@@ -48,7 +44,7 @@ def accuracies(paraphrase: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """
     seeds = {"seed": spec.seeds} if spec.units == "random" else {}
     wanted = grid(
-        model=[model.name for model in spec.models],
+        model=spec.model_names,
         pooling=spec.poolings,
         similarity=sorted({*paraphrase["similarity"], spec.similarity}),
         target=spec.targets,
@@ -67,17 +63,12 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
     several = len(spec.targets) > 1
     rows = [
         [
-            layout.Cell(model.label),
-            *layout.pooling_cells(pooling, spec.poolings),
-            *([layout.Cell(target)] if several else []),
-            *accuracy_cells(by_condition.get_group((model.name, pooling, target))),
+            *layout.label_cells(spec.labels[model], pooling, spec.poolings, *([target] if several else [])),
+            *accuracy_cells(by_condition.get_group((model, pooling, target))),
         ]
-        for model in spec.models
-        for pooling in spec.poolings
-        for target in spec.targets
+        for model, pooling, target in spec.rows
     ]
-    language = [layout.Column("Language")] if several else []
-    labels = [layout.Column("Model"), *layout.pooling_columns(spec.poolings), *language]
+    labels = layout.label_columns(spec.poolings, *(["Language"] if several else []))
     title = "Paraphrase retrieval before and after the intervention"
     return layout.Table(
         title=f"{title} on random neurons" if spec.units == "random" else title,
@@ -111,17 +102,14 @@ def caption(spec: Spec) -> str:
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"paraphrase...": "paraphrase retrieval, one CSV a condition"},
-        outputs=layout.OUTPUTS,
-        command=command,
-    )
-    metrics = read_metrics(files.paraphrase, ["similarity", "language", "space", "pairs", "accuracy"])
-    tidy = accuracies(metrics, spec)
-    layout.write(tidy, as_table(tidy, spec), files)
+COLUMNS = ["similarity", "language", "space", "pairs", "accuracy"]
+main = table_stage(
+    Spec,
+    __doc__,
+    {"paraphrase...": "paraphrase retrieval, one CSV per condition"},
+    read=lambda spec, files: accuracies(read_metrics(files.paraphrase, COLUMNS), spec),
+    as_table=as_table,
+)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """How retrieval, distance and transfer between languages, and their changes, correlate with similarity of languages."""
 
 import math
+from argparse import Namespace
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
+from workflow_scripts.config.settings import ShownDistance, ShownSimilarity
+from workflow_scripts.config.specs import ResampledSpec, SpaceSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.kinship.outcomes import (
     CHANGE,
@@ -21,24 +23,24 @@ from workflow_scripts.kinship.outcomes import (
 )
 from workflow_scripts.kinship.pair_correlations import COEFFICIENTS, correlate_pairs
 from workflow_scripts.measures import registry
-from workflow_scripts.measures.averages import ResampledSpec
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.shown_models import Model
+from workflow_scripts.tables.run import table_stage
+from workflow_scripts.tables.specs import TargetsSpec
 
 SHOWN = {"pearson": layout.Cell("r", latex="$r$"), "spearman": layout.Cell("ρ")}
 ROW = ["model", "outcome", "quantity", "pooling", "target", "coefficient"]
+# What is read for the mixed model, too.
+INPUTS = {
+    "similarities...": "similarities of languages, and those by the subwords of each model (CSV)",
+    "retrieval...": "accuracies of retrieval, one CSV per condition, that of the unintervened model too",
+}
 
 
-class Spec(ResampledSpec):
+class Spec(TargetsSpec, SpaceSpec, ResampledSpec):
     """What the table shows."""
 
-    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
-    targets: list[str] = Field(min_length=1, description="Intervention targets.")
-    languages: list[str] = Field(min_length=2, description="Languages over whose ordered pairs is correlated.")
-    dataset: str = Field(description="Name of the parallel data set.")
-    similarity: str = Field(description="Similarity of retrieval.")
-    measure: str = Field(description="Measure of distance, like pairs.")
+    similarity: ShownSimilarity
+    measure: ShownDistance
 
 
 def correlations(measured: pd.DataFrame, observed: list[pd.DataFrame], spec: Spec) -> pd.DataFrame:
@@ -59,10 +61,7 @@ def _of_model(model: str, measured: pd.DataFrame, observed: list[pd.DataFrame], 
     found = correlate_pairs(
         np.stack(list(similarities.values())),
         np.stack([outcome.values for outcome in outcomes]),
-        spec.resamples,
-        spec.confidence,
-        spec.interval,
-        spec.seed,
+        spec.resampling,
     )
     for column, outcome in enumerate(outcomes):
         for number, coefficient in enumerate(COEFFICIENTS):
@@ -85,7 +84,6 @@ def _of_model(model: str, measured: pd.DataFrame, observed: list[pd.DataFrame], 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
     """A row for each model, outcome and coefficient; a column for each measure of similarity."""
     measures = list(dict.fromkeys(tidy["measure"]))
-    labels = {model.name: model.label for model in spec.models}
     rows = []
     for key, of_row in tidy.groupby(ROW, sort=False, dropna=False):
         model, outcome, quantity, pooling, target, coefficient = key
@@ -94,7 +92,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
         }
         rows.append(
             [
-                layout.Cell(labels[model]),
+                layout.Cell(spec.labels[model]),
                 *outcome_cells(outcome, quantity, pooling, target, spec.poolings),
                 SHOWN[coefficient],
                 *(by_measure.get(measure, layout.number_cell(math.nan)) for measure in measures),
@@ -107,7 +105,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
         columns=[*heads, *(layout.Column(measure.capitalize()) for measure in measures)],
         rows=rows,
         labels=len(heads),
-        gray_means=f"the {100 * spec.confidence:g}% interval holds 0",
+        gray_means=f"the {100 * spec.resampling.confidence:g}% interval holds 0",
     )
 
 
@@ -128,7 +126,7 @@ def outcome_cells(outcome: str, quantity: str, pooling: str, target: str, poolin
 
 def caption(spec: Spec, resamples: int) -> str:
     """What the table shows and how it was computed."""
-    interval = f"{100 * spec.confidence:g}% bootstrap confidence intervals ({resamples:,} resamples of languages)"
+    intervals = layout.bootstrap_intervals(spec.resampling.confidence, resamples)
     return (
         f"Pearson (r) and Spearman (ρ) correlations of similarity of languages with top-1 retrieval accuracy (by "
         f"{spec.similarity.replace('_', ' ')}) and with distance (the "
@@ -136,7 +134,7 @@ def caption(spec: Spec, resamples: int) -> str:
         "one language and tested in the other where these were measured: without an intervention "
         "(pre), and their change (post − pre) by the intervention on experts of the "
         f"target; over the ordered pairs of {len(spec.languages)} languages. {MEASURES} "
-        + (f"In brackets: {interval}, if at least five languages are known. " if resamples else "")
+        + (f"In brackets: {intervals}, if at least five languages are known. " if resamples else "")
         + "NA: undefined, since fewer than three languages are known or one side is constant."
     )
 
@@ -148,27 +146,27 @@ MEASURES = (
 )
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={
-            "similarities...": "similarities of languages, and those by the subwords of each model (CSV)",
-            "retrieval...": "accuracies, one CSV a condition, the unintervened model's too",
-            "distances...": "distances, likewise",
-            "transfer[...]": "scores of probes between languages, likewise, where there are any",
-        },
-        outputs=layout.OUTPUTS,
-        command=command,
-    )
+def read(spec: Spec, files: Namespace) -> pd.DataFrame:
+    """Return the numbers of the table from similarities and metric CSVs."""
     observed = [
         read_retrieval(files.retrieval, spec.similarity),
         read_distances(files.distances, spec.measure),
         read_transfer(files.transfer),
     ]
-    tidy = correlations(read_measured(files.similarities), observed, spec)
-    layout.write(tidy, as_table(tidy, spec), files)
+    return correlations(read_measured(files.similarities), observed, spec)
+
+
+main = table_stage(
+    Spec,
+    __doc__,
+    {
+        **INPUTS,
+        "distances...": "distances between languages, one CSV per condition, that of the unintervened model too",
+        "transfer[...]": "scores of probes between languages, one CSV per condition, where there are any",
+    },
+    read,
+    as_table,
+)
 
 
 if __name__ == "__main__":

@@ -4,29 +4,26 @@ import math
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
+from workflow_scripts.config.settings import Confidence, ShownSimilarity
+from workflow_scripts.config.specs import SpaceSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.kinship.mixed import DEVIATIONS, fit_mixed_model
 from workflow_scripts.kinship.outcomes import outcomes_of, read_measured, read_retrieval, similarities_of
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.shown_models import Model
-from workflow_scripts.tables.table_similarity import MEASURES, outcome_cells, outcome_columns
+from workflow_scripts.tables.run import table_stage
+from workflow_scripts.tables.specs import TargetsSpec
+from workflow_scripts.tables.table_similarity import INPUTS, MEASURES, outcome_cells, outcome_columns
 
 ROW = ["model", "outcome", "quantity", "pooling", "target"]
 POINTS = 100  # of accuracy, in which cells are shown
 
 
-class Spec(stage.Spec):
+class Spec(TargetsSpec, SpaceSpec):
     """What the table shows."""
 
-    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
-    targets: list[str] = Field(min_length=1, description="Intervention targets.")
-    languages: list[str] = Field(min_length=2, description="Languages whose ordered pairs are observed.")
-    dataset: str = Field(description="Name of the parallel data set.")
-    similarity: str = Field(description="Similarity of retrieval.")
-    confidence: float = Field(0.95, description="Of the Wald intervals.")
+    similarity: ShownSimilarity
+    confidence: Confidence
 
 
 def coefficients(measured: pd.DataFrame, retrieval: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -57,7 +54,6 @@ def coefficients(measured: pd.DataFrame, retrieval: pd.DataFrame, spec: Spec) ->
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
     """A row for each model and outcome; a column for each coefficient and each standard deviation, in points."""
     measures = list(dict.fromkeys(tidy["measure"]))
-    labels = {model.name: model.label for model in spec.models}
     rows = []
     for key, of_row in tidy.groupby(ROW, sort=False, dropna=False):
         model, outcome, quantity, pooling, target = key
@@ -68,7 +64,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
         first = of_row.iloc[0]
         rows.append(
             [
-                layout.Cell(labels[model]),
+                layout.Cell(spec.labels[model]),
                 *outcome_cells(outcome, quantity, pooling, target, spec.poolings),
                 *(shown.get(measure, layout.Cell("NA", value=math.nan)) for measure in measures),
                 *(layout.number_cell(POINTS * first[f"sd_{name}"]) for name in DEVIATIONS),
@@ -106,20 +102,15 @@ def caption(spec: Spec) -> str:
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={
-            "similarities...": "similarities of languages, and those by the subwords of each model (CSV)",
-            "retrieval...": "accuracies, one CSV a condition, the unintervened model's too",
-        },
-        outputs=layout.OUTPUTS,
-        command=command,
-    )
-    tidy = coefficients(read_measured(files.similarities), read_retrieval(files.retrieval, spec.similarity), spec)
-    layout.write(tidy, as_table(tidy, spec), files)
+main = table_stage(
+    Spec,
+    __doc__,
+    INPUTS,
+    read=lambda spec, files: coefficients(
+        read_measured(files.similarities), read_retrieval(files.retrieval, spec.similarity), spec
+    ),
+    as_table=as_table,
+)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,19 @@
 """Probes trained in one language and tested in the same and in others, without and with the intervention."""
 
+from argparse import Namespace
+
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from workflow_scripts.config.specs import ResampledSpec
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.averages import Average, ResampledSpec, average_over_languages, average_over_pairs
+from workflow_scripts.measures.averages import Average, average_over_languages, average_over_pairs
 from workflow_scripts.measures.metric_files import grid, pair_matrix, pre_and_post, read_metrics, select
 from workflow_scripts.probes.tasks import BASELINES, LABELS, MEASURES, Task, explained
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.shown_models import Model
+from workflow_scripts.tables.run import table_stage
+from workflow_scripts.tables.specs import TargetsSpec
 
 SCOPES = {"same": "Same language", "others": "Other languages"}
 DECIMALS = 3
@@ -17,13 +21,10 @@ NOTHING = "–"
 UNTRAINED = "untrained"  # the condition of random weights
 
 
-class Spec(ResampledSpec):
+class Spec(TargetsSpec, ResampledSpec):
     """What the table shows."""
 
-    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
-    targets: list[str] = Field(min_length=1, description="Intervention targets; rows each.")
-    tasks: list[Task] = Field(min_length=1, description="What probes tell; a row each.")
+    tasks: list[Task] = Field(min_length=1, description="What probes tell.")
 
 
 def averages(transfer: pd.DataFrame, baselines: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -102,20 +103,16 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
     """A row for each model, target and task; scores before and after, and their difference, in each scope."""
     by_key = {(row.model, row.pooling, row.target, row.task, row.scope): row for row in tidy.itertuples()}
     rows = []
-    for model in spec.models:
-        for pooling in spec.poolings:
-            for target in spec.targets:
-                for task in spec.tasks:
-                    found = [by_key[model.name, pooling, target, task.name, scope] for scope in SCOPES]
-                    labels = [layout.Cell(model.label), *layout.pooling_cells(pooling, spec.poolings)]
-                    labels += [layout.Cell(target), layout.Cell(LABELS[task.name])]
-                    values = [score_cell(found[0].baseline)]
-                    for row in found:
-                        values += [score_cell(score) for score in (row.random_weights, row.pre, row.post)]
-                        values.append(layout.interval_cell(row.change, row.ci_low, row.ci_high, DECIMALS, NOTHING))
-                    rows.append([*labels, *values])
-    labels = [layout.Column("Model"), *layout.pooling_columns(spec.poolings)]
-    labels += [layout.Column("Target"), layout.Column("Task")]
+    for model, pooling, target in spec.rows:
+        for task in spec.tasks:
+            found = [by_key[model, pooling, target, task.name, scope] for scope in SCOPES]
+            labels = layout.label_cells(spec.labels[model], pooling, spec.poolings, target, LABELS[task.name])
+            values = [score_cell(found[0].baseline)]
+            for row in found:
+                values += [score_cell(score) for score in (row.random_weights, row.pre, row.post)]
+                values.append(layout.interval_cell(row.change, row.ci_low, row.ci_high, DECIMALS, NOTHING))
+            rows.append([*labels, *values])
+    labels = layout.label_columns(spec.poolings, "Target", "Task")
     values = [layout.Column("Baseline")]
     values += [
         layout.Column(text, group=group)
@@ -128,38 +125,39 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
         columns=[*labels, *values],
         rows=rows,
         labels=len(labels),
-        gray_means=f"the {100 * spec.confidence:g}% interval of the change holds 0",
+        gray_means=f"the {100 * spec.resampling.confidence:g}% interval of the change holds 0",
     )
 
 
 def caption(spec: Spec, resamples: int) -> str:
     """What the table shows and how it was computed."""
-    interval = f"{100 * spec.confidence:g}% bootstrap confidence intervals ({resamples:,} resamples of languages)"
+    intervals = layout.bootstrap_intervals(spec.resampling.confidence, resamples)
     return (
         "Probes on frozen embeddings without (pre) and with (post) the intervention on experts of the target, trained "
         "in one language and tested on held-out sentences of the same or of the others, averaged over languages or "
         f"over ordered pairs of them. {explained(spec.tasks)} Baseline: the most frequent label of the language, or "
         "every word attached to the next one. Random weights: the same architecture, untrained."
-        + (f" In brackets: {interval}." if resamples else "")
+        + (f" In brackets: {intervals}." if resamples else "")
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    """Run the stage from its command line."""
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={
-            "transfer...": "scores of probes, of the unintervened model, of random weights and of every condition",
-            "baselines...": "scores of baselines, one CSV a data set",
-        },
-        outputs=layout.OUTPUTS,
-        command=command,
-    )
+def read(spec: Spec, files: Namespace) -> pd.DataFrame:
+    """Return the numbers of the table from the metric CSVs."""
     transfer = read_metrics(files.transfer, ["task", "train", "test", "measure", "score"])
     baselines = read_metrics(files.baselines, ["task", "baseline", "test", "measure", "score"])
-    tidy = averages(transfer, baselines, spec)
-    layout.write(tidy, as_table(tidy, spec), files)
+    return averages(transfer, baselines, spec)
+
+
+main = table_stage(
+    Spec,
+    __doc__,
+    {
+        "transfer...": "scores of probes, of the unintervened model, of random weights and of every condition",
+        "baselines...": "scores of baselines, one CSV per data set",
+    },
+    read,
+    as_table,
+)
 
 
 if __name__ == "__main__":

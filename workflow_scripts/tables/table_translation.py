@@ -3,12 +3,14 @@
 from typing import Literal, get_args
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from workflow_scripts.config.settings import DatasetName, LanguageNames, ShownSimilarity, Targets
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import grid, pre_and_post, read_metrics, select
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.shown_models import Model
+from workflow_scripts.tables.run import table_stage
+from workflow_scripts.tables.specs import PooledSpec
 
 Benchmark = Literal["tatoeba", "bucc18"]
 LABELS = {"tatoeba": "Tatoeba", "bucc18": "BUCC-18"}
@@ -21,23 +23,21 @@ CANDIDATES = {
 }
 
 
-class Dataset(BaseModel):
+class Dataset(stage.Spec):
     """A data set of the study that the table shows."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     benchmark: Benchmark = Field(description="What the table calls it.")
-    targets: list[str] = Field(min_length=1, description="Intervention targets of which it has sentences.")
+    targets: Targets
 
 
-class Spec(stage.Spec):
+class Spec(PooledSpec):
     """What Table 7 shows."""
 
-    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
-    datasets: dict[str, Dataset] = Field(min_length=1, description="By their names in the config and in the metrics.")
-    similarity: str = Field(description="Similarity of retrieval that the paper-shaped table shows.")
-    names: dict[str, str] = Field(default_factory=dict, description="Language names for the caption.")
+    datasets: dict[DatasetName, Dataset] = Field(
+        min_length=1, description="By the names of the data sets in the config."
+    )
+    similarity: ShownSimilarity
+    names: LanguageNames
 
     @field_validator("datasets")
     @classmethod
@@ -69,7 +69,7 @@ def accuracies(translation: pd.DataFrame, spec: Spec) -> pd.DataFrame:
         [
             grid(
                 dataset=[benchmark],
-                model=[model.name for model in spec.models],
+                model=spec.model_names,
                 pooling=spec.poolings,
                 similarity=similarities,
                 direction=DIRECTIONS[benchmark],
@@ -131,17 +131,14 @@ def caption(spec: Spec) -> str:
     )
 
 
-def main(command: list[str] | None = None) -> None:
-    spec, files = stage.arguments(
-        Spec,
-        __doc__,
-        inputs={"translation...": "retrieval of translations, one CSV a condition and data set, the unintervened too"},
-        outputs=layout.OUTPUTS,
-        command=command,
-    )
-    columns = ["dataset", "similarity", "language", "direction", "queries", "candidates", "accuracy"]
-    tidy = accuracies(read_metrics(files.translation, columns), spec)
-    layout.write(tidy, as_table(tidy, spec), files)
+COLUMNS = ["dataset", "similarity", "language", "direction", "queries", "candidates", "accuracy"]
+main = table_stage(
+    Spec,
+    __doc__,
+    {"translation...": "retrieval of translations, one CSV per condition and data set, the unintervened model's too"},
+    read=lambda spec, files: accuracies(read_metrics(files.translation, COLUMNS), spec),
+    as_table=as_table,
+)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,18 @@ import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.config.architectures import NAMES
-from workflow_scripts.jobs import stage
+from workflow_scripts.config.settings import (
+    ControlSeeds,
+    Medoid,
+    ModelName,
+    ShownDistance,
+    ShownSimilarity,
+    ShownTarget,
+    SpaceLanguages,
+)
 from workflow_scripts.measures.metric_files import grid, pre_and_post, pre_and_random, select
 from workflow_scripts.paper.published import Model
+from workflow_scripts.tables.specs import TargetsSpec
 
 # The kinds of metric, and the columns that each has beside those of the condition.
 KINDS = {
@@ -23,20 +32,18 @@ KINDS = {
 CORRELATIONS = ["acc_post~d_post", "acc_pre~d_pre", "d_post~d_pre", "delta_acc~delta_d"]
 
 
-class Study(stage.Spec):
+class Study(TargetsSpec):
     """What the claims are decided about."""
 
-    models: list[Model] = Field(min_length=1, description="Models in the order of the rows.")
-    poolings: list[str] = Field(min_length=1, description="How a neuron's response was pooled to find experts.")
-    targets: list[str] = Field(min_length=1, description="Intervention targets.")
-    shown_target: str = Field(description="Target of the main text, the paper's Spanish.")
-    languages: list[str] = Field(min_length=2, description="Candidate languages, the targets among them.")
-    similarity: str = Field(description="Similarity of retrieval.")
-    distance: str = Field(description="Measure of the distance between two languages, like pairs.")
-    medoid: str = Field("sentence", description="Kind of medoid.")
-    seeds: list[int] = Field(default_factory=list, description="Seeds of the random control; none: there is none.")
-    ks: list[int] = Field(default_factory=list, description="Numbers of experts in the sweep, 0 being none.")
-    chosen: dict[str, int] = Field(description="Number of experts in all but the sweep, by model.")
+    models: list[Model] = Field(min_length=1)
+    shown_target: ShownTarget
+    languages: SpaceLanguages
+    similarity: ShownSimilarity
+    distance: ShownDistance
+    medoid: Medoid
+    seeds: ControlSeeds
+    ks: list[int] = Field(description="Numbers of experts in the sweep, 0 being none; empty: there is no sweep.")
+    chosen: dict[ModelName, int] = Field(description="Number of experts everywhere but in the sweep, by model.")
 
 
 class Undefined(Exception):

@@ -82,7 +82,7 @@ def pivoted(plan: "Plan") -> dict[str, Any]:
 
 def resampling(plan: "Plan") -> dict[str, Any]:
     """Return how bootstrap intervals over languages are drawn."""
-    return plan.config.correlations.model_dump()
+    return {"resampling": plan.config.correlations.model_dump()}
 
 
 def space_metrics(plan: "Plan", name: str, conditions_of: paths.ConditionsOf, base: bool = True) -> list[str]:
@@ -100,6 +100,8 @@ def shown_metrics(plan: "Plan", name: str, contents: Contents, random: bool = Fa
 
 def paraphrases(plan: "Plan", conditions_of, targets: list[str]) -> list[str]:
     """Return the accuracies of paraphrase retrieval of all models, under the conditions on some targets."""
+    if not targets:
+        return []
     dataset = plan.config.study.paraphrase.dataset
     return paths.metrics(
         "paraphrase", dataset, plan.models.names, lambda model: conditions_of(model, targets), base=False

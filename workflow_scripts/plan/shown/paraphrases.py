@@ -1,5 +1,6 @@
 """Tables 3, 5 and 6: paraphrase retrieval in the shown target, in the others, and under random neurons."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.plan.shown import described
@@ -11,13 +12,15 @@ if TYPE_CHECKING:
 NO_PARAPHRASES = "study.paraphrase names no text in {}."
 
 
-def spec(plan: "Plan", targets: list[str]) -> dict[str, Any]:
-    """Return what a table of paraphrase retrieval shows."""
+def spec(plan: "Plan", targets: list[str], seeds: Sequence[int] = ()) -> dict[str, Any]:
+    """Return what a table of paraphrase retrieval shows, under experts or, where there are seeds, random neurons."""
     return {
         **described.models(plan),
         "targets": targets,
         "similarity": plan.config.metrics.shown_similarity,
         "names": described.names(plan, targets),
+        "units": "random" if seeds else "expert",
+        "seeds": list(seeds),
     }
 
 
@@ -53,10 +56,6 @@ RANDOM = Table(
     inputs=lambda plan: {
         "paraphrase": described.paraphrases(plan, plan.conditions.randoms_of, plan.corpora.paraphrase_targets())
     },
-    spec=lambda plan: {
-        **spec(plan, plan.corpora.paraphrase_targets()),
-        "units": "random",
-        "seeds": plan.conditions.seeds,
-    },
+    spec=lambda plan: spec(plan, plan.corpora.paraphrase_targets(), plan.conditions.seeds),
     why_none=why_no_control,
 )

@@ -15,7 +15,7 @@ def spec(plan: "Plan", contents: Contents) -> dict[str, Any]:
     left_out = [described.model(plan, name, seen=False) for name in plan.models.names if name not in generating]
     return {
         "models": [described.model(plan, name) for name in generating],
-        **({"left_out": left_out} if left_out else {}),
+        "left_out": left_out,
         "poolings": plan.conditions.poolings,
         "targets": plan.sweeps.targets,
         "ks": sorted(plan.config.sweep.ks),
