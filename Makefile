@@ -66,9 +66,10 @@ format: .venv/installed-dev
 		{ apt-get update --quiet=2; DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends chromium; } > /dev/null 2>&1 || true
 	touch $@
 
-# Generated from the config's models: docs/config.md and docs/config.schema.json.
+# Generated from the config's models and the registered measures: docs/config.md, docs/config.schema.json, docs/measures.md.
 schema: .venv/installed
 	$(BIN)/python -m workflow_scripts.config.document docs
+	$(BIN)/python -m workflow_scripts.measures.document docs
 
 # Write the newest commits of hub repositories into a study where its revisions are still zeros.
 pin: .venv/installed
