@@ -144,7 +144,7 @@ def make_bench(architecture: str, sizes: Sizes, device: str) -> Bench:
     """A model with random bfloat16 weights, made on the device, as the stages have it."""
     with torch.device(device):
         model = random_model(architecture, dtype=torch.bfloat16)
-    return Bench(adopt(model.eval().requires_grad_(False), word_tokenizer()), sizes, architecture)
+    return Bench(adopt(model.eval().requires_grad_(False), word_tokenizer(), sites="mlp"), sizes, architecture)
 
 
 def data_sheet_flop(device: torch.device) -> float | None:

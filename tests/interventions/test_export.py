@@ -56,7 +56,7 @@ def make(model_directory):
 def by_method(model, method, strength=1.0, settings=None) -> Condition:
     """A condition that changes three units of every site by a method, as the stages make its parameters."""
     draw, sites = np.random.default_rng(0), []
-    for site in adopt(model).manifest.sites:
+    for site in adopt(model, sites="mlp").manifest.sites:
         statistics = UnitStatistics(
             expertise=np.array([0.9, 0.5, 0.7]),
             forced_value=np.array([1.5, -2.0, 0.25]),
@@ -70,12 +70,12 @@ def by_method(model, method, strength=1.0, settings=None) -> Condition:
 
 
 def on_layer(model, layer, method="mean_difference", strength=1.0) -> Condition:
-    adopted, draw = adopt(model), np.random.default_rng(0)
+    adopted, draw = adopt(model, layers=True), np.random.default_rng(0)
     width = adopted.manifest.width
     target, others, *languages = draw.normal(size=(4, width))
     stored = parameters_of(method, strength, LayerStatistics(target, others, np.stack(languages)))
     site = Site(
-        module=module_of_layer(adopted.manifest.sites, layer), width=width, units=list(range(width)),
+        module=module_of_layer(adopted.manifest.blocks, layer), width=width, units=list(range(width)),
         parameters={name: values.tolist() for name, values in stored.items()},
     )  # fmt: skip
     return Condition(name="es-layer", model="tiny", method=method, units="layer", k=width, sites=[site])

@@ -39,7 +39,7 @@ def test_two_jobs_take_two_cards_and_a_third_waits(tmp_path, monkeypatch):
 HOLD = """
 import sys, time
 from pathlib import Path
-from workflow_scripts.lib import devices
+from workflow_scripts.models import devices
 
 with devices.take_free({"cuda:0": "card-a", "cuda:1": "card-b"}, Path(sys.argv[1])) as device:
     print(device, flush=True)

@@ -3,6 +3,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.interventions.method import UnitStatistics
 from workflow_scripts.interventions.registry import parameters_of
 from workflow_scripts.jobs.progress import Progress
-from workflow_scripts.models.batching import Batch, batches, encode, run_halving, tokens_at_once
+from workflow_scripts.models.batching import Batch, batches, run_halving, tokens_at_once
 from workflow_scripts.models.loading import LanguageModel
 from workflow_scripts.neurons.responses import ResponseRecorder
 
@@ -26,6 +28,7 @@ def fit_by_layer(
     max_tokens: int,
     tokens_per_batch: int,
     settings: Mapping[str, Any] | None = None,
+    languages: Sequence[str] | None = None,
 ) -> list[dict[str, np.ndarray]]:
     """The parameters, each [units], of every site of a condition in turn, at full strength.
 
@@ -38,8 +41,12 @@ def fit_by_layer(
         max_tokens: Tokens after which a text is cut off.
         tokens_per_batch: Tokens with padding in one forward pass, at most.
         settings: Of the condition's method; what is not given is at its default.
+        languages: Code of each text's language, by which tokenizers of translation models mark texts.
     """
-    token_ids = encode(model.tokenizer, texts, min(max_tokens, model.max_tokens or max_tokens))
+    of_texts = languages or [None] * len(texts)
+    token_ids = []
+    for language, pairs in groupby(zip(of_texts, texts, strict=True), key=itemgetter(0)):
+        token_ids += model.encode([text for _, text in pairs], max_tokens, language)
     done: list[Site] = []
     fitted = []
     start = 0

@@ -16,6 +16,7 @@ from workflow_scripts.interventions.registry import get_method
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.hdf5 import created
 from workflow_scripts.models.adoption import adopt, evaluating
+from workflow_scripts.models.checks import require_sound
 from workflow_scripts.neurons.activation_files import copy_language
 from workflow_scripts.neurons.expert_files import read_language
 from workflow_scripts.neurons.extraction import record
@@ -185,10 +186,11 @@ def find_experts(
     weakref.finalize(experts, shutil.rmtree, folder, ignore_errors=True)
     activations, cell = folder / "activations.h5", folder / "language.h5"
     with evaluating(model), created(activations) as file:
+        require_sound(adopted)
         for language, of_language in texts.items():
             with created(cell) as out:
                 settings = [pooling], max_tokens, storage, tokens_per_batch
-                record(out, adopted, list(of_language), *settings, f"responses to {language}")
+                record(out, adopted, list(of_language), *settings, f"responses to {language}", language)
             copy_language(cell, file, language)
             cell.unlink()
     rank(

@@ -48,7 +48,9 @@ def main(command: list[str] | None = None) -> None:
     manifest = read_manifest(files.model)
     units, chosen = choose(spec, files.experts, *files.probabilities)
     others = [language for language in spec.languages if language != spec.target]
-    texts = [text for language in others for text in read_part(files.texts, language, "sentence")[1][: spec.sentences]]
+    by_language = {language: read_part(files.texts, language, "sentence")[1][: spec.sentences] for language in others}
+    texts = [text for of_language in by_language.values() for text in of_language]
+    languages = [language for language, of_language in by_language.items() for _ in of_language]
     to_target, _ = read_responses(files.activations, spec.pooling, spec.languages, spec.target, units)
     key = {
         "model": manifest.identity,
@@ -65,9 +67,8 @@ def main(command: list[str] | None = None) -> None:
 
         def compute(cell: h5py.File) -> None:
             model = load_model(manifest, device)
-            fitted = fit_by_layer(
-                model, chosen, texts, to_target, spec.max_tokens, files.tokens_per_batch, spec.settings
-            )
+            passed = spec.max_tokens, files.tokens_per_batch, spec.settings, languages
+            fitted = fit_by_layer(model, chosen, texts, to_target, *passed)
             for name in fitted[0]:
                 values = np.concatenate([parameters[name] for parameters in fitted])
                 cell.create_dataset(name, data=values, chunks=values.shape, fletcher32=True)

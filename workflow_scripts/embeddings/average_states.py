@@ -38,7 +38,7 @@ def main(command: list[str] | None = None) -> None:
         command=command,
     )
     manifest = read_manifest(files.model)
-    module_of_layer(manifest.sites, spec.layer)  # refused before the model is loaded
+    module_of_layer(manifest.blocks, spec.layer)  # refused before the model is loaded
     store = CellStore(files.cache, "layer_means")
     model: LanguageModel | None = None
     with (
@@ -50,7 +50,7 @@ def main(command: list[str] | None = None) -> None:
         for language in spec.languages:
             _, texts = read_part(files.texts, language, "sentence")
             key = {
-                "model": manifest.identity,
+                "model": manifest.identity_for(language),
                 "dtype": manifest.dtype,
                 **spec.model_dump(include={"layer", "max_tokens"}),
                 "texts": content_hash(texts),
@@ -66,6 +66,7 @@ def main(command: list[str] | None = None) -> None:
                     layer=None if spec.layer == "last" else spec.layer,
                     max_tokens=spec.max_tokens,
                     tokens_per_batch=files.tokens_per_batch,
+                    language=language,
                     what=f"layer {spec.layer} of {language}",
                 )
                 write_mean(cell, "mean", states.mean(axis=0, dtype=np.float64))

@@ -69,7 +69,7 @@ def main(command: list[str] | None = None) -> None:
                 ids, texts = read_part(files.texts, language, part)
                 keys = {
                     layer: {
-                        "model": manifest.identity,
+                        "model": manifest.identity_for(language),
                         "dtype": manifest.dtype,
                         "change": condition.change,
                         "layer": layer,
@@ -81,7 +81,10 @@ def main(command: list[str] | None = None) -> None:
                 }
 
                 def embed(
-                    layers: list[Layer], texts=texts, what=f"{condition.name}: embedding {language} {part}"
+                    layers: list[Layer],
+                    texts=texts,
+                    language=language,
+                    what=f"{condition.name}: embedding {language} {part}",
                 ) -> list[np.ndarray]:
                     nonlocal model
                     model = model or load_model(manifest, device)
@@ -94,6 +97,7 @@ def main(command: list[str] | None = None) -> None:
                             max_tokens=spec.max_tokens,
                             tokens_per_batch=files.tokens_per_batch,
                             what=what,
+                            language=language,
                         )
 
                 cells = cells_of_layers(store, usage, keys, ids, embed)

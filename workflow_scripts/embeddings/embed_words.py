@@ -61,7 +61,7 @@ def main(command: list[str] | None = None) -> None:
             ids, texts = read_part(files.texts, language, "sentence")
             spans = read_spans(files.texts, language, ids)
             key = {
-                "model": manifest.identity,
+                "model": manifest.identity_for(language),
                 "dtype": manifest.dtype,
                 "change": condition.change,
                 **spec.model_dump(include={"layer", "max_tokens", "random_weights"}),
@@ -82,6 +82,7 @@ def main(command: list[str] | None = None) -> None:
                         layer=None if spec.layer == "last" else spec.layer,
                         max_tokens=spec.max_tokens,
                         tokens_per_batch=files.tokens_per_batch,
+                        language=language,
                         what=f"{condition.name}: embedding the words of {language}",
                     )
                 log.info("%s: %d of %d sentences left out", language, len(ids) - len(found.sentences), len(ids))

@@ -44,7 +44,7 @@ def steer(model: "LanguageModel | PreTrainedModel", condition: Condition) -> Ite
     handles = []
     try:
         if last is not None:
-            handles.append(_called(model.backbone).register_forward_pre_hook(last.note_mask, with_kwargs=True))
+            handles.append(_called(model.backbone).register_forward_pre_hook(last.note_input, with_kwargs=True))
         for site in condition.sites:
             module = module_of(model, site)
             hook = _hook(site, get_method(condition.method), last)
@@ -136,8 +136,7 @@ class _LayerRowHook:
 
     def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | tuple") -> None:
         """Change states [rows, tokens, d] in place."""
-        states = _states(output)
-        _require_rows(states, self._row_count)
+        states = _by_row(output, self._row_count)
         for index, rows in self._rows.items():
             if len(rows):
                 rows = rows.to(states.device)
@@ -180,8 +179,7 @@ class _RowHook:
 
     def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | tuple") -> None:
         """Change an output [rows, tokens, width] in place."""
-        output = _states(output)
-        _require_rows(output, self._row_count)
+        output = _by_row(output, self._row_count)
         if self._rows.device != output.device:
             self._rows, self._columns = self._rows.to(output.device), self._columns.to(output.device)
         self._values = {name: values.to(output.device, output.dtype) for name, values in self._values.items()}
@@ -195,15 +193,25 @@ def _adopted(model: "LanguageModel | PreTrainedModel") -> "LanguageModel":
         return model
     from workflow_scripts.models.adoption import adopt
 
-    return adopt(model, sites=None)
+    return adopt(model)
 
 
-def _require_rows(output: "torch.Tensor", rows: int) -> None:
-    if output.dim() != 3 or len(output) != rows:
+def _by_row(output: "torch.Tensor | tuple | list | ModelOutput", rows: int) -> "torch.Tensor":
+    """A module's states [rows, tokens, width], to be changed in place.
+
+    Raises:
+        StudyError: its output is none of so many rows.
+    """
+    from workflow_scripts.models.site_outputs import by_token, states_of
+
+    states = by_token(states_of(output), rows, None)
+    if states is None:
         raise StudyError(
-            f"a module gives an output of shape {tuple(output.shape)} for a batch of {rows} sequences, so rows cannot "
-            "be told apart; take another neurons.sites, or leave `sweep` out."
+            f"a module gives an output of another shape than a batch of {rows} sequences has, so rows cannot be told "
+            "apart; "
+            "take another neurons.sites, or leave `sweep` out."
         )
+    return states
 
 
 def _called(backbone: "torch.nn.Module") -> "torch.nn.Module":
@@ -235,12 +243,16 @@ def module_of(model: "LanguageModel", site: Site) -> "torch.nn.Module":
 def _hook(site: Site, method: Method, last: "_LastPositions | None"):
     import torch
 
+    from workflow_scripts.models.site_outputs import states_of
+
     units = torch.tensor(site.units, dtype=torch.long)
     parameters = {name: torch.tensor(values, dtype=torch.float32) for name, values in site.parameters.items()}
 
     def change(module, inputs, output):
         nonlocal units, parameters
-        output = _states(output)
+        output = states_of(output)
+        if output is None or output.shape[-1] != site.width:
+            raise StudyError(f"{site.module} does not put out {site.width} units, so the condition cannot change them.")
         if units.device != output.device:
             units = units.to(output.device)
         parameters = {name: values.to(output.device, output.dtype) for name, values in parameters.items()}
@@ -250,6 +262,8 @@ def _hook(site: Site, method: Method, last: "_LastPositions | None"):
             changed = method.apply(output.gather(-1, columns), **parameters)
             output.scatter_(-1, columns, changed.to(output.dtype).expand_as(columns))
             return
+        if output.dim() == 2 and last.rows is not None:
+            output = _by_row(output, last.rows)  # OPT lays out the tokens of all rows in one dimension
         rows = torch.arange(output.shape[0], device=output.device)
         places = last.of(output)
         chosen = output[rows, places]
@@ -264,11 +278,23 @@ class _LastPositions:
 
     def __init__(self) -> None:
         self._mask: torch.Tensor | None = None
+        self._rows: int | None = None
 
-    def note_mask(self, backbone: "torch.nn.Module", inputs: tuple, named: dict) -> None:
-        """Remember the attention mask that the backbone is called with."""
+    def note_input(self, backbone: "torch.nn.Module", inputs: tuple, named: dict) -> None:
+        """Remember the attention mask that the backbone is called with, and of how many rows."""
         called = inspect.signature(backbone.forward).bind_partial(*inputs, **named).arguments
-        self._mask = called.get("attention_mask", called.get("kwargs", {}).get("attention_mask"))
+        called = {**called, **called.get("kwargs", {})}
+        self._mask = called.get("attention_mask")
+        given = (called.get(name) for name in ("input_ids", "inputs_embeds"))
+        self._rows = next((len(each) for each in given if each is not None), None)
+
+    @property
+    def rows(self) -> int | None:
+        """Number of rows that are going through the model, if it is known."""
+        from workflow_scripts.models.batching import passing_batch
+
+        batch = passing_batch()
+        return self._rows if batch is None else len(batch.rows)
 
     def of(self, output: "torch.Tensor") -> "torch.Tensor | int":
         """Return the positions among the tokens of an output [rows, tokens, units], int64 [rows] or one for all."""
@@ -292,10 +318,3 @@ class _LastPositions:
         places = torch.arange(1, tokens + 1, device=output.device)
         found = (real * places).amax(dim=1) - 1
         return torch.where(found < 0, tokens - 1, found)
-
-
-def _states(output: "torch.Tensor | tuple | ModelOutput") -> "torch.Tensor":
-    """What a module puts out, to be changed in place; of one that gives more beside its states, the states."""
-    if hasattr(output, "last_hidden_state"):
-        return output.last_hidden_state
-    return output[0] if isinstance(output, tuple) else output

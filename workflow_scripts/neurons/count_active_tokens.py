@@ -44,7 +44,7 @@ def main(command: list[str] | None = None) -> None:
         for language in spec.languages:
             _, texts = read_part(files.texts, language, "sentence")
             key = {
-                "model": manifest.identity,
+                "model": manifest.identity_for(language),
                 "dtype": manifest.dtype,
                 "sites": [site.module for site in manifest.sites],
                 "max_tokens": spec.max_tokens,
@@ -56,7 +56,7 @@ def main(command: list[str] | None = None) -> None:
                 nonlocal model
                 model = model or load_model(manifest, device)
                 what = f"activation probabilities of {language}"
-                found = activation_probabilities(model, texts, spec.max_tokens, files.tokens_per_batch, what)
+                found = activation_probabilities(model, texts, spec.max_tokens, files.tokens_per_batch, what, language)
                 write_probabilities(cell, "probabilities", found)
 
             with h5py.File(usage.cell(store, key, compute), "r") as cell:

@@ -53,7 +53,7 @@ def main(command: list[str] | None = None) -> None:
         for language in spec.languages:
             _, texts = read_part(files.texts, language, "sentence")
             key = {
-                "model": manifest.identity,
+                "model": manifest.identity_for(language),
                 "dtype": manifest.dtype,
                 "sites": [site.module for site in manifest.sites],
                 "poolings": sorted(spec.poolings),
@@ -67,7 +67,7 @@ def main(command: list[str] | None = None) -> None:
                 nonlocal model
                 model = model or load_model(manifest, device)
                 settings = spec.poolings, spec.max_tokens, spec.storage, files.tokens_per_batch
-                record(cell, model, texts, *settings, f"responses to {language}")
+                record(cell, model, texts, *settings, f"responses to {language}", language)
 
             copy_language(usage.cell(store, key, compute), out, language)
         out.attrs["sites"] = canonical_json({"sites": [asdict(site) for site in manifest.sites]})

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from workflow_scripts.config.sections import ROLES
 from workflow_scripts.interventions.registry import settings_given
 from workflow_scripts.plan.grid import Grid
 from workflow_scripts.plan.names import ConditionName, layer_number
@@ -39,7 +40,14 @@ class StageSlices(Grid):
             "model": {**described, **blank},
             "directory": settings.path if settings.path is not None else directory,
             "sites": self.config.neurons.sites,
+            **({"languages": self._read_languages()} if settings.architecture == "encoder_decoder" else {}),
         }
+
+    def _read_languages(self) -> dict[str, Any]:
+        """The languages that an encoder of the study reads, as the table of languages has them."""
+        used = [corpus.languages for role in ROLES if (corpus := self.config.used(role)) is not None]
+        table = self.config.language_table
+        return {code: table[code].model_dump() for code in sorted({code for codes in used for code in codes})}
 
     @slice_of_config
     def training(self, model: str):
