@@ -46,7 +46,9 @@ def adopt(
             f"{type(model).__name__} is no model of transformers; give what AutoModelForCausalLM, AutoModel or their "
             "like load."
         )
-    architecture, name = architecture_of(config), config.name_or_path or type(model).__name__
+    told = copy.copy(config)  # of the encoder of a T5 that is loaded alone, the config tells of the whole
+    told.architectures = [*(config.architectures or []), type(model).__name__]
+    architecture, name = architecture_of(told), config.name_or_path or type(model).__name__
     backbone = backbone_of(model, architecture)
     structure = {"width": width_of(backbone), "sites": []}
     if sites is not None or layers:
