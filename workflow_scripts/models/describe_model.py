@@ -83,7 +83,7 @@ def describe(spec: Spec) -> ModelManifest:
             f"({classes}); set models.{spec.name}.architecture: {architecture}, or take another model."
         )
     tokenizer = load_tokenizer(directory, model.trust_remote_code)
-    empty = empty_model(config, model.architecture, model.trust_remote_code)
+    empty = empty_model(config, model.trust_remote_code, model.architecture)
     backbone = backbone_of(empty, model.architecture)
     sites = find_sites(backbone, spec.sites)
     structure = look_into(backbone, model.architecture)
