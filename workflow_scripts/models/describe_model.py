@@ -77,7 +77,7 @@ def describe(spec: Spec) -> ModelManifest:
             f"({classes}); set models.{spec.name}.architecture: {architecture}, or take another model."
         )
     tokenizer = load_tokenizer(directory, model.trust_remote_code)
-    empty = empty_model(config, model.architecture, model.trust_remote_code)
+    empty = empty_model(config, model.trust_remote_code, model.architecture)
     drop_pooler(empty, model.architecture)
     backbone = backbone_of(empty, model.architecture)
     structure, silent = structure_of(backbone, model.architecture, spec.sites, spec.name)

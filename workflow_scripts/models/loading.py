@@ -299,7 +299,9 @@ def _embeds(backbone: "PreTrainedModel") -> bool:
         return False
 
 
-def empty_model(config: "PretrainedConfig", architecture: Architecture, trust_remote_code: bool) -> "PreTrainedModel":
+def empty_model(
+    config: "PretrainedConfig", trust_remote_code: bool, architecture: Architecture = "causal"
+) -> "PreTrainedModel":
     """The model's modules without memory for weights, to look at its structure.
 
     Raises:
