@@ -145,6 +145,7 @@ class ModelConfig(Section):
     device_map: Literal["auto"] | None = Field(
         None, description="auto spreads a model larger than a card over all cards."
     )
+    gpus: int = Field(1, ge=1, description="GPUs that a job takes which runs this model; more with device_map: auto.")
     tokens_per_batch: int | None = Field(None, ge=1, description="Overrides compute.tokens_per_batch for this model.")
     device: Device | None = Field(None, description="Overrides compute.device for this model.")
     threads: int | None = Field(None, ge=1, description="Overrides compute.threads for this model.")
