@@ -81,7 +81,8 @@ lock: .venv/installed-dev
 	$(BIN)/python -m pip install --quiet uv
 	for set in requirements requirements-dev requirements-bench; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --upgrade \
-			$$(sed 's/^/--no-emit-package /' envs/from-torch.txt) envs/$$set.in -o envs/$$set.txt || exit 1; \
+			$$(sed 's/^/--no-emit-package /' envs/from-torch.txt) \
+			$$(test $$set != requirements-dev || echo -c envs/requirements.txt envs/requirements-slurm.in) envs/$$set.in -o envs/$$set.txt || exit 1; \
 	done
 	sed -i '/^  - pip:/q' envs/environment.yaml
 	sed 's/.*/      - "&"/' envs/requirements.txt >> envs/environment.yaml
