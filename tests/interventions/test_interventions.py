@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.embeddings.sentences import embed
@@ -127,7 +127,6 @@ def test_a_method_does_at_any_strength_what_its_formula_says(load, method, stren
     np.testing.assert_allclose(after.numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1), st.booleans())
 def test_linear_transport_is_the_line_through_all_pairs_of_equal_rank(n, m, seed, ties):
     """Each sample repeated until both are of one size, sorted, and a line fitted to the pairs."""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
@@ -106,7 +106,6 @@ def test_without_chance_it_is_what_transformers_generates(load, architecture):
         assert sentence.tokens == expected.shape[1] - 1
 
 
-@settings(max_examples=60)
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from([0.5, 1.0, 1.7]),
