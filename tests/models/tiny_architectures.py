@@ -262,7 +262,7 @@ MODELS: dict[str, Tiny] = {
     ),
     "Falcon-H1": Tiny(
         HYBRID,
-        named("falcon_h1", mamba_d_ssm=WIDTH, mamba_n_heads=4, mamba_d_head=8, mamba_d_state=8),
+        named("falcon_h1", mamba_d_ssm=WIDTH, mamba_chunk_size=8, mamba_n_heads=4, mamba_d_head=8, mamba_d_state=8),
         widths("layers.{}.feed_forward.", "up_proj", "down_proj", "gate_proj"),
     ),
     "LFM2": Tiny(
@@ -302,7 +302,11 @@ MODELS: dict[str, Tiny] = {
     "Qwen3-MoE": Tiny(MIXTURE, named("qwen3_moe", num_experts=4, moe_intermediate_size=16), refused=EXPERTS),
     "OLMoE": Tiny(MIXTURE, named("olmoe", head_dim=None, num_experts=4), refused=EXPERTS),
     "GPT-OSS": Tiny(MIXTURE, named("gpt_oss", num_local_experts=4), refused=EXPERTS),
-    "DeepSeek-V3": Tiny(MIXTURE, named("deepseek_v3", head_dim=None, n_routed_experts=8, **MLA), refused=EXPERTS),
+    "DeepSeek-V3": Tiny(
+        MIXTURE,
+        named("deepseek_v3", head_dim=None, num_key_value_heads=4, n_routed_experts=8, first_k_dense_replace=1, **MLA),
+        refused=EXPERTS,
+    ),
     "GIT": Tiny(
         MULTIMODAL,
         lambda: t.GitConfig(

@@ -111,6 +111,7 @@ class _LayerRowHook:
         import torch
 
         self._method = method
+        self._width = next(iter(by_condition.values())).width
         self._parameters = {
             index: {name: torch.tensor(values, dtype=torch.float32) for name, values in site.parameters.items()}
             for index, site in by_condition.items()
@@ -124,6 +125,8 @@ class _LayerRowHook:
     def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | tuple") -> None:
         """Change states [rows, tokens, d] in place."""
         states = _by_row(output, self._row_count)
+        if states.shape[-1] != self._width:
+            raise StudyError(f"a layer has states of {states.shape[-1]} dimensions, not the condition's {self._width}.")
         for index, rows in self._rows.items():
             if len(rows):
                 rows = rows.to(states.device)
@@ -197,8 +200,12 @@ def _module(model: "LanguageModel", site: Site) -> "torch.nn.Module":
     from workflow_scripts.models.sites import output_width
 
     module = dict(model.backbone.named_modules()).get(site.module)
-    # A block, or the backbone as a whole, whose output are states, is no linear layer.
-    if module is None or (output_width(module) or model.manifest.width) != site.width:
+    width = None if module is None else output_width(module)
+    # A block, or the backbone as a whole, whose output are states, is no linear layer; blocks may be wider than the
+    # last states, which is found out when they run.
+    if module is not None and width is None:
+        width = site.width if site.module in model.manifest.blocks else model.manifest.width
+    if width != site.width:
         raise StudyError(
             f"the condition changes {site.width} units of {site.module}, which this model lacks or has in another "
             "width; it was made for another model."
@@ -218,7 +225,7 @@ def _hook(model: "LanguageModel", site: Site, method: Method, last_only: bool):
         nonlocal units, parameters
         output = states_of(output)
         if output is None or output.shape[-1] != site.width:
-            raise StudyError(f"{site.module} does not put out {site.width} units, so the condition cannot change them.")
+            raise StudyError(f"{site.module} does not put out {site.width} units, as the condition says.")
         if units.device != output.device:
             units = units.to(output.device)
         parameters = {name: values.to(output.device, output.dtype) for name, values in parameters.items()}
