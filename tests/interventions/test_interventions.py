@@ -85,9 +85,9 @@ def test_a_condition_on_a_layer_of_another_width_is_refused(load, texts):
     for module in (module_of_layer(model.manifest.blocks, 1), ""):
         site = Site(module=module, width=width, units=list(range(width)), parameters={"shift": [0.0] * width})
         named = dict(name="l", model="tiny", method="mean_difference", units="layer", k=width, sites=[site])
-        with pytest.raises(StudyError, match=f"changes {width} units of .*made for another model"):
-            with steer(model, Condition(**named)):
-                embed(model, texts)
+        message = f"changes {width} units of .*made for another model"
+        with pytest.raises(StudyError, match=message), steer(model, Condition(**named)):
+            embed(model, texts)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
