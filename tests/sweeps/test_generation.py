@@ -256,6 +256,15 @@ def test_a_tokenizer_without_a_beginning_is_refused(load):
     model.tokenizer.bos_token = kept
 
 
+def test_a_beginning_that_the_model_does_not_know_is_refused(load):
+    model = load("llama")
+    kept = model.tokenizer.bos_token
+    model.tokenizer.add_special_tokens({"bos_token": "<begin>"})
+    with pytest.raises(StudyError, match="token of tiny is 259, but the model's vocabulary has 259"):
+        generate(model, [BASE], [(0, 0, 0)], SAMPLING, 1000, "test")
+    model.tokenizer.bos_token = kept
+
+
 # --- The stage ---
 
 SPEC = {"target": "es", "pooling": "max", "sentences": 3, "seeds": [0, 1], "max_tokens": 8, "temperature": 1.0}

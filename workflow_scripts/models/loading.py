@@ -302,7 +302,9 @@ def _embeds(backbone: "PreTrainedModel") -> bool:
         return False
 
 
-def empty_model(config: "PretrainedConfig", architecture: Architecture, trust_remote_code: bool) -> "PreTrainedModel":
+def empty_model(
+    config: "PretrainedConfig", trust_remote_code: bool, architecture: Architecture = "causal"
+) -> "PreTrainedModel":
     """Return the model's modules without memory for weights, to look at its structure.
 
     In place of each weight stands one zero, repeated, so that a model of any size fits and can still be run.
