@@ -30,6 +30,9 @@ def embed_layers(
 ) -> list[np.ndarray]:
     """Embeddings of texts by some layers, float32 [texts, d] each, from one pass through the model.
 
+    Texts of the same tokens go through the model once and have the same vector: in two batches they would differ in
+    the last bits, and a candidate would beat its own copy.
+
     Args:
         layers: None for the last hidden state, after the final norm; n for the states after n blocks.
         pooling: mean over real tokens, specials included; the same without the beginning-of-sentence token (BERT's
@@ -43,8 +46,9 @@ def embed_layers(
     """
     token_ids = encode(model.tokenizer, texts, min(max_tokens, model.max_tokens or max_tokens))
     bos = _first_token(model) if pooling == "mean_without_bos" else None
-    embeddings = np.empty((len(layers), len(texts), model.manifest.width), dtype=np.float32)
-    with Progress(what, total=len(texts), unit="sentence") as progress:
+    distinct, copies = _distinct(token_ids)
+    embeddings = np.empty((len(layers), len(distinct), model.manifest.width), dtype=np.float32)
+    with Progress(what, total=len(distinct), unit="sentence") as progress:
 
         def forward(batch: Batch) -> None:
             for of_layer, hidden in zip(embeddings, model.forward_layers(batch, layers), strict=True):
@@ -52,15 +56,22 @@ def embed_layers(
                 of_layer[batch.rows] = pooled.cpu().numpy()
             progress.advance(len(batch.rows), tokens=batch.tokens)
 
-        for batch in batches(token_ids, tokens_at_once(tokens_per_batch, model.device), model.pad_id):
+        for batch in batches(distinct, tokens_at_once(tokens_per_batch, model.device), model.pad_id):
             run_halving(forward, batch)
     if not np.isfinite(embeddings).all():
-        row = int(np.argmin(np.isfinite(embeddings).all(axis=(0, 2))))
+        text = texts[copies.index(int(np.argmin(np.isfinite(embeddings).all(axis=(0, 2)))))]
         raise StudyError(
-            f"{model.manifest.name} gives NaN or infinite hidden states, first for {texts[row][:60]!r}: its weights "
+            f"{model.manifest.name} gives NaN or infinite hidden states, first for {text[:60]!r}: its weights "
             f"are damaged, or {model.manifest.dtype} is too narrow for it (try float32 or bfloat16)."
         )
-    return list(embeddings)
+    return list(embeddings) if len(distinct) == len(texts) else [of_layer[copies] for of_layer in embeddings]
+
+
+def _distinct(token_ids: Sequence[list[int]]) -> tuple[list[list[int]], list[int]]:
+    """The distinct ones of token ids in the order in which they come, and which of these each is."""
+    places: dict[tuple[int, ...], int] = {}
+    copies = [places.setdefault(tuple(ids), len(places)) for ids in token_ids]
+    return [list(ids) for ids in places], copies
 
 
 def _first_token(model: LanguageModel) -> int | None:
