@@ -46,6 +46,11 @@ class Effect:
     decimals: int = 3
     moves: bool = True  # whether a constant added to every sentence can change it
 
+    @property
+    def single(self) -> bool:
+        """Return whether it is one number of each space, and no mean over languages that has an interval."""
+        return self.over in ("target", "space", "paraphrase")
+
 
 OVER = ("pairs", "from_target", "target", "others", "languages", "space")
 REPORTED = [
