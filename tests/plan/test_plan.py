@@ -17,7 +17,7 @@ from workflow_scripts.plan.shown import declared, described, findings
 from workflow_scripts.plan.shown.declaration import Contents, Figure, Table
 
 ROOT = Path(__file__).parents[2]
-RAW = yaml.safe_load((ROOT / "config.yaml").read_text())
+RAW = yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text())
 RAW["study"]["comparison"] = None  # tests name their own methods
 RAW["methods"] = {}
 
@@ -297,7 +297,7 @@ def test_the_settings_of_a_method_are_in_the_slices_of_its_conditions_alone():
     }
     given = plan(methods=own, intervention={"method": "linear_act", "support": "observed"})
     settings = {
-        name: json.loads(given.condition("demo", f"es-expert-max-k100{name}")).get("settings")
+        name: json.loads(given.slices.choose_units("demo", f"es-expert-max-k100{name}")).get("settings")
         for name in ("", "-act", "-act-x0.5", "-other", "-aura")
     }
     everywhere = {"support": "all"}
@@ -309,15 +309,15 @@ def test_the_settings_of_a_method_are_in_the_slices_of_its_conditions_alone():
         "-aura": None,
     }
     fitted = plan(methods={"act": {"method": "linear_act_by_layer", "support": "all"}})
-    assert json.loads(fitted.by_layer_condition("demo", "es-expert-max-k100-act"))["settings"] == everywhere
+    assert json.loads(fitted.slices.fit_by_layer("demo", "es-expert-max-k100-act"))["settings"] == everywhere
 
 
 def test_a_condition_depends_on_the_code_of_its_own_method_alone():
     given = plan(methods={"act": {"method": "linear_act"}, "caa": {"method": "mean_difference", "layer": 1}})
-    assert given.method_modules("base") == given.method_modules("untrained") == []
-    assert given.method_modules("es-expert-max-k100") == ["workflow_scripts.interventions.force"]
-    assert given.method_modules("es-random-max-k100-s0-act") == ["workflow_scripts.interventions.linear_act"]
-    assert given.method_modules("es-layer-caa-x2") == ["workflow_scripts.interventions.mean_difference"]
+    assert given.conditions.method_modules("base") == given.conditions.method_modules("untrained") == []
+    assert given.conditions.method_modules("es-expert-max-k100") == ["workflow_scripts.interventions.force"]
+    assert given.conditions.method_modules("es-random-max-k100-s0-act") == ["workflow_scripts.interventions.linear_act"]
+    assert given.conditions.method_modules("es-layer-caa-x2") == ["workflow_scripts.interventions.mean_difference"]
 
 
 def test_the_responses_are_read_for_a_method_that_needs_them_alone():
@@ -540,7 +540,7 @@ def test_models_that_write_no_text_have_no_sweep():
     assert "xlm-r" in claims and '"architecture":"encoder"' in claims
     usual = plan().shown
     assert "architecture" not in usual.spec(shown("claims"))
-    assert "left_out" not in usual.spec(shown("figure_sweep"), "sweep")
+    assert json.loads(usual.spec(shown("figure_sweep"), "sweep"))["left_out"] == []
 
     alone = plan(models=ENCODERS, study__models=["xlm-r", "mt5"])
     assert alone.sweeps.targets == []
@@ -601,17 +601,17 @@ def test_files_of_a_directory_laid_out_like_the_hub_are_known_too(tmp_path):
         (tmp_path / f"dev/{name}.jsonl").touch()
     (tmp_path / "dev/deu_Latn.parquet").touch()  # not read, since another alternative comes first
     mirror = {"source": "hub", "layout": "flores200", "split": "dev", "repository": str(tmp_path)}
-    files = plan(datasets__mirror=mirror, study__probing__dataset="mirror").local_files("mirror")
+    files = plan(datasets__mirror=mirror, study__probing__dataset="mirror").corpora.local_files("mirror")
     assert files == [f"{tmp_path}/dev/{name}.jsonl" for name in ("eng_Latn", "deu_Latn", "cmn_Hans")]
     elsewhere = {**mirror, "repository": "owner/name", "revision": "0" * 40}
-    assert plan(datasets__mirror=elsewhere, study__probing__dataset="mirror").local_files("mirror") == []
+    assert plan(datasets__mirror=elsewhere, study__probing__dataset="mirror").corpora.local_files("mirror") == []
 
 
 def test_an_archive_is_unpacked_into_the_cache_by_its_hash():
     packed = {"source": "url", "layout": "flores200", "split": "dev", "url": "https://a.org/b.zip", "sha256": "0" * 64}
     there = plan(datasets__packed=packed, study__probing__dataset="packed", cache="/scratch/cache", data_root="/data")
-    assert json.loads(there.texts("packed"))["data_root"] == f"/scratch/cache/archives/{'0' * 64}"
-    assert there.local_files("packed") == []
+    assert json.loads(there.slices.read_texts("packed"))["data_root"] == f"/scratch/cache/archives/{'0' * 64}"
+    assert there.corpora.local_files("packed") == []
 
 
 def test_checkpoints_are_models_with_the_settings_of_theirs():

@@ -25,8 +25,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def resolved() -> dict:
-    """The default study with every key that there is, and each kind of model and data set."""
-    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    """The study from scratch with every key that there is, and each kind of model and data set."""
+    raw = yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text())
     raw["models"] |= {
         "on-hub": {"label": "A", "hub": "owner/name", "revision": COMMIT, "k": 5, "neurons": 100, "seen": ["en"]},
         "unpacked": {
@@ -44,6 +44,7 @@ def resolved() -> dict:
     }  # fmt: skip
     raw["study"]["translation"]["dataset"] = "on-hub"
     raw["study"]["alignment"]["dataset"] = "flores-devtest"
+    raw["datasets"]["flores-devtest"] = {"source": "local", "layout": "flores200", "split": "devtest"}
     raw["languages"] = {"sv": {"name": "Swedish", "iso639_3": "swe", "flores": "swe_Latn"}}
     return read_config(raw, []).model_dump(mode="json")
 

@@ -32,7 +32,7 @@ COMMIT = "850ba1758a7744fedae78caadc152625133b1677"
 
 def study(**changed):
     """The default study, with any sections replaced."""
-    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    raw = yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text())
     return {**raw, "sweep": {"ks": [0, 100]}, **changed}
 
 

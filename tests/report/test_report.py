@@ -53,7 +53,7 @@ MODEL = {"name": "demo", "label": LABEL, "seen": ["de", "en", "es", "fr"]}
 
 
 def study_config():
-    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    raw = yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text())
     raw["models"]["demo"]["label"] = LABEL
     return Config.model_validate({**raw, "sweep": {"ks": [0, 100]}})
 

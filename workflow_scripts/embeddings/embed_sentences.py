@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from workflow_scripts.config.fields import Languages
-from workflow_scripts.config.settings import DatasetName, EmbeddingPooling, Layer, Layers, MaxTokens
+from workflow_scripts.config.settings import DatasetName, EmbeddingPooling, Layers, MaxTokens
 from workflow_scripts.embeddings.embedding_files import copy_language, write_part
 from workflow_scripts.interventions.conditions import Condition, read_condition
 from workflow_scripts.interventions.hooks import steer
@@ -64,7 +64,7 @@ def main(command: list[str] | None = None) -> None:
                 ]
                 for language in dataset.languages:
                     parts = {part: read_part(texts_path, language, part) for part in dataset.parts}
-                    cells = embed_language(run, spec, condition, dataset.layers, f"{dataset.name} {language}", parts)
+                    cells = embed_language(run, spec, condition, dataset, language, parts)
                     for cell, out in zip(cells, outs, strict=True):
                         copy_language(cell, out, language)
 
@@ -73,8 +73,8 @@ def embed_language(
     run: ModelRun,
     spec: Spec,
     condition: Condition,
-    layers: list[Layer],
-    what: str,
+    dataset: EmbeddedDataset,
+    language: str,
     parts: dict[str, tuple[list[str], list[str]]],
 ) -> list[Path]:
     """Return the cells of one language of a data set by each layer, embedded where the cache has none.
@@ -85,13 +85,14 @@ def embed_language(
         run: Of the model.
         spec: How texts are embedded.
         condition: What is done to the model.
-        layers: Layers, one cell each.
-        what: Shown with the progress.
+        dataset: What is embedded of it; each of its layers is a cell.
+        language: Its language.
         parts: Ids and texts of each part, by its name.
     """
     settings = spec.model_dump(include={"pooling", "max_tokens"})
+    layers = dataset.layers
     hashed = content_hash(parts)
-    keys = [run.key(change=condition.change, layer=layer, **settings, texts=hashed) for layer in layers]
+    keys = [run.key(language, change=condition.change, layer=layer, **settings, texts=hashed) for layer in layers]
     texts = [text for _, of_part in parts.values() for text in of_part]
 
     def embed(places: list[int]) -> list[np.ndarray]:
@@ -104,7 +105,8 @@ def embed_language(
                 [None if layers[place] == "last" else layers[place] for place in places],
                 **settings,
                 tokens_per_batch=run.tokens_per_batch,
-                what=f"{condition.name}: embedding {what}",
+                what=f"{condition.name}: embedding {dataset.name} {language}",
+                language=language,
             )
 
     def write(cell: h5py.File, embeddings: np.ndarray) -> None:
