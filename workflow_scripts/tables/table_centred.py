@@ -13,6 +13,7 @@ from workflow_scripts.config.settings import ControlSeeds, SpaceLanguages
 from workflow_scripts.config.specs import ResampledSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.measures.averages import MINIMUM_LANGUAGES
 from workflow_scripts.measures.effects import EFFECTS, SURVIVES, VALUES, Effect, measured_effect
 from workflow_scripts.measures.metric_files import read_metrics
 from workflow_scripts.tables import layout
@@ -131,20 +132,24 @@ def caption(spec: Spec) -> str:
         if spec.seeds
         else ""
     )
+    single = "; ".join(effect.label for effect in EFFECTS.values() if effect.single)
     return (
-        f"Means over the intervention targets ({', '.join(spec.targets)}) in a space of {len(spec.languages)} "
+        f"Means over the intervention targets ({', '.join(spec.targets)}; of paraphrases, those of them that have any) "
+        f"in a space of {len(spec.languages)} "
         "languages, without (pre) and with (post) the intervention on experts; all by cosine. Arrows say which way the "
         "paper reports a measure to move, or, below the paraphrases, which way is the better one. Constant: the space "
         "without the intervention, with the difference of the two spaces' means added to every "
-        f"embedding.{random} Centred: "
-        "less the mean of all embeddings of the space; each language centred: less that of its language. A target "
-        "gains if the measure moves that way from pre to post. Among these the gain survives centring if the "
-        "measure still moves that way in the centred spaces, and a control if post is beyond it: yes, if in most of "
-        f"them. By more than chance: of means over languages, the "
-        f"{100 * spec.resampling.confidence:g}% bootstrap interval of the difference, by resampling languages, does "
-        "not hold 0. Share of the constant: what part of their gains "
-        "constant has. –: not defined, or no target gains. CKA, effective ranks and shares of variance do not change "
-        "with a constant."
+        f"embedding.{random} Centred: less the mean of all embeddings of the space; each language centred: less that "
+        "of its language. A target gains if the measure moves that way from pre to post. Of the targets that gain, the "
+        "gain survives centring if the measure moves that way from pre to post in the centred spaces, too, and a "
+        "control if it moves that way from the control to post; yes: for more than half of the targets that gain. A "
+        "mean over languages or pairs of languages, of which there are at least "
+        f"{MINIMUM_LANGUAGES}, moves if the {100 * spec.resampling.confidence:g}% bootstrap interval of its difference "
+        f"({spec.resampling.resamples:,} resamples of languages) does not hold 0; what is one number of a space "
+        f"({single}) moves by whatever is more than rounding. Share of the constant: the constant's "
+        "gains over the gains from pre to post, each summed "
+        "over the targets that gain. –: not defined, or no target gains. CKA, effective ranks and shares of variance "
+        "do not change with a constant, and are taken to survive it and centring by the whole space."
     )
 
 
