@@ -31,7 +31,8 @@ SPEC = {
     "identifier": "langid",
     "sentences": 16,
     "seeds": [0, 1, 2],
-    "dataset": "Wikipedia",
+    "dataset": "wikipedia",
+    "left_out": [],
 }
 SUFFIXES = ["pdf", "png", "csv", "json"]
 # In the order of the axes: rows of panels, then columns.

@@ -279,7 +279,8 @@ def test_correlations_of_what_is_constant_are_undefined(space, tmp_path):
     languages = [*LANGUAGES, "fr"]
     command = space(embeddings, "distances medoid", languages=languages)
     measure_distances.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
-    spec = {"dataset": "dev", "query": "es", "candidates": languages, "seen": languages[:2], "resamples": 100}
+    spec = {"dataset": "dev", "query": "es", "candidates": languages, "seen": languages[:2]}
+    spec["resampling"] = {"resamples": 100}
     command = ["--spec", json.dumps({**spec, "similarities": ["cosine"], "measures": ["pairs"]})]
     for name in ("retrieval", "distances"):
         command += [f"--{name}", tmp_path / f"{name}.csv", f"--base-{name}", tmp_path / f"{name}.csv"]

@@ -18,6 +18,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
+from workflow_scripts.report.sections import SECTIONS
 
 from workflow_scripts.config.study import Config
 from workflow_scripts.figures import drawing, figure_retrieval, figure_retrieval_change
@@ -29,7 +30,6 @@ from workflow_scripts.report import write_report
 from workflow_scripts.report.images import embed
 from workflow_scripts.report.page import environment
 from workflow_scripts.report.provenance import collect, write_provenance
-from workflow_scripts.report.sections import SECTIONS
 from workflow_scripts.tables import layout, table_paraphrase
 from workflow_scripts.texts.schema import COLUMNS, write
 
