@@ -269,6 +269,7 @@ def test_a_file_that_holds_other_columns_is_refused(distances, text):
 # --- Table 2 ---
 
 TABLE2 = {"poolings": ["max"], "targets": TARGETS, "similarity": "cosine", "measure": "pairs", "candidates_set": "seen"}
+TABLE2["confidence"] = 0.95
 
 
 @pytest.fixture
