@@ -66,9 +66,10 @@ format: .venv/installed-dev
 		{ apt-get update --quiet=2; DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends chromium; } > /dev/null 2>&1 || true
 	touch $@
 
-# Generated from the config's models: docs/config.md and docs/config.schema.json.
+# Generated from the config's models and the registered measures: docs/config.md, docs/config.schema.json, docs/measures.md.
 schema: .venv/installed
 	$(BIN)/python -m workflow_scripts.config.document docs
+	$(BIN)/python -m workflow_scripts.measures.document docs
 
 # Write the newest commits of hub repositories into a study where its revisions are still zeros.
 pin: .venv/installed
@@ -80,7 +81,8 @@ lock: .venv/installed-dev
 	$(BIN)/python -m pip install --quiet uv
 	for set in requirements requirements-dev requirements-bench; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --upgrade \
-			$$(sed 's/^/--no-emit-package /' envs/from-torch.txt) envs/$$set.in -o envs/$$set.txt || exit 1; \
+			$$(sed 's/^/--no-emit-package /' envs/from-torch.txt) \
+			$$(test $$set != requirements-dev || echo -c envs/requirements.txt envs/requirements-slurm.in) envs/$$set.in -o envs/$$set.txt || exit 1; \
 	done
 	sed -i '/^  - pip:/q' envs/environment.yaml
 	sed 's/.*/      - "&"/' envs/requirements.txt >> envs/environment.yaml

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from workflow_scripts.measures.definitions.distances import DISTANCES, pair_distances
+from workflow_scripts.measures.definitions.distances import pair_distances
+from workflow_scripts.measures.registry import distances
 
 SENTENCES, WIDTH = 1012, 1024  # of FLORES-200 in a small model
 
@@ -68,7 +69,7 @@ def test_all_distances_beside_scipy(side_by_side, embeddings):
     side_by_side.time(
         "Language distances by all four measures",
         "scipy `cdist`, a matrix serving two measures",
-        lambda: {measure: distances(embeddings) for measure, distances in DISTANCES.items()},
+        lambda: {name: each.compute(embeddings) for name, each in distances().items()},
         by_scipy,
         same,
         target=100,

@@ -233,23 +233,17 @@ def space(tmp_path) -> Iterator[Path]:
     yield tmp_path
 
 
-def distances(name: str, space: Path) -> None:
-    """The job that measures distances."""
-    spec = canonical_json({"dataset": "dev", "languages": LANGUAGES, "layer": "last"})
-    inputs = ("--embeddings", f"{name}.h5", "--condition", f"{name}.json")
-    outputs = ("--distances", f"{name}.distances.csv", "--medoid", f"{name}.medoid.csv")
-    stage("measure_distances", space, "--spec", spec, *inputs, *outputs)
-
-
-def retrieval(space: Path) -> None:
-    """The job that measures retrieval."""
-    settings = {"dataset": "dev", "languages": LANGUAGES, "layer": "last", "similarities": ["inner_product", "cosine"]}
-    spec = canonical_json(settings)
-    stage(
-        "retrieval",
-        space,
-        *("--spec", spec, "--embeddings", "base.h5", "--condition", "base.json", "--retrieval", "retrieval.csv"),
-    )
+def measure(name: str, space: Path) -> None:
+    """The job that measures a space."""
+    settings = {"dataset": "dev", "languages": LANGUAGES, "layers": ["last"]}
+    spec = canonical_json({**settings, "similarities": ["inner_product", "cosine"]})
+    inputs = ("--base", "base.h5", "--embeddings", f"{name}.h5", "--condition", f"{name}.json")
+    outputs = [
+        item
+        for output in ("distances", "medoid", "retrieval", "alignment", "abx")
+        for item in (f"--{output}", f"{name}.{output}.csv")
+    ]
+    stage("measure_space", space, "--spec", spec, *inputs, *outputs)
 
 
 def table(space: Path) -> None:
@@ -273,22 +267,16 @@ def table(space: Path) -> None:
     )
 
 
-def test_job_that_measures_distances(side_by_side, space):
+def test_job_that_measures_a_space(side_by_side, space):
     side_by_side.stay_below(
-        "Job that measures distances of 20 sentences in 4 languages",
-        lambda: seconds(lambda: distances("base", space)),
+        "Job that measures a space of 20 sentences in 4 languages",
+        lambda: seconds(lambda: measure("base", space)),
         "s",
         1,
     )
 
 
-def test_job_that_measures_retrieval(side_by_side, space):
-    side_by_side.stay_below(
-        "Job that measures retrieval of 20 sentences in 4 languages", lambda: seconds(lambda: retrieval(space)), "s", 1
-    )
-
-
 def test_job_that_makes_a_table(side_by_side, space):
     for name in ("base", "es"):
-        distances(name, space)
+        measure(name, space)
     side_by_side.stay_below("Job that makes a table", lambda: seconds(lambda: table(space)), "s", 1)

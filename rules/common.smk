@@ -42,10 +42,9 @@ ENVIRONMENT = f"{REPOSITORY}/envs/environment.yaml"
 
 # Data sets in their roles; `none` in the paths of those that the study leaves out, for which nothing can be asked.
 ALIGNMENT = CONFIG.study.alignment.dataset
-PARAPHRASE = CONFIG.study.paraphrase.dataset
-PERPLEXITY, TOPICS, TREEBANK = (
+PARAPHRASE, PERPLEXITY, TOPICS, TREEBANK = (
     corpus.dataset if (corpus := getattr(CONFIG.study, role)) else "none"
-    for role in ("perplexity", "topics", "treebank")
+    for role in ("paraphrase", "perplexity", "topics", "treebank")
 )
 
 # Stages run as `python -m workflow_scripts.<room>.<stage>` from any working directory, with the Python that runs

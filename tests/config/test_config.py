@@ -11,13 +11,15 @@ from workflow_scripts.config.pin import UNPINNED, pin, unpinned
 from workflow_scripts.config.pin import main as pin_study
 from workflow_scripts.config.study import read_config
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.plan import Plan
+from workflow_scripts.plan.shown import declared
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def raw() -> dict:
-    return yaml.safe_load((ROOT / "config.yaml").read_text())
+    return yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text())
 
 
 def test_the_default_config_is_valid(raw):
@@ -130,3 +132,25 @@ def test_only_aya_of_the_study_of_the_paper_needs_an_account():
         "Davlan/sib200",
         "commul/universal_dependencies",
     }
+
+
+def test_an_overlay_takes_an_entry_out_of_a_mapping_by_null(raw):
+    raw["methods"] = {**raw.get("methods", {}), "gone": None}
+    assert "gone" not in read_config(raw, []).methods
+
+
+def test_a_method_that_is_not_compared_needs_no_auroc(raw):
+    raw["methods"] = {"aura": {"method": "aura"}}
+    raw["experts"] = {"expertise": "average_precision"}
+    raw["study"]["comparison"] = None
+    read_config(raw, [])
+    raw["study"]["comparison"] = {"methods": ["aura"]}
+    with pytest.raises(StudyError, match=r"methods\.aura\.method: aura is defined by the AUROC"):
+        read_config(raw, [])
+
+
+def test_a_study_without_paraphrases_says_so_of_the_tables_that_need_them(raw):
+    raw["study"]["paraphrase"] = None
+    plan = Plan(read_config(raw, []))
+    assert {3, 5, 6} & set(plan.shown.table_numbers) == set()
+    assert "study.paraphrase" in next(table for table in declared()[0] if table.name == "table3").why_none(plan)

@@ -75,7 +75,7 @@ def on_layer(model, layer, method="mean_difference", strength=1.0) -> Condition:
     target, others, *languages = draw.normal(size=(4, width))
     stored = parameters_of(method, strength, LayerStatistics(target, others, np.stack(languages)))
     site = Site(
-        module=module_of_layer(adopted.manifest.sites, layer), width=width, units=list(range(width)),
+        module=module_of_layer(adopted.manifest.blocks, layer), width=width, units=list(range(width)),
         parameters={name: values.tolist() for name, values in stored.items()},
     )  # fmt: skip
     return Condition(name="es-layer", model="tiny", method=method, units="layer", k=width, sites=[site])

@@ -211,7 +211,7 @@ def test_a_projection_of_the_last_layer_projects_embeddings_and_makes_language_m
     assert len(stored) == 2
     width = model.manifest.width
     site = Site(
-        module=module_of_layer(model.manifest.sites, "last"), width=width, units=list(range(width)),
+        module=module_of_layer(model.manifest.blocks, "last"), width=width, units=list(range(width)),
         parameters={name: values.tolist() for name, values in stored.items()},
     )  # fmt: skip
     named = dict(name="es-layer-p", model="tiny", method="language_projection", units="layer", k=width)
@@ -242,7 +242,7 @@ def test_a_mean_difference_moves_the_states_of_a_layer_and_of_no_layer_before(lo
     target, others, *languages = draw.normal(size=(5, model.manifest.width))
     statistics = LayerStatistics(target, others, np.stack(languages))
     parameters = {name: values.tolist() for name, values in parameters_of("mean_difference", 2.5, statistics).items()}
-    width, module = model.manifest.width, module_of_layer(model.manifest.sites, 1)
+    width, module = model.manifest.width, module_of_layer(model.manifest.blocks, 1)
     site = Site(module=module, width=width, units=list(range(width)), parameters=parameters)
     named = dict(name="es-layer-caa", model="tiny", method="mean_difference", units="layer", k=width)
     condition = Condition(**named, positions=positions, sites=[site])
@@ -266,7 +266,7 @@ def test_a_mean_difference_moves_the_states_of_a_layer_and_of_no_layer_before(lo
 @pytest.mark.parametrize("layer", [0, 2, 3])
 def test_a_layer_that_is_not_there_or_the_last_is_refused(load, layer):
     with pytest.raises(StudyError, match=rf"methods\.\*\.layer: {layer}, but .* are 1 to 1"):
-        module_of_layer(load("gpt2").manifest.sites, layer)
+        module_of_layer(load("gpt2").manifest.blocks, layer)
 
 
 def test_the_last_position_alone_can_be_changed(load):

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.measures import abx
+from workflow_scripts.measures.definitions import abx
 from workflow_scripts.measures.definitions.abx import abx_scores, symmetrised
 
 

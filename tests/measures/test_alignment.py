@@ -13,7 +13,7 @@ from workflow_scripts.embeddings.embedding_files import write_part
 from workflow_scripts.interventions.conditions import Condition, Site, write_condition
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
-from workflow_scripts.measures import measure_alignment, retrieve_paraphrases
+from workflow_scripts.measures import measure_space, retrieve_paraphrases
 from workflow_scripts.measures.averages import average_over_pairs
 from workflow_scripts.measures.definitions.distances import centred_pair_distances, pair_distances
 from workflow_scripts.measures.definitions.relations import debiased_cka
@@ -84,8 +84,10 @@ def study(folder, intervene, seeds=()):
         write_space(folder / f"{name}.h5", space)
         write_condition(folder / f"{name}.json", Condition(name=name, model="tiny", sites=sites, **done))
         paths = {"base": folder / "base.h5", "intervened": folder / f"{name}.h5", "condition": folder / f"{name}.json"}
-        spec = {"dataset": "dev", "languages": LANGUAGES, "layer": "last"}
-        run(measure_alignment, spec, **paths, alignment=folder / name / "alignment.csv")
+        spec = {"dataset": "dev", "languages": LANGUAGES, "layers": ["last"], "similarities": ["cosine"]}
+        of_space = {"base": paths["base"], "embeddings": paths["intervened"], "condition": paths["condition"]}
+        outputs = {output: folder / f"{name}.{output}.csv" for output in measure_space.OUTPUTS}
+        run(measure_space, spec, **of_space, **{**outputs, "alignment": folder / name / "alignment.csv"})
         if done:
             spec = {"dataset": "paws-x", "language": done["target"], "similarities": SIMILARITIES}
             run(retrieve_paraphrases, spec, **paths, paraphrase=folder / name / "paraphrase.csv")

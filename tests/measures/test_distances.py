@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist, cosine
 
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.measures import distances
+from workflow_scripts.measures import registry
+from workflow_scripts.measures.definitions import distances
 
 # Embeddings [languages, sentences, d] that are nowhere near zero.
 SPACES = st.tuples(st.integers(2, 4), st.integers(1, 5), st.integers(2, 4)).flatmap(
@@ -61,9 +62,9 @@ def test_distances_of_means_and_of_translations(space, rows):
 
 @pytest.mark.parametrize("name", ["pairs", "means", "aligned"])
 def test_cosine_distances_are_symmetric_and_ignore_the_scale(space, name):
-    matrix = distances.DISTANCES[name](space)
+    matrix = registry.distances()[name].compute(space)
     np.testing.assert_allclose(matrix, matrix.T, atol=1e-12)
-    np.testing.assert_allclose(distances.DISTANCES[name](3 * space), matrix, atol=1e-6)
+    np.testing.assert_allclose(registry.distances()[name].compute(3 * space), matrix, atol=1e-6)
 
 
 @settings(max_examples=50)
@@ -92,9 +93,9 @@ def test_an_embedding_of_zero_is_refused(space, rows, measure):
         measure(space)
 
 
-@pytest.mark.parametrize("measure", [*distances.DISTANCES.values(), *distances.MEDOIDS.values()])
+@pytest.mark.parametrize("measure", [*registry.distances().values(), *registry.medoids().values()])
 def test_embeddings_are_left_as_they_were(space, measure):
     space = space.astype(float)
     before = space.copy()
-    measure(space)
+    measure.compute(space)
     np.testing.assert_array_equal(space, before)

@@ -1,7 +1,5 @@
 """Examples of retrieval: the ranking of candidates, which query is shown, and the stage on small real files."""
 
-from itertools import product
-
 import h5py
 import numpy as np
 import pandas as pd
@@ -16,12 +14,13 @@ from workflow_scripts.interventions.conditions import Condition, Site, write_con
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.measures import find_examples
-from workflow_scripts.measures.examples import clearest_gain, rank, similarities
+from workflow_scripts.measures.examples import clearest_gain, rank
 from workflow_scripts.measures.retrieval import pairwise_top1_accuracy
+from workflow_scripts.measures.scores import Scores, scores_of
 from workflow_scripts.texts import schema
 
 LANGUAGES = ["de", "en", "es", "fr"]
-SIMILARITIES = ["inner_product", "cosine", "centred_cosine", "margin"]
+SIMILARITIES = ["inner_product", "cosine", "centred_cosine", "margin", "csls"]
 SENTENCES = 30
 IDS = [f"dev-{row}" for row in range(SENTENCES)]
 
@@ -34,7 +33,7 @@ two_squares = st.integers(1, 6).flatmap(
 
 @given(square)
 def test_ranks_are_those_of_a_loop_over_queries_in_which_ties_count_against_the_translation(scores):
-    ranking = rank(scores)
+    ranking = rank(Scores(scores))
     for query, row in enumerate(scores):
         others = [candidate for candidate in range(len(row)) if candidate != query]
         assert ranking.rank[query] == 1 + sum(row[other] >= row[query] for other in others)
@@ -47,7 +46,7 @@ def test_ranks_are_those_of_a_loop_over_queries_in_which_ties_count_against_the_
 
 @given(two_squares)
 def test_the_clearest_gain_has_the_largest_margin_after_the_intervention(scores):
-    pre, post = map(rank, scores)
+    pre, post = map(rank, map(Scores, scores))
     gained = [query for query in range(len(pre.rank)) if pre.rank[query] > 1 and post.rank[query] == 1]
     margin = {query: post.right[query] - post.wrong[query] for query in gained}
     assert clearest_gain(pre, post) == (max(gained, key=lambda query: (margin[query], -query)) if gained else None)
@@ -58,13 +57,10 @@ def test_similarities_are_those_of_other_implementations():
     queries, candidates = draw.normal(size=(2, 9, 5)).astype(np.float32)
     cosines = 1 - cdist(queries, candidates, "cosine")
     products = [[float(np.dot(query, other)) for other in candidates] for query in queries]
-    assert similarities(queries, candidates, "inner_product")[0] == pytest.approx(np.array(products), abs=1e-5)
+    found = scores_of(queries, candidates, ["inner_product", "cosine", "centred_cosine"])
+    assert found["inner_product"].values == pytest.approx(np.array(products), abs=1e-5)
     for name in ("cosine", "centred_cosine"):
-        assert similarities(queries, candidates, name)[0] == pytest.approx(cosines, abs=1e-6)
-    margins, _ = similarities(queries, candidates, "margin")
-    for row, column in product(range(9), range(9)):
-        near = sum(sorted(cosines[row])[-4:]) / 8 + sum(sorted(cosines[:, column])[-4:]) / 8
-        assert margins[row, column] == pytest.approx(cosines[row, column] / near, abs=1e-6)
+        assert found[name].values == pytest.approx(cosines, abs=1e-6)
 
 
 def text_of(language, row):

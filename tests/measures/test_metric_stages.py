@@ -10,17 +10,14 @@ from workflow_scripts.embeddings.embedding_files import write_part
 from workflow_scripts.interventions.conditions import Condition, Site, write_condition
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
-from workflow_scripts.measures import (
-    correlate_languages,
-    measure_abx,
-    measure_distances,
-    measure_retrieval,
-    retrieve_paraphrases,
-)
+from workflow_scripts.measures import correlate_languages, measure_space, retrieve_paraphrases
 from workflow_scripts.measures.definitions.abx import abx_scores
 from workflow_scripts.measures.definitions.distances import pair_distances
+from workflow_scripts.measures.registry import similarities
+from workflow_scripts.measures.retrieval import pairwise_top1_accuracies
 
 LANGUAGES = ["de", "en", "es", "fr", "it"]
+SPEC = {"dataset": "dev", "languages": LANGUAGES, "layers": ["last"], "similarities": ["inner_product", "csls"]}
 LEADING = ["model", "condition", "method", "units", "target", "pooling", "k", "seed", "dataset"]
 
 
@@ -61,11 +58,9 @@ def run(stage, files, spec, **paths):
 
 def measured(files):
     for name in ("base", "es"):
-        common = {"embeddings": f"{name}.h5", "condition": f"{name}.json"}
-        spec = {"dataset": "dev", "languages": LANGUAGES, "layer": "last"}
-        run(measure_distances, files, spec, **common, distances=f"{name}.distances.csv", medoid=f"{name}.medoid.csv")
-        spec["similarities"] = ["inner_product", "cosine"]
-        run(measure_retrieval, files, spec, **common, retrieval=f"{name}.retrieval.csv")
+        paths = {"base": "base.h5", "embeddings": f"{name}.h5", "condition": f"{name}.json"}
+        paths |= {output: f"{name}.{output}.csv" for output in measure_space.OUTPUTS}
+        run(measure_space, files, SPEC, **paths)
 
 
 def test_distances_are_tidy_and_complete(files):
@@ -86,17 +81,48 @@ def test_distances_are_tidy_and_complete(files):
 
 
 def test_abx_scores_are_tidy_and_of_ordered_pairs(files):
-    spec = {"dataset": "dev", "languages": LANGUAGES, "layer": 2}
-    run(measure_abx, files, spec, embeddings="es.h5", condition="es.json", abx="abx.csv")
-    table = pd.read_csv(files / "abx.csv")
+    measured(files)
+    table = pd.read_csv(files / "es.abx.csv")
     assert list(table.columns) == [*LEADING, "layer", "task", "first", "second", "sentences", "score"]
     assert table.groupby("task").size().to_dict() == {"language": 5 * 4, "meaning": 5 * 4}
-    assert set(table["layer"]) == {2} and set(table["sentences"]) == {12}
+    assert set(table["layer"]) == {"last"} and set(table["sentences"]) == {12}
     with h5py.File(files / "es.h5") as file:
         embeddings = np.stack([file[f"{language}/sentence/embeddings"][:] for language in LANGUAGES])
     expected, score = abx_scores(embeddings), table.set_index(["task", "first", "second"])["score"]
     for (task, first, second), value in score.items():
         assert value == expected[task][LANGUAGES.index(first), LANGUAGES.index(second)]
+
+
+def test_every_layer_is_a_space_of_its_own(files):
+    names = {"base": "base.h5", "es": "es.h5"}
+    embeddings = [str(files / name) for name in names.values()]
+    options = ["--spec", canonical_json({**SPEC, "layers": [2, "last"]}), "--condition", str(files / "es.json")]
+    options += ["--base", *embeddings, "--embeddings", *embeddings]
+    for output in measure_space.OUTPUTS:
+        options += [f"--{output}", *(str(files / f"{name}.{output}.csv") for name in names)]
+    measure_space.main(options)
+    together = {path.name: path.read_text() for path in files.glob("*.csv")}
+    for layer, name in ((2, "base"), ("last", "es")):
+        paths = {output: f"alone.{output}.csv" for output in measure_space.OUTPUTS}
+        paths |= {"base": names[name], "embeddings": names[name], "condition": "es.json"}
+        run(measure_space, files, {**SPEC, "layers": [layer]}, **paths)
+        for output in measure_space.OUTPUTS:
+            assert together[f"{name}.{output}.csv"] == (files / f"alone.{output}.csv").read_text()
+            assert set(pd.read_csv(files / f"alone.{output}.csv")["layer"]) == {layer}
+
+
+def test_retrieval_has_every_similarity_that_is_registered(files):
+    paths = {"base": "base.h5", "embeddings": "es.h5", "condition": "es.json"}
+    paths |= {output: f"es.{output}.csv" for output in measure_space.OUTPUTS}
+    run(measure_space, files, {**SPEC, "similarities": list(similarities())}, **paths)
+    found = pd.read_csv(files / "es.retrieval.csv").set_index(["similarity", "query", "candidate"])["accuracy"]
+    with h5py.File(files / "es.h5") as file:
+        embeddings = np.stack([file[f"{language}/sentence/embeddings"][:] for language in LANGUAGES])
+    expected = pairwise_top1_accuracies(embeddings, list(similarities()))
+    assert {"inner_product", "cosine", "centred_cosine", "margin", "csls"} <= set(expected)
+    for (similarity, query, candidate), accuracy in found.items():
+        place = LANGUAGES.index(query), LANGUAGES.index(candidate)
+        assert accuracy == pytest.approx(expected[similarity][place])
 
 
 def test_correlations_are_those_of_the_csvs(files):
@@ -106,7 +132,7 @@ def test_correlations_are_those_of_the_csvs(files):
         "query": "es",
         "candidates": LANGUAGES,
         "seen": ["de", "en", "fr", "es"],
-        "similarities": ["cosine"],
+        "similarities": ["csls"],
         "measures": ["pairs"],
         "resampling": {"resamples": 200},
     }
@@ -124,7 +150,7 @@ def test_correlations_are_those_of_the_csvs(files):
 
     def values(name, kind, column):
         read = pd.read_csv(files / f"{name}.{kind}.csv")
-        chosen = read[(read["query"] == "es") & (read[column] == {"measure": "pairs", "similarity": "cosine"}[column])]
+        chosen = read[(read["query"] == "es") & (read[column] == {"measure": "pairs", "similarity": "csls"}[column])]
         return chosen.set_index("candidate")["value" if column == "measure" else "accuracy"].loc[
             ["de", "en", "fr", "it"]
         ]

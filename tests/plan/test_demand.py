@@ -1,9 +1,13 @@
 """What jobs ask of a cluster: by the size of the model, more at each attempt."""
 
+from pathlib import Path
+
 import pytest
 
 from workflow_scripts.config.models import ModelConfig
-from workflow_scripts.plan.demand import memory, minutes
+from workflow_scripts.jobs.stages import find_stages
+from workflow_scripts.plan import demand
+from workflow_scripts.plan.demand import SLOWER_STAGES, memory, minutes
 
 
 def model(**options) -> ModelConfig:
@@ -19,7 +23,7 @@ def test_there_is_room_for_the_weights_and_not_many_times_as_much():
         assert weights < memory(each, 1) < 2 * weights
 
 
-@pytest.mark.parametrize("stage", ["activations", "embeddings", "generation", "perplexity"])
+@pytest.mark.parametrize("stage", ["record_responses", "embed_sentences_2", "generate_texts", "measure_perplexity"])
 def test_each_attempt_asks_for_more(stage):
     assert [memory(BLOOM, attempt) for attempt in (2, 3)] == [2 * memory(BLOOM, 1), 3 * memory(BLOOM, 1)]
     # No more than a day, after which clusters end jobs.
@@ -29,10 +33,14 @@ def test_each_attempt_asks_for_more(stage):
 
 
 def test_a_larger_model_a_cpu_and_perplexity_take_longer():
-    usual = minutes(BLOOM, "auto", "embeddings", 1)
-    assert minutes(POLYLM, "auto", "embeddings", 1) > usual
-    assert minutes(BLOOM, "cpu", "embeddings", 1) > usual
-    assert minutes(BLOOM, "auto", "perplexity", 1) > usual
+    usual = minutes(BLOOM, "auto", "embed_sentences", 1)
+    assert minutes(POLYLM, "auto", "embed_sentences", 1) > usual
+    assert minutes(BLOOM, "cpu", "embed_sentences", 1) > usual
+    assert minutes(BLOOM, "auto", "measure_perplexity", 1) > usual
+
+
+def test_stages_that_take_longer_are_stages():
+    assert SLOWER_STAGES.keys() <= find_stages(Path(demand.__file__).parents[1]).keys()
 
 
 def test_an_unknown_size_is_taken_to_be_large_and_a_trained_models_is_known():

@@ -242,7 +242,7 @@ CASES = [
 
 @pytest.fixture
 def raw() -> dict:
-    return yaml.safe_load((ROOT / "config.yaml").read_text())
+    return yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text())
 
 
 def changed(raw: dict, path: str, value) -> dict:
@@ -261,7 +261,7 @@ def changed(raw: dict, path: str, value) -> dict:
 
 @pytest.mark.parametrize("key", ["intervention", "methods/own"])
 def test_a_method_that_is_defined_by_the_auroc_is_refused_without(key):
-    raw = {**yaml.safe_load((ROOT / "config.yaml").read_text()), "methods": {}}
+    raw = {**yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text()), "methods": {}}
     raw["study"]["comparison"] = None
     raw = changed(raw, key, {"method": "aura"})
     read_config(raw, [])

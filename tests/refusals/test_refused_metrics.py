@@ -1,6 +1,7 @@
 """Embeddings and metrics that are refused, with the file; and what degenerate ones are counted as, by a stated rule."""
 
 import json
+from itertools import permutations
 
 import h5py
 import numpy as np
@@ -10,17 +11,16 @@ from pydantic import ValidationError
 
 from workflow_scripts.embeddings.embedding_files import write_part
 from workflow_scripts.interventions.conditions import Condition, write_condition
-from workflow_scripts.measures import (
-    correlate_languages,
-    measure_abx,
-    measure_distances,
-    measure_retrieval,
-    retrieve_paraphrases,
-    retrieve_translations,
-)
+from workflow_scripts.measures import correlate_languages, measure_space, retrieve_paraphrases, retrieve_translations
+from workflow_scripts.measures.definitions.abx import abx_scores
+from workflow_scripts.measures.definitions.rankings import accuracy
+from workflow_scripts.measures.retrieval import pairwise_top1_accuracies
+from workflow_scripts.measures.scores import scores_of
 
 LANGUAGES = ["de", "en", "es"]
 SENTENCES = 8
+SIMILARITIES = ["inner_product", "cosine", "centred_cosine"]
+OUTPUTS = " ".join(measure_space.OUTPUTS)
 
 
 @pytest.fixture
@@ -34,10 +34,13 @@ def space(tmp_path):
                 names = [f"dev-{row}" for row in range(len(values))] if ids is None else ids[number]
                 write_part(file.create_group(name), names, values)
         outputs = [item for name in output.split() for item in (f"--{name}", tmp_path / f"{name}.csv")]
-        layer = {"layer": "last"} if output in ("distances medoid", "retrieval", "abx") else {}
+        of_space = {}
+        if output == OUTPUTS:
+            of_space = {"languages": LANGUAGES, "layers": ["last"], "similarities": SIMILARITIES}
+            outputs += ["--base", tmp_path / "space.h5", "--embeddings", tmp_path / "space.h5"]
         return [
             "--spec",
-            json.dumps({"dataset": "dev", **layer, **spec}),
+            json.dumps({"dataset": "dev", **of_space, **spec}),
             "--condition",
             tmp_path / "base.json",
             *outputs,
@@ -70,111 +73,31 @@ def zero(values):
     values[2] = 0
 
 
-def long(values):
-    values[2] = 1e30
-
-
-# What is wrong, the embeddings, the stage, what differs in its spec, and what it says.
+# What is wrong, the embeddings, and what the stage says.
 CASES = [
-    (
-        "constant",
-        constant(),
-        measure_distances,
-        {},
-        r"space\.h5: the embedding at \(0, 0\) is zero.* Check the model's weights",
-    ),
-    (
-        "constant",
-        constant(),
-        measure_retrieval,
-        {},
-        r"space\.h5: the embedding in row 0 has length 0: it has no direction\. Check",
-    ),
-    (
-        "zero",
-        changed(zero),
-        measure_distances,
-        {},
-        r"space\.h5: the embedding at \(2, 2\) is zero, so that its cosine distances",
-    ),
-    (
-        "zero",
-        changed(zero),
-        measure_retrieval,
-        {},
-        r"space\.h5: the embedding in row 2 has length 0: it has no direction",
-    ),
-    (
-        "zero",
-        changed(zero),
-        measure_abx,
-        {},
-        r"space\.h5: the embedding at \(2, 2\) is zero.* Check the model's w",
-    ),
-    (
-        "NaN",
-        changed(nan),
-        measure_distances,
-        {},
-        r"space\.h5 holds NaN or infinite embeddings of es/sentence; see the log",
-    ),
-    (
-        "NaN",
-        changed(nan),
-        measure_retrieval,
-        {},
-        r"space\.h5 holds NaN or infinite embeddings of es/sentence; see the log",
-    ),
-    (
-        "too long",
-        changed(long),
-        measure_retrieval,
-        {},
-        r"space\.h5: the embedding in row 2 has length .*products would exceed",
-    ),
-    (
-        "no language",
-        drawn(languages=["de", "en"]),
-        measure_distances,
-        {},
-        r"space\.h5 has no embeddings of es/sentence; it has",
-    ),
-    ("other part", drawn(part="sentence1"), measure_retrieval, {}, r"space\.h5 has no embeddings of de/sentence"),
+    ("constant", constant(), r"space\.h5: the embedding at \(0, 0\) is zero.* Check the model's weights"),
+    ("zero", changed(zero), r"space\.h5: the embedding at \(2, 2\) is zero, so that its cosine distances"),
+    ("NaN", changed(nan), r"space\.h5 holds NaN or infinite embeddings of es/sentence; see the log"),
+    ("no language", drawn(languages=["de", "en"]), r"space\.h5 has no embeddings of es/sentence; it has"),
+    ("other part", drawn(part="sentence1"), r"space\.h5 has no embeddings of de/sentence"),
 ]
 
 
-@pytest.mark.parametrize(
-    ("embeddings", "stage", "spec", "message"),
-    [case[1:] for case in CASES],
-    ids=[f"{name} {stage.__name__.rpartition('.')[2]}" for name, _, stage, *_ in CASES],
-)
-def test_refused_with_the_file(refused, space, tmp_path, embeddings, stage, spec, message):
-    common = {"languages": LANGUAGES, **spec}
-    if stage is measure_distances:
-        command = space(embeddings, "distances medoid", **common)
-    elif stage is measure_abx:
-        command = space(embeddings, "abx", **common)
-    else:
-        command = space(embeddings, "retrieval", similarities=["inner_product", "cosine", "centred_cosine"], **common)
-    refused(stage.main, [*command, "--embeddings", tmp_path / "space.h5"], message)
+@pytest.mark.parametrize(("embeddings", "message"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_refused_with_the_file(refused, space, tmp_path, embeddings, message):
+    refused(measure_space.main, space(embeddings, OUTPUTS), message)
     assert not list(tmp_path.glob("*.csv"))
 
 
-@pytest.mark.parametrize(
-    ("stage", "outputs"), [(measure_distances, "distances medoid"), (measure_retrieval, "retrieval")]
-)
-def test_one_language_is_refused_as_in_the_config(space, tmp_path, stage, outputs):
-    similarities = {"similarities": ["cosine"]} if stage is measure_retrieval else {}
-    command = space(drawn(languages=["es"]), outputs, languages=["es"], **similarities)
+def test_one_language_is_refused_as_in_the_config(space):
+    command = space(drawn(languages=["es"]), OUTPUTS, languages=["es"])
     with pytest.raises(ValidationError, match="languages\n  List should have at least 2 items"):
-        stage.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
+        measure_space.main(list(map(str, command)))
 
 
-def test_other_ids_are_refused(refused, space, tmp_path):
+def test_other_ids_are_refused(refused, space):
     ids = [[f"{language}-{row}" for row in range(SENTENCES)] for language in LANGUAGES]
-    command = space(drawn(), "retrieval", ids, languages=LANGUAGES, similarities=["cosine"])
-    command += ["--embeddings", tmp_path / "space.h5"]
-    refused(measure_retrieval.main, command, r"space\.h5: the ids of en differ from those of de")
+    refused(measure_space.main, space(drawn(), OUTPUTS, ids), r"space\.h5: the ids of en differ from those of de")
 
 
 def test_pairs_and_translations_of_other_ids_are_refused(refused, space, tmp_path):
@@ -220,9 +143,7 @@ METRICS = [
 
 @pytest.mark.parametrize(("content", "message"), [case[1:] for case in METRICS], ids=[case[0] for case in METRICS])
 def test_metrics_that_lack_something_are_refused(refused, space, tmp_path, content, message):
-    embeddings = drawn()
-    command = space(embeddings, "retrieval", languages=LANGUAGES, similarities=["cosine"])
-    measure_retrieval.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
+    measure_space.main(list(map(str, space(drawn(), OUTPUTS))))
     (tmp_path / "distances.csv").write_text(content)
     spec = {"dataset": "dev", "query": "es", "candidates": LANGUAGES, "seen": LANGUAGES, "similarities": ["cosine"]}
     command = ["--spec", json.dumps({**spec, "measures": ["pairs"]}), "--condition", tmp_path / "base.json"]
@@ -234,51 +155,46 @@ def test_metrics_that_lack_something_are_refused(refused, space, tmp_path, conte
     assert not (tmp_path / "correlations.csv").exists()
 
 
-def accuracies(space, tmp_path, embeddings, similarities=("inner_product", "cosine")):
-    """Accuracy by similarity, query and candidate, from the stage."""
-    languages = [name.partition("/")[0] for name in embeddings]
-    command = space(embeddings, "retrieval", languages=languages, similarities=list(similarities))
-    measure_retrieval.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
-    return pd.read_csv(tmp_path / "retrieval.csv").set_index(["similarity", "query", "candidate"])["accuracy"]
+def accuracies(embeddings, similarities=("inner_product", "cosine")):
+    """Accuracy by similarity, query and candidate, of all pairs and of each pair by itself, which are the same."""
+    sides = list(embeddings.values())
+    streamed = pairwise_top1_accuracies(np.stack(sides), list(similarities))
+    for one, other in permutations(range(len(sides)), 2):
+        for similarity, scores in scores_of(sides[one], sides[other], list(similarities)).items():
+            assert accuracy(scores) == pytest.approx(streamed[similarity][one, other])
+    return np.stack([matrix[~np.eye(len(sides), dtype=bool)] for matrix in streamed.values()])
 
 
-def test_constant_embeddings_score_chance(space, tmp_path):
-    found = accuracies(space, tmp_path, constant())
-    assert len(found) == 2 * 3 * 2
-    assert (found == 1 / SENTENCES).all()
+def test_constant_embeddings_score_chance():
+    assert (accuracies(constant()) == 1 / SENTENCES).all()
 
 
-def test_constant_embeddings_discriminate_nothing(space, tmp_path):
-    command = space(constant(), "abx", languages=LANGUAGES)
-    measure_abx.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
-    found = pd.read_csv(tmp_path / "abx.csv")["score"]
-    assert len(found) == 2 * 3 * 2
-    assert (found == 0.5).all()
+def test_constant_embeddings_discriminate_nothing():
+    for scores in abx_scores(np.stack(list(constant().values()))).values():
+        assert (scores[~np.eye(len(LANGUAGES), dtype=bool)] == 0.5).all()
 
 
 @pytest.mark.parametrize("times", [2, 4])
-def test_of_equal_candidates_each_counts_its_share(space, tmp_path, times):
+def test_of_equal_candidates_each_counts_its_share(times):
     """Translations are found but for the first sentence, which stands there several times: each is right by 1/m."""
     meaning = np.eye(SENTENCES, dtype=np.float32)
     meaning[:times] = meaning[0]
-    found = accuracies(space, tmp_path, {"de/sentence": meaning, "en/sentence": 2 * meaning})
-    assert found.to_numpy() == pytest.approx((SENTENCES - times + times / times) / SENTENCES)
+    found = accuracies({"de": meaning, "en": 2 * meaning})
+    assert found == pytest.approx((SENTENCES - times + times / times) / SENTENCES)
 
 
-def test_equal_candidates_of_which_none_is_right_count_nothing(space, tmp_path):
+def test_equal_candidates_of_which_none_is_right_count_nothing():
     queries = np.eye(SENTENCES, dtype=np.float32)
     candidates = np.roll(queries, 1, axis=0)
     queries[1], candidates[2] = queries[3], candidates[1]
-    found = accuracies(space, tmp_path, {"de/sentence": queries, "en/sentence": candidates})
-    assert (found == 0).all()
+    assert (accuracies({"de": queries, "en": candidates}) == 0).all()
 
 
 def test_correlations_of_what_is_constant_are_undefined(space, tmp_path):
-    embeddings = {f"{language}/sentence": np.eye(SENTENCES, dtype=np.float32) for language in [*LANGUAGES, "fr"]}
-    accuracies(space, tmp_path, embeddings)
-    languages = [*LANGUAGES, "fr"]
-    command = space(embeddings, "distances medoid", languages=languages)
-    measure_distances.main(list(map(str, [*command, "--embeddings", tmp_path / "space.h5"])))
+    lengths = {"de": 1, "en": 2, "es": 3, "fr": 5}  # so that languages differ, though no cosine does
+    embeddings = {f"{code}/sentence": length * np.eye(SENTENCES, dtype=np.float32) for code, length in lengths.items()}
+    languages = list(lengths)
+    measure_space.main(list(map(str, space(embeddings, OUTPUTS, languages=languages))))
     spec = {"dataset": "dev", "query": "es", "candidates": languages, "seen": languages[:2]}
     spec["resampling"] = {"resamples": 100}
     command = ["--spec", json.dumps({**spec, "similarities": ["cosine"], "measures": ["pairs"]})]

@@ -475,7 +475,7 @@ def test_a_failing_stage_tells_no_credential(error):
     ],
 )
 def test_a_credential_in_the_config_is_refused_and_not_repeated(path, value):
-    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    raw = yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text())
     section, name = path.split("/")
     common = {
         "datasets": {"source": "hub", "layout": "tatoeba", "split": "test", "revision": COMMIT},

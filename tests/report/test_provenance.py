@@ -31,7 +31,7 @@ COMMIT = "850ba1758a7744fedae78caadc152625133b1677"
 
 def study(**changed):
     """The default study, with any sections replaced."""
-    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    raw = yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text())
     return {**raw, "sweep": {"ks": [0, 100]}, **changed}
 
 
@@ -62,7 +62,7 @@ def run(folder, raw, *manifests, texts=None):
     for one in manifests:
         write_manifest(folder / one.name / "model.json", one)
     config = Config.model_validate(raw)
-    used = texts or {name: table([("0", "en", "sentence", name)]) for name in Plan(config).datasets}
+    used = texts or {name: table([("0", "en", "sentence", name)]) for name in Plan(config).corpora.names}
     for name, rows in used.items():
         write(folder / f"{name}.parquet", rows)
     models = [str(folder / one.name / "model.json") for one in manifests]

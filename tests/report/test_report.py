@@ -18,7 +18,6 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
-from workflow_scripts.report.sections import SECTIONS
 
 from workflow_scripts.config.study import Config
 from workflow_scripts.figures import drawing, figure_retrieval, figure_retrieval_change
@@ -26,7 +25,9 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.manifests import ModelManifest
 from workflow_scripts.models.sites import NeuronSite
 from workflow_scripts.plan import Plan
+from workflow_scripts.plan.shown import declared
 from workflow_scripts.report import write_report
+from workflow_scripts.report.chapters import CHAPTERS
 from workflow_scripts.report.images import embed
 from workflow_scripts.report.page import environment
 from workflow_scripts.report.provenance import collect, write_provenance
@@ -38,11 +39,21 @@ LABEL = "Demo <b>BLOOM &amp; co_"
 LANGUAGES = ["de", "en", "es", "fr", "ja", "th"]
 TARGETS = ["de", "en", "es", "fr", "ja"]
 NAMES = {"de": "German", "en": "English", "es": "Spanish", "fr": "French", "ja": "Japanese"}
+PLACES = {each.name if hasattr(each, "name") else each.kind: each.place for kind in declared() for each in kind}
+FINDINGS = [
+    {
+        "title": LABEL,
+        "findings": [
+            {"text": "Languages come closer: −0.1 & more <b>.", "anchor": "table-1"},
+            {"text": "Nothing shows this.", "anchor": "figure-2"},
+        ],
+    }
+]
 MODEL = {"name": "demo", "label": LABEL, "seen": ["de", "en", "es", "fr"]}
 
 
 def study_config():
-    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    raw = yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text())
     raw["models"]["demo"]["label"] = LABEL
     return Config.model_validate({**raw, "sweep": {"ks": [0, 100]}})
 
@@ -139,23 +150,32 @@ def results(tmp_path_factory):
         run_stage(stage, spec, files, retrieval=metric["retrieval"])
         drawn.append(({"kind": kind, "number": number, "subtitle": subtitle}, files["png"]))
     write(folder / "texts.parquet", pd.DataFrame([("0", "en", "sentence", "a")], columns=COLUMNS))
-    texts = dict.fromkeys(Plan(study_config()).datasets, folder / "texts.parquet")
+    texts = dict.fromkeys(Plan(study_config()).corpora.names, folder / "texts.parquet")
+    (folder / "findings.json").write_text(json.dumps(FINDINGS))
     write_provenance(folder / "provenance.json", collect(study_config(), [manifest()], texts))
     return SimpleNamespace(
         folder=folder,
         tables=[folder / f"{name}.json" for name in ("compute", "claims", "table5", "table1", "table3", "table4")],
         figures=drawn,
+        findings=folder / "findings.json",
         provenance=folder / "provenance.json",
     )
+
+
+def place(name):
+    """Where in the report a table, or figures of a kind, stand."""
+    return {"chapter": PLACES[name].chapter, "order": PLACES[name].order}
 
 
 def make(results, page, **changed):
     """Run the stage; the page's text."""
     given = SimpleNamespace(**{**vars(results), **changed})
     entries, paths = zip(*given.figures, strict=True)
-    spec = {"title": "A study & more", "figures": list(entries)}
+    tables = [{"name": path.stem, **place(path.stem)} for path in given.tables]
+    figures = [{**place(entry["kind"]), **entry} for entry in entries]
+    spec = {"title": "A study & more", "tables": tables, "figures": figures}
     command = ["--spec", json.dumps(spec), "--tables", *map(str, given.tables), "--figures", *map(str, paths)]
-    command += ["--provenance", str(given.provenance), "--report", str(page)]
+    command += ["--findings", str(given.findings), "--provenance", str(given.provenance), "--report", str(page)]
     write_report.main(command)
     return page.read_text()
 
@@ -206,11 +226,29 @@ class Page(HTMLParser):
 # --- What is on the page ---
 
 
-def test_sections_come_in_the_order_of_the_paper_and_those_with_nothing_to_show_are_left_out(page):
+def test_chapters_come_in_the_order_of_the_paper_and_those_with_nothing_to_show_are_left_out(page):
     there = ["space", "retrieval", "paraphrases", "published", "languages", "computation"]
-    titles = [section.title for section in SECTIONS if section.name in there]
-    assert Page(page.text).headings == ["What was done", *titles, "Provenance"]
+    titles = [chapter.title for chapter in CHAPTERS if chapter.name in there]
+    assert Page(page.text).headings == ["What was found", "What was done", *titles, "Provenance"]
     assert 'href="#random"' not in page.text and 'href="#retrieval"' in page.text
+
+
+def test_what_stands_in_a_chapter_comes_in_the_order_that_the_plan_declares(results, page):
+    entries = [(path.stem, place(path.stem)) for path in results.tables]
+    entries += [(entry["kind"], place(entry["kind"])) for entry, _ in results.figures]
+    chapters = [chapter.name for chapter in CHAPTERS]
+    entries.sort(key=lambda each: (chapters.index(each[1]["chapter"]), each[1]["order"]))
+    anchors = {"retrieval": "figure-4", "retrieval_change": "figure-5", "retrieval_change_other_targets": "figure-24"}
+    expected = [anchors.get(name, re.sub(r"^table(\d)", r"table-\1", name)) for name, _ in entries]
+    found = [each for each in Page(page.text).attributes("id") if each in expected]
+    assert found == list(dict.fromkeys(expected))
+
+
+def test_the_page_opens_with_what_was_found_and_where_it_is_shown(page):
+    found = page.text.split('<section id="findings">')[1].split("</section>")[0]
+    assert page.text.index('id="findings"') < page.text.index('id="study"')
+    assert "Languages come closer: −0.1 &amp; more &lt;b&gt;." in found
+    assert found.count("Shown in") == 1 and '<a class="aside" href="#table-1">Shown in Table 1</a>' in found
 
 
 def test_every_link_inside_the_page_has_one_place_it_leads_to(page):
@@ -349,20 +387,23 @@ def test_what_is_transparent_is_shown_on_white(tmp_path):
 # --- Mistakes ---
 
 
-def test_a_table_or_figure_that_no_section_has_a_place_for_is_refused(results, tmp_path):
-    (tmp_path / "table8.json").write_bytes(results.tables[0].read_bytes())
-    with pytest.raises(StudyError, match="no place for table8"):
-        make(results, tmp_path / "report.html", tables=[tmp_path / "table8.json"])
+def test_a_figure_in_a_chapter_that_there_is_not_is_refused(results, tmp_path):
     entry, path = results.figures[0]
-    with pytest.raises(StudyError, match="no place for pie"):
-        make(results, tmp_path / "report.html", figures=[({**entry, "kind": "pie"}, path)])
+    with pytest.raises(StudyError, match=r"no chapter pie; it has intervention, space.*report/chapters\.py"):
+        make(results, tmp_path / "report.html", figures=[({**entry, "chapter": "pie"}, path)])
+
+
+def test_everything_that_the_plan_declares_stands_in_a_chapter():
+    assert {place.chapter for place in PLACES.values()} == {chapter.name for chapter in CHAPTERS}
 
 
 def test_figures_that_the_spec_does_not_describe_are_refused(results, tmp_path):
     paths = [str(path) for _, path in results.figures]
-    spec = json.dumps({"figures": [results.figures[0][0]]})
+    entry, name = results.figures[0][0], results.tables[0].stem
+    figures = [{**place(entry["kind"]), **entry}]
+    spec = json.dumps({"tables": [{"name": name, **place(name)}], "figures": figures})
     command = ["--spec", spec, "--tables", str(results.tables[0]), "--figures", *paths]
-    command += [f"--provenance={results.provenance}"]
+    command += [f"--findings={results.findings}", f"--provenance={results.provenance}"]
     with pytest.raises(StudyError, match="5 files of figures, but the spec describes 1"):
         write_report.main([*command, f"--report={tmp_path / 'report.html'}"])
 

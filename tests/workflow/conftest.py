@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from filelock import FileLock
-from planning import BEYOND, TINY, planned
-from running import copy_repository, run_snakemake
+from planning import Job, planned
+from running import EVERYTHING, TINY, copy_repository, run_snakemake
 
 
 @pytest.fixture(scope="session")
@@ -24,34 +24,42 @@ def finished(tmp_path_factory) -> Path:
     folder, marker = of_all / "with a space" / "the study", of_all / "finished"
     with FileLock(of_all / "finished.lock"):
         if not marker.exists():
-            run_snakemake(copy_repository(folder), "--cores", "2", *TINY)
+            run_snakemake(copy_repository(folder), *EVERYTHING, "--cores", "2", *TINY)
             marker.touch()
     return folder
+
+
+@pytest.fixture(scope="session")
+def all_jobs(finished) -> set[Job]:
+    """All jobs of the finished study."""
+    return planned(finished, force=True)
 
 
 @pytest.fixture(scope="session")
 def two_models(finished, tmp_path_factory) -> SimpleNamespace:
     """The same with another model added: its `folder`, `everything` that there is to do and what was `planned` for it.
 
-    Tests must not change it.
+    Its files are empty and marked as made, since what is planned does not depend on what they hold. Tests must not
+    change it.
     """
-    folder = shutil.copytree(finished, tmp_path_factory.mktemp("two") / "models", symlinks=True)
+    folder = add_a_model(shutil.copytree(finished, tmp_path_factory.mktemp("two") / "models", symlinks=True))
+    plans = {"everything": planned(folder, force=True), "planned": planned(folder)}
+    for path in (folder / path for job in plans["planned"] for path in job.made):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.name == "checkpoints":
+            path.mkdir(exist_ok=True)
+        path.touch()
+    run_snakemake(folder, *EVERYTHING, "--cores", "2", "--touch", *TINY)
+    return SimpleNamespace(folder=folder, **plans)
+
+
+def add_a_model(folder: Path) -> Path:
+    """Add a model to a study that differs from its own in seed and k alone."""
     config = yaml.safe_load((folder / "tiny.yaml").read_text())
     config["study"]["models"].append("other")
     other = {**config["models"]["tiny"], "label": "Other BLOOM", "k": 7}
     config["models"]["other"] = {**other, "train": {**other["train"], "seed": 1}}
     (folder / "tiny.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    plans = {"everything": planned(folder, "--forceall"), "planned": planned(folder)}
-    run_snakemake(folder, "--cores", "2", *TINY)
-    return SimpleNamespace(folder=folder, **plans)
-
-
-@pytest.fixture(scope="session")
-def beyond(finished, tmp_path_factory) -> Path:
-    """The same with all that is in beyond.yaml. Tests must not change it."""
-    folder = shutil.copytree(finished, tmp_path_factory.mktemp("beyond") / "study", symlinks=True)
-    shutil.copy2(Path(__file__).parent / "beyond.yaml", folder)
-    run_snakemake(folder, "--cores", "2", *BEYOND)
     return folder
 
 

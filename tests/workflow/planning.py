@@ -5,16 +5,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from running import run_snakemake
+from running import EVERYTHING, TINY, run_snakemake
 
-TINY = ("--configfile", "tiny.yaml")
-BEYOND = (*TINY, "beyond.yaml")
 MADE = ("output", "log", "benchmark")  # what a later job may read: compute tabulates logs and benchmarks
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job by its rule and wildcards, as in `Job.of("embeddings", model="tiny", condition="base", dataset="d")`."""
+    """A job by its rule and wildcards, as in `Job.of("embed_sentences", model="tiny", condition="base")`.
+
+    A stage whose jobs write different files has several rules, whose names end in a number that is left out here.
+    """
 
     rule: str
     wildcards: frozenset[tuple[str, str]] = frozenset()
@@ -29,6 +30,11 @@ class Job:
         return dict(self.wildcards).get(wildcard, "")
 
     @property
+    def output(self) -> str:
+        """Path of one of the job's files."""
+        return min(self.files["output"])
+
+    @property
     def made(self) -> frozenset[str]:
         """Paths of the files that the job makes."""
         return frozenset().union(*(self.files.get(kind, ()) for kind in MADE))
@@ -37,9 +43,10 @@ class Job:
 Chosen = Callable[[Job], bool]
 
 
-def planned(folder: Path, *arguments: str, config: tuple[str, ...] = TINY) -> set[Job]:
-    """Jobs that Snakemake would run now."""
-    return read_dry_run(run_snakemake(folder, "-n", *arguments, *config).stdout)
+def planned(folder: Path, *wanted: str, force: bool = False) -> set[Job]:
+    """Jobs that Snakemake would run now for everything, or for what is wanted alone; with `force`, all jobs."""
+    forced = ["--forceall"] if force else []
+    return read_dry_run(run_snakemake(folder, "-n", *(wanted or EVERYTHING), *forced, *TINY).stdout)
 
 
 def read_dry_run(output: str) -> set[Job]:
@@ -49,7 +56,7 @@ def read_dry_run(output: str) -> set[Job]:
         lines = dict(re.findall(r"^ {4}(\w+): (.*)$", block, flags=re.MULTILINE))
         wildcards = [pair.split("=", 1) for pair in lines.get("wildcards", "").split(", ") if pair]
         files = {kind: frozenset(lines[kind].split(", ")) for kind in ("input", *MADE) if kind in lines}
-        jobs.add(Job(rule, frozenset((name, value) for name, value in wildcards), files))
+        jobs.add(Job(re.sub(r"_\d+$", "", rule), frozenset((name, value) for name, value in wildcards), files))
     return jobs
 
 
@@ -76,10 +83,16 @@ def replace(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def assert_planned(folder: Path, concerned: Chosen, config: tuple[str, ...] = TINY) -> set[Job]:
-    """The plan is the concerned jobs and what needs them: no job less, no job more; returns it."""
-    found = planned(folder, config=config)
-    assert_same(found, planned(folder, "--forceall", config=config), concerned)
+def assert_planned(folder: Path, concerned: Chosen, known: set[Job] = frozenset()) -> set[Job]:
+    """The plan is the concerned jobs and what needs them: no job less, no job more; returns it.
+
+    `known` are all jobs of the study before the edit, with which Snakemake need not be asked for all jobs after it if
+    there are still the same.
+    """
+    found = planned(folder)
+    if found <= known and found == downstream(known, concerned):
+        return found
+    assert_same(found, planned(folder, force=True), concerned)
     return found
 
 
@@ -93,4 +106,4 @@ def assert_same(found: set[Job], everything: set[Job], concerned: Chosen) -> Non
 
 def config_edit(concerned: Chosen) -> Chosen:
     """The jobs that an edit of the config concerns: those stated, and the provenance, which holds the whole config."""
-    return lambda job: concerned(job) or job.rule == "provenance"
+    return lambda job: concerned(job) or job.rule == "write_provenance"

@@ -10,7 +10,9 @@ from types import MappingProxyType
 
 ROOT = Path(__file__).parents[2]
 PARTS = ["Snakefile", "config.yaml", "rules", "workflow_scripts", "profiles", "published", "studies", "envs"]
-TINY = Path(__file__).parent / "tiny.yaml"
+SMALLEST = Path(__file__).parent / "tiny.yaml"
+TINY = ("--configfile", "tiny.yaml")
+EVERYTHING = ("all", "beyond")  # targets: the paper's tables and figures, and what goes beyond it
 ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -23,7 +25,7 @@ def copy_repository(folder: Path) -> Path:
             shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(source, folder / part)
-    shutil.copy2(TINY, folder / "tiny.yaml")
+    shutil.copy2(SMALLEST, folder / "tiny.yaml")
     return folder
 
 

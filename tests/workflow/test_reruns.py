@@ -13,64 +13,105 @@ from pathlib import Path
 
 import h5py
 import pytest
-from planning import TINY, Chosen, Job, assert_planned, assert_same, config_edit, of, planned, replace
-from running import copy_repository, run_snakemake
+from planning import Chosen, Job, assert_planned, assert_same, config_edit, of, planned, replace
+from running import TINY, copy_repository, run_snakemake
 
-pytestmark = pytest.mark.slow
+from workflow_scripts.plan.shown import declared
 
 BASE = "results/embeddings/tiny/base/tiny-devtest.h5"
 DISTANCES = "results/metrics/tiny/base/tiny-devtest/distances.csv"
+LOG = "results/logs/embed_sentences/tiny/base"
+# Of the unintervened model: of the parallel corpus by two layers, PAWS-X, Tatoeba, BUCC-18 and topics.
+CELLS = 4 * 2 + 2 * 2 + 2 + 2 + 3
+SHOWN = {*(table.name for table in declared()[0]), *(f"figure_{kind.kind}" for kind in declared()[1])}
 
 
 # --- The config ---
 
-BOOTSTRAPPED = of("correlations", "centred", "table_abx", "table_similarity", "table_checkpoints")
+BOOTSTRAPPED = of(
+    *("correlate_languages", "centred", "abx", "similarity", "checkpoints", "layers", "transfer", "methods"),
+    "write_findings",
+)
 
 SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     "k of the model": ("k: 5", "k: 6", lambda job: "-k6" in job["condition"] or job.rule == "figure_sweep"),  # marks it
     "two settings of a rule": (
         "seeds: [0, 1]}\nperplexity",
         "seeds: [0, 1], max_tokens: 50, top_k: 20}\nperplexity",  # by default 20 and 50
-        of("generation"),
+        of("generate_texts"),
     ),
     "a seed of the control": (
         "random_control: {seeds: [0, 1]}",
         "random_control: {seeds: [0, 2]}",
         lambda job: (
-            job["condition"].endswith("-s2") or job.rule in ("table6", "claims", "compute", "centred", "table_abx")
+            job["condition"].endswith("-s2")
+            or job.rule in ("table6", "claims", "compute", "centred", "abx", "write_findings")
         ),
     ),
     "the seed of the training": ("steps: 20", "steps: 20\n      seed: 1", of("train_model")),
     "another step to keep": (
         "checkpoints: [5]",
         "checkpoints: [5, 9]",
-        lambda job: job.rule == "train_model" or (job.rule == "base_condition" and job["model"] == "tiny-step9"),
+        lambda job: job.rule == "train_model" or (
+            job.rule == "change_nothing" and job["model"] == "tiny-step9"
+        ),
     ),
-    "the seed of the projection": ("{sentences: 10}", "{sentences: 10, seed: 1}", of("projections")),
+    "the seed of the projection": ("{sentences: 10}", "{sentences: 10, seed: 1}", of("project_space")),
     "the size of the bootstrap": ("resamples: 200", "resamples: 300", BOOTSTRAPPED),
     "the seed of the bootstrap": ("resamples: 200", "resamples: 200, seed: 1", BOOTSTRAPPED),
-    "the stride of windows": ("stride: 32", "stride: 16", of("perplexity")),
+    "the stride of windows": ("stride: 32", "stride: 16", of("measure_perplexity")),
     "what names a language": (
         "seeds: [0, 1]}\nperplexity",
         "seeds: [0, 1], identifier: fasttext}\nperplexity",
-        of("identify"),
+        of("identify_languages"),
     ),
     "where jobs run": ("threads: 1", "threads: 2\n    tokens_per_batch: 64", of()),
     "how figures call the model": (
         "label: Tiny BLOOM",
         "label: Small BLOOM",
+        of(*SHOWN, "write_findings", "write_report"),
+    ),
+    "another layer": (
+        "layers: [1]",
+        "layers: [0, 1]",
+        # Of other methods, and of the control of other targets than the shown one, the last layer alone is measured.
         lambda job: (
-            job.rule.startswith(("table", "figure_")) or job.rule in ("centred", "claims", "compute", "replication")
+            job.rule in ("measure_layers", "layers", "figure_layers")
+            or ((job.rule == "embed_sentences" and not job["condition"].startswith(("en-random", "es-layer")))
+            and not job["condition"].count("-act"))
+        ),
+    ),
+    "the rank of the structural probe": ("rank: 4", "rank: 5", of("probe_words")),
+    "the strengths of a method": (
+        "strengths: [0.5, 1]",
+        "strengths: [0.25, 1]",
+        lambda job: (
+            job["condition"].endswith("-act-x0.25")
+            or job["method"] == "-act"
+            or job.rule in ("methods", "figure_methods")
+        ),
+    ),
+    "a data set that is left out": (
+        "translation: {dataset: tiny-tatoeba, languages: [es]}",
+        "translation: null",
+        # One job embeds all data sets; what it has embedded before it finds in the cache.
+        lambda job: (
+            job.rule in ("table7", "write_report")
+            or (
+                job.rule == "embed_sentences"
+                and job["model"] == "tiny"
+                and job["condition"] in ("base", "es-expert-max-k5")
+            )
         ),
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("edit", SETTINGS)
-def test_a_setting_concerns_what_depends_on_it(study, edit):
+def test_a_setting_concerns_what_depends_on_it(study, all_jobs, edit):
     old, new, concerned = SETTINGS[edit]
     replace(study / "tiny.yaml", old, new)
-    assert_planned(study, config_edit(concerned))
+    assert_planned(study, config_edit(concerned), all_jobs)
 
 
 def test_nothing_changed_concerns_nothing(finished):
@@ -91,34 +132,38 @@ def test_the_order_of_keys_and_comments_concern_nothing(study):
     assert planned(study) == set()
 
 
-def test_an_added_target_concerns_its_conditions_and_what_shows_all_targets(study):
-    before = planned(study, "--forceall")
+def test_an_added_target_concerns_its_conditions_and_what_shows_all_targets(study, all_jobs):
     replace(study / "tiny.yaml", "targets: [en, es]", "targets: [en, es, de]")
-    jobs = assert_planned(study, config_edit(lambda job: job not in before or job.rule == "table4"))
+    jobs = assert_planned(study, config_edit(lambda job: job not in all_jobs or job.rule == "table4"))
     assert {"de-expert-max-k5", "de-random-max-k5-s0"} <= {job["condition"] for job in jobs}
-    assert not {"train_model", "activations", "experts", "generation"} & {job.rule for job in jobs}
+    assert not {"train_model", "record_responses", "rank_neurons", "generate_texts"} & {job.rule for job in jobs}
 
 
 def test_an_added_candidate_passes_through_the_model_alone(study):
     replace(study / "tiny.yaml", "languages: [de, en, es, ru]", "languages: [de, en, es, ru, ja]")
 
-    def concerned(job: Job) -> bool:
-        return job.rule in ("table4", "similarity", "subwords") or (
-            job.rule == "embeddings" and job["dataset"] == "tiny-devtest"
-        )
-
-    jobs = assert_planned(study, config_edit(concerned))
-    embedding = [job for job in jobs if job.rule == "embeddings"]
-    assert {job["dataset"] for job in embedding} == {"tiny-devtest"}
+    jobs = assert_planned(study, config_edit(of("table4", "compare_languages", "compare_subwords", "embed_sentences")))
+    embedding = [job for job in jobs if job.rule == "embed_sentences"]
     assert {job["model"] for job in embedding} == {"tiny", "tiny-step5"}
-    run_snakemake(study, "--cores", "2", *TINY)
+    assert len(embedding) == 1 + 1 + 2 * 3 + 3  # unintervened, experts and controls, other methods
+    run_snakemake(study, *sorted(job.output for job in embedding), "--cores", "2", *TINY)
     for job in embedding:
-        log = study / "results/logs/embeddings" / job["model"] / job["condition"] / "tiny-devtest"
+        log = study / "results/logs/embed_sentences" / job["model"] / job["condition"]
         usage = json.loads(log.with_suffix(".usage.json").read_text())
-        assert (usage["sequences"], usage["from_cache"]) == (20, 4)
         said = log.with_suffix(".log").read_text()
-        assert re.findall(r"embedding (\w+) sentence", said) == ["ja"]
-        assert said.count("found in the cache") == 4
+        assert re.findall(r"embedding (\S+ \w+) sentence\b", said) == ["tiny-devtest ja"]
+        assert len(re.findall(r"embedding \S+ \w+ \w+", said)) == 1
+        assert usage["sequences"] == 20
+        assert usage["from_cache"] == said.count("found in the cache") >= 4
+
+
+def test_a_data_set_that_is_left_out_passes_nothing_through_the_model(study):
+    replace(study / "tiny.yaml", "translation: {dataset: tiny-tatoeba, languages: [es]}", "translation: null")
+    before = (study / BASE).read_bytes()
+    run_snakemake(study, BASE, "--cores", "2", *TINY)
+    usage = json.loads((study / f"{LOG}.usage.json").read_text())
+    assert (usage["sequences"], usage["from_cache"]) == (0, CELLS - 2)
+    assert (study / BASE).read_bytes() == before
 
 
 def of_other(job: Job) -> bool:
@@ -137,7 +182,9 @@ def test_k_of_one_of_two_models_concerns_that_model(two_models, tmp_path):
     study = shutil.copytree(two_models.folder, tmp_path / "study", symlinks=True)
     replace(study / "tiny.yaml", "k: 7", "k: 8")
     jobs = assert_planned(study, config_edit(lambda job: "-k8" in job["condition"] or job.rule == "figure_sweep"))
-    assert {job["model"] for job in jobs if job.rule in ("condition", "embeddings", "distances")} == {"other"}
+    assert {job["model"] for job in jobs if job.rule in ("choose_units", "embed_sentences", "measure_space")} == {
+        "other"
+    }
 
 
 # --- The code ---
@@ -147,29 +194,38 @@ CODE: dict[str, tuple[str, str, str, Chosen]] = {
         "measures/correlations.py",
         "def pearson(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:\n",
         "def pearson(x: np.ndarray, y: np.ndarray, axis: int = -2) -> np.ndarray:\n",
-        of("correlations"),
+        of("correlate_languages"),
     ),
-    "a function of three stages": (
-        "measures/distances.py",
+    "a function of four stages": (
+        "measures/vectors.py",
         "lengths = np.sqrt(np.vecdot(embeddings, embeddings))",
         "lengths = np.linalg.norm(embeddings, axis=-1)",
-        of("distances", "examples", "alignment", "abx"),
+        of("measure_space", "measure_layers", "find_examples", "retrieve_paraphrases", "retrieve_translations"),
+    ),
+    "a method of intervention": (
+        "interventions/language_projection.py",
+        "NEGLIGIBLE = 1e-9",
+        "NEGLIGIBLE = 1e-8",
+        lambda job: job["condition"].endswith("-projection") or job["method"] == "-projection",
     ),
     "a colour": (
         "figures/drawing.py",
         'POST_COLOUR = "#0072B2"',
         'POST_COLOUR = "#0072B3"',
-        of("figure_overview", "figure_sweep", "figure_retrieval", "figure_abx", "figure_checkpoints"),
+        lambda job: (
+            job.rule in ("figure_overview", "figure_sweep", "figure_abx", "figure_checkpoints", "figure_layers")
+            or job.rule in ("figure_retrieval", "figure_retrieval_other_targets", "figure_retrieval_random")
+        ),
     ),
-    "a template of the report": ("report/page.html", "<h2>Provenance</h2>", "<h2>Origin</h2>", of("results_page")),
+    "a template of the report": ("report/page.html", "<h2>Provenance</h2>", "<h2>Origin</h2>", of("write_report")),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("edit", CODE)
-def test_changed_code_concerns_the_stages_that_use_it(study, edit):
+def test_changed_code_concerns_the_stages_that_use_it(study, all_jobs, edit):
     path, old, new, concerned = CODE[edit]
     replace(study / "workflow_scripts" / path, old, new)
-    assert_planned(study, concerned)
+    assert_planned(study, concerned, all_jobs)
 
 
 def test_comments_docstrings_and_formatting_concern_nothing(study):
@@ -188,9 +244,9 @@ def test_comments_docstrings_and_formatting_concern_nothing(study):
 # --- The files ---
 
 
-def test_a_deleted_table_is_made_again(study):
+def test_a_deleted_table_is_made_again(study, all_jobs):
     (study / "results/table2.csv").unlink()
-    assert_planned(study, of("table2"))
+    assert_planned(study, of("table2"), all_jobs)
 
 
 def test_what_nothing_needs_any_more_is_made_again_when_asked_for(study):
@@ -198,16 +254,16 @@ def test_what_nothing_needs_any_more_is_made_again_when_asked_for(study):
     distances = (study / DISTANCES).read_bytes()
     (study / DISTANCES).unlink()
     assert planned(study) == set()
-    only = Job.of("distances", model="tiny", condition="base", layer="")
+    only = Job.of("measure_space", model="tiny", condition="base")
     assert planned(study, DISTANCES) == {only}
     (study / BASE).unlink()
     assert planned(study) == set()
     jobs = planned(study, DISTANCES)
-    assert jobs == {only, Job.of("embeddings", model="tiny", condition="base", dataset="tiny-devtest")}
+    assert jobs == {only, Job.of("embed_sentences", model="tiny", condition="base")}
     run_snakemake(study, DISTANCES, "--cores", "2", *TINY)
     assert (study / DISTANCES).read_bytes() == distances
-    usage = json.loads((study / "results/logs/embeddings/tiny/base/tiny-devtest.usage.json").read_text())
-    assert (usage["sequences"], usage["from_cache"]) == (0, 4)
+    usage = json.loads((study / f"{LOG}.usage.json").read_text())
+    assert (usage["sequences"], usage["from_cache"]) == (0, CELLS)
 
 
 def test_a_deleted_language_alone_passes_through_the_model_again(study):
@@ -218,8 +274,8 @@ def test_a_deleted_language_alone_passes_through_the_model_again(study):
     assert planned(study) == set()
     (study / BASE).unlink()
     run_snakemake(study, BASE, "--cores", "2", *TINY)
-    usage = json.loads((study / "results/logs/embeddings/tiny/base/tiny-devtest.usage.json").read_text())
-    assert (usage["sequences"], usage["from_cache"]) == (20, 3)
+    usage = json.loads((study / f"{LOG}.usage.json").read_text())
+    assert (usage["sequences"], usage["from_cache"]) == (20, CELLS - 1)
     assert (study / BASE).read_bytes() == embeddings
 
 

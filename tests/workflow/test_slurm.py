@@ -140,7 +140,7 @@ def test_short_jobs_are_submitted_together(through_slurm):
     # Two conditions; distances and retrieval under three.
     assert len(submitted("rule_conditions_tiny")) == 1
     assert len(submitted("rule_metrics_tiny")) == 1
-    assert not submitted("rule_distances") + submitted("rule_condition_")
+    assert not submitted("rule_space") + submitted("rule_condition_")
 
 
 def test_another_way_to_submit_notices_what_the_scheduler_ended_and_submits_it_again(slurm, finished, study):

@@ -13,7 +13,7 @@ from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.interventions.method import UnitStatistics
 from workflow_scripts.interventions.registry import parameters_of
 from workflow_scripts.jobs.progress import Progress
-from workflow_scripts.models.batching import Batch, batches, encode, run_halving, tokens_at_once
+from workflow_scripts.models.batching import Batch, batches, run_halving, tokens_at_once
 from workflow_scripts.models.loading import LanguageModel
 from workflow_scripts.neurons.responses import ResponseRecorder
 
@@ -21,7 +21,7 @@ from workflow_scripts.neurons.responses import ResponseRecorder
 def fit_by_layer(
     model: LanguageModel,
     condition: Condition,
-    texts: Sequence[str],
+    texts: Mapping[str, Sequence[str]],
     responses_to_target: np.ndarray,
     max_tokens: int,
     tokens_per_batch: int,
@@ -32,14 +32,15 @@ def fit_by_layer(
     Args:
         model: Unintervened.
         condition: Its sites in the order in which the model runs them; what parameters they have does not matter.
-        texts: Sentences of the languages but the target, whose responses are mapped.
+        texts: Sentences of each language but the target, whose responses are mapped.
         responses_to_target: Those of the unintervened model to the target's sentences, [sentences, k], the units site
             by site.
         max_tokens: Tokens after which a text is cut off.
         tokens_per_batch: Tokens with padding in one forward pass, at most.
         settings: Of the condition's method; what is not given is at its default.
     """
-    token_ids = encode(model.tokenizer, texts, min(max_tokens, model.max_tokens or max_tokens))
+    encoded = [model.encode(of_language, max_tokens, language) for language, of_language in texts.items()]
+    token_ids = [ids for of_language in encoded for ids in of_language]
     done: list[Site] = []
     fitted = []
     start = 0

@@ -42,7 +42,7 @@ def main(command: list[str] | None = None) -> None:
     )
     units, chosen = choose(spec, files.experts, *files.probabilities)
     others = [language for language in spec.languages if language != spec.target]
-    texts = [text for language in others for text in read_part(files.texts, language, "sentence")[1][: spec.sentences]]
+    texts = {language: read_part(files.texts, language, "sentence")[1][: spec.sentences] for language in others}
     to_target, _ = read_responses(files.activations, spec.pooling, spec.languages, spec.target, units)
     with model_run(files, "by_layer") as run:
         key = run.key(
@@ -50,7 +50,7 @@ def main(command: list[str] | None = None) -> None:
             pooling=spec.pooling,
             settings=spec.settings,
             max_tokens=spec.max_tokens,
-            texts=content_hash(texts),
+            texts=content_hash([text for of_language in texts.values() for text in of_language]),
             target=content_hash([to_target.tolist()]),
         )
 

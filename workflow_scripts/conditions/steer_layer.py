@@ -43,15 +43,17 @@ def steer(spec: Spec, manifest: ModelManifest, means: Path) -> Condition:
     Raises:
         StudyError: the model has no such layer, or there are no means of it.
     """
-    parameters = parameters_of(spec.method, spec.strength, read_layer(means, spec.target), spec.settings)
+    statistics = read_layer(means, spec.target)
+    parameters = parameters_of(spec.method, spec.strength, statistics, spec.settings)
+    width = len(statistics.target)  # of a layer within, not always that of the last
     site = Site(
-        module=module_of_layer(manifest.sites, spec.layer),
-        width=manifest.width,
-        units=list(range(manifest.width)),
+        module=module_of_layer(manifest.blocks, spec.layer),
+        width=width,
+        units=list(range(width)),
         parameters={name: values.tolist() for name, values in parameters.items()},
     )
     named = spec.model_dump(include={"name", "model", "method", "target", "positions"})
-    return Condition(**named, units="layer", k=manifest.width, sites=[site])
+    return Condition(**named, units="layer", k=width, sites=[site])
 
 
 if __name__ == "__main__":

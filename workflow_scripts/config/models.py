@@ -120,8 +120,8 @@ class ModelConfig(Section):
     train: TrainingSource | None = Field(None, description="Train a small model from scratch.")
     architecture: Architecture = Field(
         "causal",
-        description="causal: writes text from left to right; encoder_decoder: its encoder is measured; encoder. The last "
-        "two have no perplexity and no generation.",
+        description="causal: writes text from left to right; encoder_decoder: its encoder is measured; encoder, also "
+        "for a decoder without an LM head. The last two have no perplexity and no generation.",
     )
     k: int = Field(ge=0, description="Number of experts to intervene on.")
     neurons: int | None = Field(
@@ -148,6 +148,11 @@ class ModelConfig(Section):
     tokens_per_batch: int | None = Field(None, ge=1, description="Overrides compute.tokens_per_batch for this model.")
     device: Device | None = Field(None, description="Overrides compute.device for this model.")
     threads: int | None = Field(None, ge=1, description="Overrides compute.threads for this model.")
+    text_prefix: str = Field(
+        "",
+        description="Put before each text that is embedded or that neurons respond to, like `query: ` for the E5 models; "
+        "perplexity and generation go without.",
+    )
     trust_remote_code: bool = Field(False, description="Run Python code from the model's repository.")
     pickle_weights: bool = Field(False, description="Allow .bin weights (read with weights_only, yet still pickles).")
 

@@ -109,7 +109,9 @@ class StudySection(Section):
     alignment: Corpus = Field(
         description="Parallel corpus on which distances and retrieval are measured; its languages are the candidates."
     )
-    paraphrase: Corpus = Field(description="Pairs of paraphrases, used in those of its languages that are targets.")
+    paraphrase: Corpus | None = Field(
+        None, description="Pairs of paraphrases, used in those of its languages that are targets."
+    )
     translation: Corpus | None = Field(
         None,
         description="Translations to English (Tatoeba) for Table 7, used in those of its languages that are targets.",

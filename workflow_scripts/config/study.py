@@ -128,6 +128,19 @@ class Config(Section):
                 )
         return found
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_removes_an_entry(cls, config: Any) -> Any:
+        """Leave out the entries that an overlay has set to null, which it could not take out of a mapping otherwise."""
+        if not isinstance(config, dict):
+            return config
+        kept = {
+            key: {name: entry for name, entry in config[key].items() if entry is not None}
+            for key in ("models", "datasets", "languages", "methods")
+            if isinstance(config.get(key), dict)
+        }
+        return {**config, **kept}
+
     @model_validator(mode="after")
     def _every_language(self) -> "Config":
         """Replace `languages: all` by those that the data set is known to have."""
@@ -195,7 +208,9 @@ class Config(Section):
 
     def _intervention_problems(self, key: str, intervention: ChangeSection) -> list[str]:
         method = METHODS()[intervention.method]
-        if method.needs_auroc and self.experts.expertise != "auroc":
+        compared = self.study.comparison.methods if self.study.comparison else []
+        used = key == "intervention" or key.removeprefix("methods.") in compared
+        if used and method.needs_auroc and self.experts.expertise != "auroc":
             return [f"{key}.method: {intervention.method} is defined by the AUROC; set experts.expertise: auroc"]
         try:
             method.read_settings(intervention.settings)

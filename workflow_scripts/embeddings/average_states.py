@@ -30,10 +30,10 @@ def main(command: list[str] | None = None) -> None:
         command=command,
     )
     with model_run(files, "layer_means") as run, written_whole(files.means) as beside, created(beside) as out:
-        module_of_layer(run.manifest.sites, spec.layer)  # refused before the model is loaded
+        module_of_layer(run.manifest.blocks, spec.layer)  # refused before the model is loaded
         for language in spec.languages:
             _, texts = read_part(files.texts, language, "sentence")
-            key = run.key(**spec.model_dump(include={"layer", "max_tokens"}), texts=content_hash(texts))
+            key = run.key(language, **spec.model_dump(include={"layer", "max_tokens"}), texts=content_hash(texts))
 
             def compute(cell: h5py.File, texts: list[str] = texts, language: str = language) -> None:
                 from workflow_scripts.embeddings.sentences import embed
@@ -44,6 +44,7 @@ def main(command: list[str] | None = None) -> None:
                     layer=None if spec.layer == "last" else spec.layer,
                     max_tokens=spec.max_tokens,
                     tokens_per_batch=run.tokens_per_batch,
+                    language=language,
                     what=f"layer {spec.layer} of {language}",
                 )
                 write_mean(cell, "mean", states.mean(axis=0, dtype=np.float64))

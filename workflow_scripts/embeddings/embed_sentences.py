@@ -64,18 +64,25 @@ def main(command: list[str] | None = None) -> None:
                 for language in dataset.languages:
                     for part in dataset.parts:
                         what, texts = f"{dataset.name} {language} {part}", read_part(texts_path, language, part)
-                        cells = embed_part(run, spec, condition, dataset.layers, what, *texts)
+                        cells = embed_part(run, spec, condition, dataset.layers, language, what, *texts)
                         for cell, out in zip(cells, outs, strict=True):
                             copy_part(cell, out, language, part)
 
 
 def embed_part(
-    run: ModelRun, spec: Spec, condition: Condition, layers: list[Layer], what: str, ids: list[str], texts: list[str]
+    run: ModelRun,
+    spec: Spec,
+    condition: Condition,
+    layers: list[Layer],
+    language: str,
+    what: str,
+    ids: list[str],
+    texts: list[str],
 ) -> list[Path]:
     """Return the cells of one part of one language by each layer, embedded where the cache has none."""
     settings = spec.model_dump(include={"pooling", "max_tokens"})
     hashed = content_hash([ids, texts])
-    keys = [run.key(change=condition.change, layer=layer, **settings, texts=hashed) for layer in layers]
+    keys = [run.key(language, change=condition.change, layer=layer, **settings, texts=hashed) for layer in layers]
 
     def embed(places: list[int]) -> list[np.ndarray]:
         from workflow_scripts.embeddings.sentences import embed_layers
@@ -88,6 +95,7 @@ def embed_part(
                 **settings,
                 tokens_per_batch=run.tokens_per_batch,
                 what=f"{condition.name}: embedding {what}",
+                language=language,
             )
 
     return run.cells(keys, embed, lambda cell, embeddings: write_part(cell, ids, embeddings))

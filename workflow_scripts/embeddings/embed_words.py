@@ -56,6 +56,7 @@ def main(command: list[str] | None = None) -> None:
             ids, texts = read_part(files.texts, language, "sentence")
             spans = read_spans(files.texts, language, ids)
             key = run.key(
+                language,
                 change=condition.change,
                 **spec.model_dump(include={"layer", "max_tokens", "random_weights"}),
                 texts=content_hash([ids, texts, spans]),
@@ -72,6 +73,7 @@ def main(command: list[str] | None = None) -> None:
                         layer=None if spec.layer == "last" else spec.layer,
                         max_tokens=spec.max_tokens,
                         tokens_per_batch=run.tokens_per_batch,
+                        language=language,
                         what=f"{condition.name}: embedding the words of {language}",
                     )
                 log.info("%s: %d of %d sentences left out", language, len(ids) - len(found.sentences), len(ids))

@@ -8,7 +8,7 @@ import torch
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.progress import Progress
-from workflow_scripts.models.batching import Batch, batches, encode, run_halving, tokens_at_once
+from workflow_scripts.models.batching import Batch, batches, run_halving, texts_begin_with, tokens_at_once
 from workflow_scripts.models.loading import LanguageModel
 
 EmbeddingPooling = Literal["mean", "mean_without_bos", "last"]
@@ -27,6 +27,7 @@ def embed_layers(
     max_tokens: int = 128,
     tokens_per_batch: int = 8192,
     what: str = "embedding",
+    language: str | None = None,
 ) -> list[np.ndarray]:
     """Embeddings of texts by some layers, float32 [texts, d] each, from one pass through the model.
 
@@ -37,35 +38,41 @@ def embed_layers(
         max_tokens: tokens after which a text is cut off.
         tokens_per_batch: tokens with padding in one forward pass, at most.
         what: shown with the progress.
+        language: code of their language, by which tokenizers of translation models mark texts.
 
     Raises:
         StudyError: a text gives no token, the model gives NaN or infinite values, or it has no such layer.
     """
-    token_ids = encode(model.tokenizer, texts, min(max_tokens, model.max_tokens or max_tokens))
+    token_ids = model.encode(texts, max_tokens, language)
     bos = _first_token(model) if pooling == "mean_without_bos" else None
-    embeddings = np.empty((len(layers), len(texts), model.manifest.width), dtype=np.float32)
+    embeddings: list[np.ndarray] = [np.empty(0)] * len(layers)
     with Progress(what, total=len(texts), unit="sentence") as progress:
 
         def forward(batch: Batch) -> None:
-            for of_layer, hidden in zip(embeddings, model.forward_layers(batch, layers), strict=True):
+            for place, hidden in enumerate(model.forward_layers(batch, layers)):
                 pooled = _pool(hidden, batch.to(hidden.device), pooling, bos)
-                of_layer[batch.rows] = pooled.cpu().numpy()
+                if not embeddings[place].size:  # layers within OPT-350m are wider than the last
+                    embeddings[place] = np.empty((len(texts), pooled.shape[1]), dtype=np.float32)
+                embeddings[place][batch.rows] = pooled.cpu().numpy()
             progress.advance(len(batch.rows), tokens=batch.tokens)
 
         for batch in batches(token_ids, tokens_at_once(tokens_per_batch, model.device), model.pad_id):
             run_halving(forward, batch)
-    if not np.isfinite(embeddings).all():
-        row = int(np.argmin(np.isfinite(embeddings).all(axis=(0, 2))))
+    finite = np.logical_and.reduce([np.isfinite(of_layer).all(axis=1) for of_layer in embeddings])
+    if not finite.all():
+        row = int(np.argmin(finite))
         raise StudyError(
             f"{model.manifest.name} gives NaN or infinite hidden states, first for {texts[row][:60]!r}: its weights "
             f"are damaged, or {model.manifest.dtype} is too narrow for it (try float32 or bfloat16)."
         )
-    return list(embeddings)
+    return embeddings
 
 
 def _first_token(model: LanguageModel) -> int | None:
+    """The beginning-of-sentence token, where the tokenizer puts one before a text, whatever it calls that token."""
     tokenizer = model.tokenizer
-    return tokenizer.cls_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
+    known = {tokenizer.bos_token_id, tokenizer.cls_token_id, tokenizer.eos_token_id} - {None}
+    return next((token for token in texts_begin_with(tokenizer)[:1] if token in known), None)
 
 
 def _pool(hidden: torch.Tensor, batch: Batch, pooling: EmbeddingPooling, bos: int | None) -> torch.Tensor:
@@ -75,6 +82,7 @@ def _pool(hidden: torch.Tensor, batch: Batch, pooling: EmbeddingPooling, bos: in
         counted = batch.mask
         if bos is not None:
             # A text of nothing but the BOS token keeps it.
-            counted = counted & ((batch.token_ids != bos) | (batch.lengths == 1)[:, None])
+            counted = counted.clone()
+            counted[:, 0] &= (batch.token_ids[:, 0] != bos) | (batch.lengths == 1)
         weights = counted.float()
         return torch.bmm(weights[:, None], hidden.float())[:, 0] / weights.sum(dim=1, keepdim=True)

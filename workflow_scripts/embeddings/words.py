@@ -31,6 +31,7 @@ def embed_words(
     max_tokens: int = 512,
     tokens_per_batch: int = 8192,
     what: str = "embedding words",
+    language: str | None = None,
 ) -> WordEmbeddings:
     """Embeddings of the words of texts.
 
@@ -45,12 +46,13 @@ def embed_words(
         max_tokens: Tokens after which a sentence is cut off.
         tokens_per_batch: Tokens with padding in one forward pass, at most.
         what: Shown with the progress.
+        language: Code of their language, by which tokenizers of translation models mark texts.
 
     Raises:
         StudyError: the tokenizer does not tell which characters a token is of, all sentences are left out, or the model
             gives NaN or infinite values.
     """
-    token_ids, offsets = encode_with_offsets(model, texts, max_tokens)
+    token_ids, offsets = encode_with_offsets(model, texts, max_tokens, language)
     weights = [token_weights(offset, span) for offset, span in zip(offsets, spans, strict=True)]
     kept = [row for row, of_words in enumerate(weights) if len(of_words) and of_words.any(axis=1).all()]
     if not kept:
@@ -80,9 +82,10 @@ def embed_words(
 
 
 def encode_with_offsets(
-    model: LanguageModel, texts: Sequence[str], max_tokens: int
+    model: LanguageModel, texts: Sequence[str], max_tokens: int, language: str | None = None
 ) -> tuple[list[list[int]], list[list[Span]]]:
-    """Token ids of each text, and which characters each token is of; special tokens are of none.
+    """Token ids of each text, and which characters of the text each token is of; special tokens and those of the text
+    prefix are of none.
 
     Raises:
         StudyError: the tokenizer does not tell.
@@ -93,10 +96,18 @@ def encode_with_offsets(
             "embeddings; set study.treebank: null, or give a directory with its tokenizer.json."
         )
     limit = min(max_tokens, model.max_tokens or max_tokens)
+    model.mark_as(language)
+    prefix = model.manifest.text_prefix
     encoded = model.tokenizer(
-        list(texts), truncation=True, max_length=limit, return_attention_mask=False, return_offsets_mapping=True
+        [prefix + text for text in texts],
+        truncation=True,
+        max_length=limit,
+        return_attention_mask=False,
+        return_offsets_mapping=True,
     )
-    return encoded["input_ids"], encoded["offset_mapping"]
+    shift = len(prefix)
+    offsets = [[(max(0, a - shift), max(0, b - shift)) for a, b in each] for each in encoded["offset_mapping"]]
+    return encoded["input_ids"], offsets
 
 
 def token_weights(offsets: Sequence[Span], spans: Sequence[Span]) -> np.ndarray:

@@ -136,7 +136,7 @@ def _lines(model: "LanguageModel", condition: Condition) -> dict[str, _Line]:
     _require_all_positions(condition)
     lines = {}
     for site in condition.sites:
-        module, line = module_of(model, site), _line(site, condition)
+        module, line = module_of(model.backbone, site), _line(site, condition)
         name = site.module
         if output_width(module) is None:
             if not (line.scale == 1).all():

@@ -36,17 +36,18 @@ def steer(model: "LanguageModel | PreTrainedModel", condition: Condition) -> Ite
             no padding; without a mask, the last ones.
 
     Raises:
-        StudyError: a module of the condition is missing in the model or has another width; in the block, the last
-            position alone is to be changed and the attention mask is none of shape [rows, tokens].
+        StudyError: a module of the condition is missing in the model or has another width, which layers show when they
+            run in the block; there, too, the last position alone is to be changed and the attention mask is none of
+            shape [rows, tokens].
     """
-    model = _adopted(model)
+    backbone = _backbone(model)
     last = _LastPositions() if condition.positions == "last" else None
     handles = []
     try:
         if last is not None:
-            handles.append(_called(model.backbone).register_forward_pre_hook(last.note_mask, with_kwargs=True))
+            handles.append(_called(backbone).register_forward_pre_hook(last.note, with_kwargs=True))
         for site in condition.sites:
-            module = module_of(model, site)
+            module = module_of(backbone, site)
             hook = _hook(site, get_method(condition.method), last)
             # Before any other hook, so that recorded activations are the intervened ones.
             handles.append(module.register_forward_hook(hook, prepend=True))
@@ -110,7 +111,7 @@ def _row_hooks(
         raise StudyError("conditions by one method with other parameters cannot share a batch.")
     hooks = []
     for by_condition in sites.values():
-        modules = [module_of(model, site) for site in by_condition.values()]
+        modules = [module_of(model.backbone, site) for site in by_condition.values()]
         method = get_method(*names)
         hook = _LayerRowHook if method.on_layer else _RowHook
         hooks.append((modules[0], hook(by_condition, method, len(conditions))))
@@ -123,7 +124,7 @@ class _LayerRowHook:
     def __init__(self, by_condition: dict[int, Site], method: Method, conditions: int):
         import torch
 
-        self._method = method
+        self._method, self._site = method, next(iter(by_condition.values()))
         self._parameters = {
             index: {name: torch.tensor(values, dtype=torch.float32) for name, values in site.parameters.items()}
             for index, site in by_condition.items()
@@ -136,8 +137,7 @@ class _LayerRowHook:
 
     def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | tuple") -> None:
         """Change states [rows, tokens, d] in place."""
-        states = _states(output)
-        _require_rows(states, self._row_count)
+        states = _by_row(_states(self._site, output), self._row_count)
         for index, rows in self._rows.items():
             if len(rows):
                 rows = rows.to(states.device)
@@ -152,7 +152,7 @@ class _RowHook:
     def __init__(self, by_condition: dict[int, Site], method: Method, conditions: int):
         import torch
 
-        self._method = method
+        self._method, self._site = method, next(iter(by_condition.values()))
         self._sizes = torch.zeros(conditions, dtype=torch.long)
         for index, site in by_condition.items():
             self._sizes[index] = len(site.units)
@@ -180,8 +180,7 @@ class _RowHook:
 
     def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | tuple") -> None:
         """Change an output [rows, tokens, width] in place."""
-        output = _states(output)
-        _require_rows(output, self._row_count)
+        output = _by_row(_states(self._site, output), self._row_count)
         if self._rows.device != output.device:
             self._rows, self._columns = self._rows.to(output.device), self._columns.to(output.device)
         self._values = {name: values.to(output.device, output.dtype) for name, values in self._values.items()}
@@ -190,20 +189,12 @@ class _RowHook:
         by_token[changes] = self._method.apply(by_token[changes], **self._values)
 
 
-def _adopted(model: "LanguageModel | PreTrainedModel") -> "LanguageModel":
+def _backbone(model: "LanguageModel | PreTrainedModel") -> "torch.nn.Module":
     if hasattr(model, "backbone") and hasattr(model, "manifest"):
-        return model
-    from workflow_scripts.models.adoption import adopt
+        return model.backbone
+    from workflow_scripts.models.adoption import part_that_reads
 
-    return adopt(model, sites=None)
-
-
-def _require_rows(output: "torch.Tensor", rows: int) -> None:
-    if output.dim() != 3 or len(output) != rows:
-        raise StudyError(
-            f"a module gives an output of shape {tuple(output.shape)} for a batch of {rows} sequences, so rows cannot "
-            "be told apart; take another neurons.sites, or leave `sweep` out."
-        )
+    return part_that_reads(model)[0]
 
 
 def _called(backbone: "torch.nn.Module") -> "torch.nn.Module":
@@ -214,22 +205,57 @@ def _called(backbone: "torch.nn.Module") -> "torch.nn.Module":
     return _called(children[0]) if len(children) == 1 and isinstance(children[0], PreTrainedModel) else backbone
 
 
-def module_of(model: "LanguageModel", site: Site) -> "torch.nn.Module":
-    """Return the module of a model that a site is, of an empty name the one that puts out the last states.
+def module_of(backbone: "torch.nn.Module", site: Site) -> "torch.nn.Module":
+    """Return the module of a model's backbone that a site is, of an empty name the one that puts out the last states.
 
     Raises:
-        StudyError: it is missing in the model or has another width.
+        StudyError: it is missing in the model, or a linear layer of another width.
     """
     from workflow_scripts.models.sites import output_width
 
-    module = dict(model.backbone.named_modules()).get(site.module) if site.module else _called(model.backbone)
-    # A block, or the backbone as a whole, whose output are states, is no linear layer.
-    if module is None or (output_width(module) or model.manifest.width) != site.width:
-        raise StudyError(
-            f"the condition changes {site.width} units of {site.module}, which this model lacks or has in another "
-            "width; it was made for another model."
-        )
+    module = dict(backbone.named_modules()).get(site.module) if site.module else _called(backbone)
+    # A block, or the backbone as a whole, has states of a width that they show when it runs.
+    if module is None or (output_width(module) or site.width) != site.width:
+        raise _made_for_another(site)
     return module
+
+
+def _made_for_another(site: Site) -> StudyError:
+    return StudyError(
+        f"the condition changes {site.width} units of {site.module or 'the last layer'}, which this model lacks or has "
+        "in another width; it was made for another model."
+    )
+
+
+def _states(site: Site, output: "torch.Tensor | tuple | list | ModelOutput") -> "torch.Tensor":
+    """What the module of a site puts out, to be changed in place: [rows, tokens, units], or [rows · tokens, units].
+
+    Raises:
+        StudyError: it puts out another number of units.
+    """
+    from workflow_scripts.models.site_outputs import states_of
+
+    states = states_of(output)
+    if states is None or states.shape[-1] != site.width:
+        raise _made_for_another(site)
+    return states
+
+
+def _by_row(states: "torch.Tensor", rows: int) -> "torch.Tensor":
+    """Return states as a view [rows, tokens, units]; OPT lays out the tokens of all rows in one dimension.
+
+    Raises:
+        StudyError: they are none of so many rows.
+    """
+    from workflow_scripts.models.site_outputs import by_token
+
+    found = by_token(states, rows, None)
+    if found is None:
+        raise StudyError(
+            f"a module gives an output of another shape than a batch of {rows} sequences has, so rows cannot be told "
+            "apart; take another neurons.sites, positions: all, or leave `sweep` out."
+        )
+    return found
 
 
 def _hook(site: Site, method: Method, last: "_LastPositions | None"):
@@ -240,7 +266,7 @@ def _hook(site: Site, method: Method, last: "_LastPositions | None"):
 
     def change(module, inputs, output):
         nonlocal units, parameters
-        output = _states(output)
+        output = _states(site, output)
         if units.device != output.device:
             units = units.to(output.device)
         parameters = {name: values.to(output.device, output.dtype) for name, values in parameters.items()}
@@ -250,6 +276,7 @@ def _hook(site: Site, method: Method, last: "_LastPositions | None"):
             changed = method.apply(output.gather(-1, columns), **parameters)
             output.scatter_(-1, columns, changed.to(output.dtype).expand_as(columns))
             return
+        output = _by_row(output, last.rows)
         rows = torch.arange(output.shape[0], device=output.device)
         places = last.of(output)
         chosen = output[rows, places]
@@ -263,12 +290,16 @@ class _LastPositions:
     """Where the last token that is no padding stands in each row of what is going through the model."""
 
     def __init__(self) -> None:
+        self.rows = 0
         self._mask: torch.Tensor | None = None
 
-    def note_mask(self, backbone: "torch.nn.Module", inputs: tuple, named: dict) -> None:
-        """Remember the attention mask that the backbone is called with."""
+    def note(self, backbone: "torch.nn.Module", inputs: tuple, named: dict) -> None:
+        """Remember how many rows the backbone is called with, and with which attention mask."""
         called = inspect.signature(backbone.forward).bind_partial(*inputs, **named).arguments
-        self._mask = called.get("attention_mask", called.get("kwargs", {}).get("attention_mask"))
+        called |= called.pop("kwargs", {})
+        self._mask = called.get("attention_mask")
+        given = called.get("input_ids")
+        self.rows = len(called["inputs_embeds"] if given is None else given)
 
     def of(self, output: "torch.Tensor") -> "torch.Tensor | int":
         """Return the positions among the tokens of an output [rows, tokens, units], int64 [rows] or one for all."""
@@ -292,10 +323,3 @@ class _LastPositions:
         places = torch.arange(1, tokens + 1, device=output.device)
         found = (real * places).amax(dim=1) - 1
         return torch.where(found < 0, tokens - 1, found)
-
-
-def _states(output: "torch.Tensor | tuple | ModelOutput") -> "torch.Tensor":
-    """What a module puts out, to be changed in place; of one that gives more beside its states, the states."""
-    if hasattr(output, "last_hidden_state"):
-        return output.last_hidden_state
-    return output[0] if isinstance(output, tuple) else output

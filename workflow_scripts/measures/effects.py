@@ -11,6 +11,7 @@ import pandas as pd
 from workflow_scripts.config.sections import Resampling
 from workflow_scripts.measures.averages import Average, averages_over_languages, averages_over_pairs
 from workflow_scripts.measures.metric_files import grid, pre_and_post, pre_and_random, select
+from workflow_scripts.measures.registry import moved_by_a_constant
 
 CONDITION = ["model", "pooling", "target"]
 # Values of an effect: the two spaces, the constant control, random neurons (the mean over draws), the centred spaces.
@@ -44,7 +45,11 @@ class Effect:
     over: str  # what is averaged, a key of OVER, or paraphrase
     falls: bool = False  # whether the measure falls where languages get closer; else it rises
     decimals: int = 3
-    moves: bool = True  # whether a constant added to every sentence can change it
+
+    @property
+    def moves(self) -> bool:
+        """Whether a constant added to every sentence can change it."""
+        return moved_by_a_constant(self.measure)
 
 
 OVER = ("pairs", "from_target", "target", "others", "languages", "space")
@@ -69,12 +74,12 @@ FURTHER = [
     Effect("never_retrieved", "Never retrieved", "never_retrieved", "pairs", falls=True),
     Effect("anisotropy", "Anisotropy", "anisotropy", "languages", falls=True),
     Effect("rsa", "Representational similarity", "rsa", "pairs"),
-    Effect("cka", "CKA (debiased)", "cka", "pairs", moves=False),
-    Effect("cka_over_shuffled", "CKA / deviation when shuffled", "cka_over_shuffled", "pairs", decimals=1, moves=False),
-    Effect("effective_rank", "Effective rank of a language", "effective_rank", "languages", decimals=1, moves=False),
-    Effect("rank_of_space", "Effective rank of the space", "effective_rank_of_space", "space", decimals=1, moves=False),
-    Effect("variance_by_language", "Variance by language", "variance_by_language", "space", falls=True, moves=False),
-    Effect("variance_by_sentence", "Variance by sentence", "variance_by_sentence", "space", moves=False),
+    Effect("cka", "CKA (debiased)", "cka", "pairs"),
+    Effect("cka_over_shuffled", "CKA / deviation when shuffled", "cka_over_shuffled", "pairs", decimals=1),
+    Effect("effective_rank", "Effective rank of a language", "effective_rank", "languages", decimals=1),
+    Effect("rank_of_space", "Effective rank of the space", "effective_rank_of_space", "space", decimals=1),
+    Effect("variance_by_language", "Variance by language", "variance_by_language", "space", falls=True),
+    Effect("variance_by_sentence", "Variance by sentence", "variance_by_sentence", "space"),
 ]
 EFFECTS = {effect.name: effect for effect in [*REPORTED, *FURTHER]}
 

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from workflow_scripts.config.architectures import Architecture, architecture_of
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.loading import LanguageModel, backbone_of
 from workflow_scripts.models.manifests import ModelManifest
-from workflow_scripts.models.sites import find_sites
+from workflow_scripts.models.structure import structure_of
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 def adopt(
@@ -22,24 +22,22 @@ def adopt(
 ) -> LanguageModel:
     """Return a model of transformers as the stages have theirs; it is not changed, and stays where it is.
 
+    It reads two short sentences once, by which its structure is found out.
+
     Args:
         model: With its language-modelling head or without.
         tokenizer: Its tokenizer; needed for whatever reads texts.
         sites: Which linear layers' output units are neurons, as `find_sites` takes them; None to look for none.
 
     Raises:
-        StudyError: it is no model of transformers, or has no such layers.
+        StudyError: it is no model of transformers, or as `structure_of`.
     """
-    config = getattr(model, "config", None)
-    if config is None or not hasattr(model, "base_model"):
-        raise StudyError(
-            f"{type(model).__name__} is no model of transformers; give what AutoModelForCausalLM, AutoModel or their "
-            "like load."
-        )
-    architecture = architecture_of(config)
-    backbone = backbone_of(model, architecture)
+    backbone, architecture = part_that_reads(model)
+    name = model.config.name_or_path or type(model).__name__
+    with evaluating(model):
+        structure = structure_of(backbone, architecture, sites, name)
     manifest = ModelManifest(
-        name=config.name_or_path or type(model).__name__,
+        name=name,
         hub=None,
         revision=None,
         directory=None,
@@ -48,38 +46,25 @@ def adopt(
         device_map=None,
         trust_remote_code=not type(model).__module__.startswith("transformers."),
         pickle_weights=False,
-        **structure_of(backbone, architecture, sites),
+        **structure,
     )
-    return LanguageModel(model, backbone, tokenizer, manifest, architecture)
+    return LanguageModel(model, backbone, tokenizer, manifest)
 
 
-def structure_of(
-    backbone: "torch.nn.Module", architecture: Architecture, sites: Literal["mlp", "linear"] | Sequence[str] | None
-) -> dict[str, Any]:
-    """Return what a manifest says of a model's structure: `architecture`, `context`, `width` and `sites`.
+def part_that_reads(model: "PreTrainedModel") -> "tuple[torch.nn.Module, Architecture]":
+    """Return the backbone of a model of transformers, and what kind of model it is.
 
     Raises:
-        StudyError: as `find_sites`.
+        StudyError: it is no model of transformers.
     """
-    embedded = backbone.get_input_embeddings().embedding_dim
-    return {
-        "architecture": type(backbone).__name__,
-        "context": context_of(backbone, backbone.config),
-        "width": embedded if architecture == "encoder_decoder" else backbone.config.hidden_size,
-        "sites": [] if sites is None else find_sites(backbone, sites),
-    }
-
-
-def context_of(backbone: "torch.nn.Module", config: "PretrainedConfig") -> int | None:
-    """Return the largest number of positions; None where the architecture sets no limit.
-
-    Where position embeddings have a row for padding, as in RoBERTa and XLM-R, they count from the row after it.
-    """
-    positions = getattr(config, "max_position_embeddings", None)
-    for name, module in backbone.named_modules():
-        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
-            return module.num_embeddings - module.padding_idx - 1
-    return positions
+    config = getattr(model, "config", None)
+    if config is None or not hasattr(model, "base_model"):
+        raise StudyError(
+            f"{type(model).__name__} is no model of transformers; give what AutoModelForCausalLM, AutoModel or their "
+            "like load."
+        )
+    architecture = architecture_of(config)
+    return backbone_of(model, architecture), architecture
 
 
 @contextmanager

@@ -94,6 +94,14 @@ def encode(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], max_token
     return encoded
 
 
+def texts_begin_with(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
+    """The special tokens that a tokenizer puts before a text: none, one like BOS, or more."""
+    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    whole = tokenizer("a")["input_ids"]
+    starts = (start for start in range(len(whole)) if whole[start : start + len(plain)] == plain)
+    return whole[: next(starts, 0)]
+
+
 def batches(
     token_ids: Sequence[list[int]], tokens_per_batch: int, pad_id: int, sentences_per_batch: int | None = None
 ) -> Iterator[Batch]:

@@ -1,19 +1,21 @@
 """Fetch a model, if it lies on the hub, and find its neurons; write the manifest that later stages load it from."""
 
 import hashlib
+import logging
 from pathlib import Path
 
 from pydantic import Field
 
-from workflow_scripts.config.architectures import NAMES, architecture_of
+from workflow_scripts.config.architectures import NAMES, architecture_of, may_be
+from workflow_scripts.config.languages import Language
 from workflow_scripts.config.models import ModelConfig
 from workflow_scripts.config.settings import ModelName, Sites
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.downloads import refuse_damaged
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import content_hash, file_hash
-from workflow_scripts.models.adoption import structure_of
 from workflow_scripts.models.loading import (
+    ADAPTER,
     backbone_of,
     drop_pooler,
     empty_model,
@@ -24,8 +26,12 @@ from workflow_scripts.models.loading import (
 )
 from workflow_scripts.models.manifests import ModelManifest, write_manifest
 from workflow_scripts.models.sites import count_neurons
+from workflow_scripts.models.structure import structure_of
+from workflow_scripts.models.tags import tags_of
 
-FILES = ["*.json", "*.txt", "*.model", "*.jinja"]  # config and tokenizer, beside the weights
+# Config and tokenizer, beside the weights: PhoBERT has bpe.codes, Marian *.spm, Qwen *.tiktoken.
+FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.codes", "*.spm", "*.tiktoken"]
+log = logging.getLogger(__name__)
 
 
 class Spec(stage.Spec):
@@ -37,6 +43,10 @@ class Spec(stage.Spec):
     )
     directory: str | None = Field(description="Directory of the weights; null for the hub.")
     sites: Sites
+    languages: dict[str, Language] = Field(
+        default_factory=dict,
+        description="Languages of the study, of which the tokenizer of a translation model has tags.",
+    )
 
 
 def main(command: list[str] | None = None) -> None:
@@ -61,28 +71,38 @@ def describe(spec: Spec) -> ModelManifest:
         raise StudyError(f"models.{spec.name}.path: there is no directory {directory}.")
     require_weights(directory, model.pickle_weights, spec.name)
     config = load_config(directory, model.trust_remote_code)
-    architecture = architecture_of(config)
-    if architecture != model.architecture:
+    if not may_be(config, model.architecture):
+        architecture = architecture_of(config)
         classes = ", ".join(getattr(config, "architectures", None) or []) or config.model_type
         raise StudyError(
             f"models.{spec.name}.architecture is {model.architecture}, but {directory} holds {NAMES[architecture]} "
             f"({classes}); set models.{spec.name}.architecture: {architecture}, or take another model."
         )
-    load_tokenizer(directory, model.trust_remote_code)
-    empty = empty_model(config, model.trust_remote_code)
-    drop_pooler(empty, architecture)
-    structure = structure_of(backbone_of(empty, architecture), architecture, spec.sites)
+    tokenizer = load_tokenizer(directory, model.trust_remote_code)
+    backbone = backbone_of(empty_model(config, model.architecture, model.trust_remote_code), model.architecture)
+    drop_pooler(backbone, model.architecture)
+    structure = structure_of(backbone, model.architecture, spec.sites, spec.name)
     neurons = count_neurons(structure["sites"])
     if model.neurons is not None and neurons != model.neurons:
         raise StudyError(
             f"models.{spec.name}.neurons says {model.neurons:,}, but neurons.sites finds {neurons:,}; correct either."
         )
+    if (directory / ADAPTER).exists():
+        structure["left_out"].insert(0, f"{ADAPTER}, an adapter beside the weights, is not applied")
+    for left in structure["left_out"]:
+        log.warning("models.%s leaves out: %s", spec.name, left)
+    tags = tags_of(tokenizer, spec.languages, spec.name)
+    identity = content_hash([model.hub, model.revision]) if model.hub else directory_hash(directory)
+    if model.text_prefix or tags:  # which make of the same weights another model
+        identity = content_hash([identity, model.text_prefix, tags])
+    as_configured = {"hub", "revision", "dtype", "device_map", "trust_remote_code", "pickle_weights", "text_prefix"}
     return ModelManifest(
         name=spec.name,
         directory=None if model.hub else str(directory),
-        identity=content_hash([model.hub, model.revision]) if model.hub else directory_hash(directory),
+        identity=identity,
+        tags=tags,
         **structure,
-        **model.model_dump(include={"hub", "revision", "dtype", "device_map", "trust_remote_code", "pickle_weights"}),
+        **model.model_dump(include=as_configured),
     )
 
 

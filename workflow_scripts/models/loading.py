@@ -2,12 +2,14 @@
 
 No remote code and no pickled weights unless the config says so for that model, and no weight that the checkpoint does
 not hold: transformers would fill it with random numbers and only warn. The pooler of an encoder, which comes after the
-hidden states, is left out.
+hidden states, is left out. Nor may the checkpoint hold weights of what is measured that the model has no place for.
+That a model reads text as is assumed of it is found out by `workflow_scripts.models.checks` before it is used.
 """
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,21 +17,29 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from workflow_scripts.config.architectures import NAMES, Architecture, architecture_of, auto_class, generates
+from workflow_scripts.config.architectures import NAMES, Architecture, auto_class, generates
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import one_line
-from workflow_scripts.models.batching import Batch, passing
+from workflow_scripts.models.batching import Batch, encode, passing
+from workflow_scripts.models.checks import require_sound
 from workflow_scripts.models.manifests import ModelManifest
+from workflow_scripts.models.structure import options_of
 
 if TYPE_CHECKING:
     # Importing these takes seconds, which a job that finds all in the cache need not spend.
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
+ADAPTER = "adapter_model.safetensors"  # LoRA weights, as peft saves them
+# What stands beside the backbone in checkpoints: heads, decoders, towers, predictors of later tokens.
+BESIDE = re.compile(
+    r"head|pool|decoder|cls|classif|pred|vocab|score|qa_outputs|logits|mtp|nextn|vision|visual|image|img|video|audio|speech"
+    r"|multi_modal|projector|connector|aligner|resampler|shared|embed_tokens_extend|summary|generator|discriminator|dense"
+)
 POOLER = "pooler"  # of encoders, which makes one vector of the last hidden states; few checkpoints hold it
 transformers_logging.disable_progress_bar()
 
@@ -42,7 +52,11 @@ class LanguageModel:
     backbone: torch.nn.Module
     tokenizer: "PreTrainedTokenizerBase"
     manifest: ModelManifest
-    architecture: Architecture = "causal"
+
+    @property
+    def architecture(self) -> Architecture:
+        """What kind of model it is."""
+        return self.manifest.kind
 
     @property
     def _causal(self) -> bool:
@@ -50,12 +64,7 @@ class LanguageModel:
 
         Without a mask, attention takes kernels that skip what lies ahead. Code from elsewhere may do anything.
         """
-        config = self.model.config
-        return self.architecture == "causal" and not (
-            self.manifest.trust_remote_code
-            or getattr(config, "use_bidirectional_attention", False)
-            or not getattr(config, "is_causal", True)
-        )
+        return self.architecture == "causal" and not self.manifest.trust_remote_code
 
     @property
     def device(self) -> torch.device:
@@ -105,15 +114,46 @@ class LanguageModel:
                 input_ids=batch.token_ids,
                 attention_mask=None if self._causal else batch.mask.long(),
                 output_hidden_states=any(layer is not None for layer in layers),
-                **({"use_cache": False} if self.architecture == "causal" else {}),
+                **options_of(self.architecture),
             )
-        states = dict(enumerate(output.hidden_states or [])) | {None: output.last_hidden_state}
+        # Longformer pads sentences further, and leaves that on the states of its layers.
+        tokens = batch.token_ids.shape[1]
+        states = {None: output.last_hidden_state}
+        first = self.manifest.first_layer
+        if any(layer is not None for layer in layers) and first is not None:
+            # The last are those after the final norm. RWKV and Mamba begin with the states after a block and have them
+            # before the norm, too.
+            numbered = dict(enumerate(output.hidden_states[: -1 - first], start=first))
+            states |= numbered | {max(numbered, default=first - 1) + 1: output.last_hidden_state}
         if absent := [layer for layer in layers if layer not in states]:
+            there = "no layers that can be told apart"
+            if first is not None:
+                there = f"layers {first} to {len(states) - 2 + first}"
             raise StudyError(
-                f"there is no layer {absent[0]}: {self.manifest.name} has layers 0 to {len(states) - 2}; correct "
+                f"there is no layer {absent[0]}: {self.manifest.name} has {there}; correct "
                 f"models.{self.manifest.name}.layers, or embeddings.layer."
             )
-        return [states[layer] for layer in layers]
+        return [states[layer][:, :tokens] for layer in layers]
+
+    def encode(self, texts: Sequence[str], max_tokens: int, language: str | None = None) -> list[list[int]]:
+        """Token ids of each text, after the model's text prefix and marked by its language where the tokenizer does so.
+
+        Args:
+            texts: Of one language.
+            max_tokens: Tokens after which a text is cut off, should the model take as many.
+            language: Code of the texts' language; None for the language that the tokenizer assumes.
+
+        Raises:
+            StudyError: a text gives no token at all.
+        """
+        self.mark_as(language)
+        texts = [self.manifest.text_prefix + text for text in texts] if self.manifest.text_prefix else texts
+        return encode(self.tokenizer, texts, min(max_tokens, self.max_tokens or max_tokens))
+
+    def mark_as(self, language: str | None) -> None:
+        """Let the tokenizer of a translation model mark texts as of a language."""
+        if (tag := self.manifest.tags.get(language)) is not None:
+            self.tokenizer.src_lang = tag
 
     @property
     def vocabulary(self) -> int:
@@ -126,7 +166,7 @@ class LanguageModel:
         `require_logits` finds out whether this holds for an architecture.
         """
         logits = self.model.get_output_embeddings()(hidden)
-        config = self.model.config
+        config = self.model.config.get_text_config()
         if (scale := getattr(config, "logit_scale", None)) is not None:  # Cohere
             logits = logits * scale
         if (scaling := getattr(config, "logits_scaling", None)) is not None:  # Granite
@@ -168,16 +208,16 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
     """Load a model on a device, in evaluation mode.
 
     Raises:
-        StudyError: weights are missing, newly initialised, of another shape, or in a format not allowed.
+        StudyError: weights are missing, newly initialised, of another shape, without a place, or in a format not
+            allowed; or the model does not read text as is assumed of its architecture.
     """
     directory = model_directory(manifest.hub, manifest.revision, manifest.directory)
     require_weights(directory, manifest.pickle_weights, manifest.name)
     config = load_config(directory, manifest.trust_remote_code)
-    architecture = architecture_of(config)
     placement = {"device_map": manifest.device_map} if manifest.device_map else {}
     try:
         with _no_report_of_weights():
-            model, loading = auto_class(config).from_pretrained(
+            model, loading = auto_class(config, manifest.kind).from_pretrained(
                 directory,
                 config=config,
                 dtype=getattr(torch, manifest.dtype),
@@ -187,14 +227,17 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
                 ignore_mismatched_sizes=True,  # they are named in `loading`, and refused
                 **placement,
             )
-    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError, UnpicklingError) as error:
         raise StudyError(
             f"models.{manifest.name}: cannot load {directory}: {one_line(error)}; fetch it again, or take another."
         ) from error
     refuse_new_weights(loading, manifest.name)
+    refuse_unplaced_weights(loading["unexpected_keys"], directory, model, manifest)
     if not placement:
         model = model.to(device)
-    return _loaded(model, directory, manifest, architecture)
+    loaded = _loaded(model, directory, manifest)
+    require_sound(loaded)
+    return loaded
 
 
 def random_model(manifest: ModelManifest, device: str, seed: int) -> LanguageModel:
@@ -208,25 +251,22 @@ def random_model(manifest: ModelManifest, device: str, seed: int) -> LanguageMod
     directory = model_directory(manifest.hub, manifest.revision, manifest.directory)
     config = load_config(directory, manifest.trust_remote_code)
     torch.manual_seed(seed)
-    model = auto_class(config).from_config(
+    model = auto_class(config, manifest.kind).from_config(
         config, dtype=getattr(torch, manifest.dtype), trust_remote_code=manifest.trust_remote_code
     )
-    model = model.to("cpu" if manifest.device_map else device)
-    return _loaded(model, directory, manifest, architecture_of(config))
+    return _loaded(model.to("cpu" if manifest.device_map else device), directory, manifest)
 
 
-def _loaded(
-    model: "PreTrainedModel", directory: Path, manifest: ModelManifest, architecture: Architecture
-) -> LanguageModel:
+def _loaded(model: "PreTrainedModel", directory: Path, manifest: ModelManifest) -> LanguageModel:
     tokenizer = load_tokenizer(directory, manifest.trust_remote_code)
-    model.eval().requires_grad_(False)
-    drop_pooler(model, architecture)
-    return LanguageModel(model, backbone_of(model, architecture), tokenizer, manifest, architecture)
+    backbone = backbone_of(model.eval().requires_grad_(False), manifest.kind)
+    drop_pooler(backbone, manifest.kind)
+    return LanguageModel(model, backbone, tokenizer, manifest)
 
 
 @contextmanager
 def _no_report_of_weights() -> Iterator[None]:
-    """Keep transformers from listing heads, poolers and decoders, which nothing needs; what lacks is refused here."""
+    """Keep transformers from listing heads, poolers and decoders, which nothing needs; the rest is refused here."""
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     try:
@@ -236,30 +276,60 @@ def _no_report_of_weights() -> Iterator[None]:
 
 
 def backbone_of(model: "PreTrainedModel", architecture: Architecture = "causal") -> torch.nn.Module:
-    """The transformer without its LM head; of an encoder-decoder, the encoder."""
-    return model.get_encoder() if architecture == "encoder_decoder" else model.base_model
+    """Return the transformer that reads text: no LM head, no vision tower; of an encoder-decoder, the encoder."""
+    if architecture == "encoder_decoder":
+        return model.get_encoder()
+    backbone = model.base_model
+    if model.config.get_text_config() is not model.config and hasattr(backbone, "get_decoder"):
+        backbone = backbone.get_decoder()  # of a model of text and images
+    if backbone.get_output_embeddings() is not None and hasattr(backbone, "model"):
+        backbone = backbone.model  # Llama 4 and Mllama, which are their own base model
+    if hasattr(backbone, "decoder") and not _embeds(backbone):
+        backbone = backbone.decoder  # BART's decoder, which is wrapped once more
+    return backbone
 
 
-def drop_pooler(model: "PreTrainedModel", architecture: Architecture) -> None:
+def drop_pooler(backbone: torch.nn.Module, architecture: Architecture) -> None:
     """Take the pooler out of an encoder, so that it computes nothing from weights that the checkpoint may lack."""
-    if architecture == "encoder" and hasattr(model.base_model, POOLER):
-        model.base_model.pooler = None
+    if architecture == "encoder" and getattr(backbone, POOLER, None) is not None:
+        backbone.pooler = torch.nn.Identity()  # some encoders call it without looking
 
 
-def empty_model(config: "PretrainedConfig", trust_remote_code: bool) -> "PreTrainedModel":
-    """The model's modules without memory for weights, to look at its structure.
+def _embeds(backbone: "PreTrainedModel") -> bool:
+    try:
+        return backbone.get_input_embeddings() is not None
+    except NotImplementedError:
+        return False
+
+
+def empty_model(config: "PretrainedConfig", architecture: Architecture, trust_remote_code: bool) -> "PreTrainedModel":
+    """Return the model's modules without memory for weights, to look at its structure.
+
+    In place of each weight stands one zero, repeated, so that a model of any size fits and can still be run.
 
     Raises:
-        StudyError: the architecture is no language model.
+        StudyError: the architecture is no language model, or its configuration cannot be used.
     """
     try:
         with torch.device("meta"):
-            return auto_class(config).from_config(config, trust_remote_code=trust_remote_code)
-    except ValueError as error:
+            model = auto_class(config, architecture).from_config(config, trust_remote_code=trust_remote_code)
+    # Whatever an architecture's code raises: of a type of rotary positions that is unknown, say, a KeyError.
+    except Exception as error:
         raise StudyError(
             f"{config.name_or_path}: {config.model_type} is no causal language model, encoder-decoder or encoder that "
-            f"transformers can build: {one_line(error)}"
+            f"transformers can build: {type(error).__name__}: {one_line(error)}"
         ) from error
+    for module in model.modules():
+        for name, weight in module._parameters.items():
+            if weight is not None:
+                zeros = torch.zeros((), dtype=weight.dtype).expand(weight.shape)
+                module._parameters[name] = torch.nn.Parameter(zeros, requires_grad=False)
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = torch.zeros(buffer.shape, dtype=buffer.dtype)
+        if hasattr(module, "config"):
+            module.config._experts_implementation = "eager"  # others copy the weights of all experts
+    return model.eval()
 
 
 def load_config(directory: Path, trust_remote_code: bool) -> "PretrainedConfig":
@@ -270,9 +340,18 @@ def load_config(directory: Path, trust_remote_code: bool) -> "PretrainedConfig":
     """
     _refuse_code_from_elsewhere(directory)
     try:
-        return AutoConfig.from_pretrained(directory, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
+        config = AutoConfig.from_pretrained(directory, trust_remote_code=trust_remote_code)
+    except Exception as error:  # a type of rotary positions that is unknown is a KeyError, for example
         raise StudyError(f"{directory}: no usable model configuration: {one_line(error)}") from error
+    config.return_dict = True  # a few configs on the hub ask for tuples, which have no names
+    if (quantised := getattr(config, "quantization_config", None)) is not None:
+        given = quantised if isinstance(quantised, dict) else quantised.to_dict()
+        raise StudyError(
+            f"{directory} holds quantised weights ({given.get('quant_method', 'by an unknown method')}), in whose "
+            "modules "
+            "units are neither recorded nor changed; take the model's weights in float32, bfloat16 or float16."
+        )
+    return config
 
 
 def _refuse_code_from_elsewhere(directory: Path) -> None:
@@ -300,9 +379,11 @@ def load_tokenizer(directory: Path, trust_remote_code: bool) -> "PreTrainedToken
         StudyError: its files are missing.
     """
     try:
-        return AutoTokenizer.from_pretrained(directory, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(directory, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, ImportError) as error:
         raise StudyError(f"{directory}: no usable tokenizer: {one_line(error)}") from error
+    tokenizer.truncation_side = "right"  # a text is cut off at its end, whatever the tokenizer's own use was
+    return tokenizer
 
 
 def model_directory(hub: str | None, revision: str | None, directory: str | None) -> Path:
@@ -332,8 +413,15 @@ def require_weights(directory: Path, pickle_weights: bool, name: str) -> None:
     Raises:
         StudyError: there is no safetensors file (nor, where allowed, a .bin file).
     """
-    if any(directory.glob("*.safetensors")):
+    if any(path.name != ADAPTER for path in directory.glob("*.safetensors")):
         return
+    if (directory / ADAPTER).exists():
+        raise StudyError(
+            f"models.{name}: {directory} holds an adapter ({ADAPTER}) and no weights of a model; merge it into the "
+            "weights "
+            "of the model that it was trained on, as peft's merge_and_unload does, and give the directory of the "
+            "result."
+        )
     if not any(directory.glob("*.bin")):
         raise StudyError(f"models.{name}: {directory} holds no *.safetensors weights.")
     if not pickle_weights:
@@ -356,3 +444,43 @@ def refuse_new_weights(loading: dict, name: str) -> None:
             f"models.{name}: the checkpoint lacks {len(new)} weights, which would be random: {', '.join(new[:5])}"
             f"{' and more' if len(new) > 5 else ''}; take another revision, or check that the architecture is right."
         )
+
+
+def refuse_unplaced_weights(
+    unexpected: Iterable[str], directory: Path, model: "PreTrainedModel", manifest: ModelManifest
+) -> None:
+    """Refuse a checkpoint that holds weights of what is measured for which the model has no place.
+
+    Args:
+        unexpected: Names of the checkpoint's weights that were not used.
+        directory: Where the checkpoint lies.
+        model: That was loaded.
+        manifest: The model's.
+
+    Raises:
+        StudyError: there are such weights; heads, poolers, decoders and towers beside the backbone are none.
+    """
+    backbone = backbone_of(model, manifest.kind)
+    prefix = next((f"{path}." for path, module in model.named_modules() if module is backbone and path), "")
+    children = {path for path, _ in backbone.named_children()}
+    whole = f"{model.base_model_prefix}."  # before all names of a model's body, where the file has its head, too
+    with_head = any(key.startswith(whole) for key in _stored_names(directory))
+
+    def is_beside(key: str) -> bool:
+        inside = key.removeprefix(prefix)
+        first = inside.split(".")[0]
+        return first not in children and bool((with_head and not key.startswith(whole)) or BESIDE.search(first))
+
+    if lost := sorted(key for key in unexpected if not is_beside(key)):
+        raise StudyError(
+            f"models.{manifest.name}: the checkpoint holds {len(lost)} weights that the model of its config.json has "
+            f"no place for: {', '.join(lost[:5])}{' and more' if len(lost) > 5 else ''}. Without them it is another "
+            "model; correct config.json (its architecture, number of layers, biases), or take another revision."
+        )
+
+
+def _stored_names(directory: Path) -> Iterator[str]:
+    """Names of the weights in a directory's safetensors files."""
+    for path in directory.glob("*.safetensors"):
+        with safe_open(path, framework="pt") as stored:
+            yield from stored.keys()

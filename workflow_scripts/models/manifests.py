@@ -4,12 +4,13 @@ Written once a model by the stage `model`; every later stage loads the model fro
 `identity`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from workflow_scripts.config.architectures import Architecture
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.jobs.files import write_text
+from workflow_scripts.jobs.files import content_hash, write_text
 from workflow_scripts.models.sites import NeuronSite
 
 
@@ -30,13 +31,24 @@ class ModelManifest:
     trust_remote_code: bool
     pickle_weights: bool
     context: int | None  # largest number of positions, None where the architecture sets no limit
-    width: int  # of the hidden state
+    width: int  # of the last hidden state
     sites: list[NeuronSite]
+    kind: Architecture = "causal"  # what is measured of it
+    blocks: list[str | None] = field(default_factory=list)  # modules that put out layer 1, layer 2, …, but for the last
+    first_layer: int | None = 0  # that its list of hidden states begins with, None where that is not known
+    left_out: list[str] = field(default_factory=list)  # weights whose units are no neurons, and adapters not applied
+    text_prefix: str = ""  # before each text that is embedded
+    tags: dict[str, str] = field(default_factory=dict)  # what the tokenizer calls a language, where it marks texts
 
     @property
     def neurons(self) -> int:
         """Number of neurons over all sites."""
         return sum(site.width for site in self.sites)
+
+    def identity_for(self, language: str | None) -> str:
+        """Return the identity where texts of a language are read: one per language if texts are marked by it."""
+        tag = self.tags.get(language)
+        return self.identity if tag is None else content_hash([self.identity, tag])
 
 
 def read_manifest(path: Path) -> ModelManifest:

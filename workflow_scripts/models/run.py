@@ -1,7 +1,7 @@
 """A job's run of a model: its manifest, device, usage and cells of the cache, and the model, loaded when first needed.
 
 with model_run(files, "activations") as run:
-    path = run.cell(run.key(texts=content_hash(texts)), lambda cell: record(cell, run.model, texts))
+    path = run.cell(run.key(language, texts=content_hash(texts)), lambda cell: record(cell, run.model, texts, language))
 """
 
 from argparse import Namespace
@@ -57,9 +57,16 @@ class ModelRun:
         self.model.require_logits()
         return self.model
 
-    def key(self, **parts: Any) -> dict[str, Any]:
-        """Return the key of a cell: these parts, the model with its data type, and the code of the stage."""
-        return {"model": self.manifest.identity, "dtype": self.manifest.dtype, **parts, "code": self._code}
+    def key(self, language: str | None = None, **parts: Any) -> dict[str, Any]:
+        """Return the key of a cell: these parts, the model with its data type, and the code of the stage.
+
+        Args:
+            language: Code of the language of the texts that the model reads, by which some tokenizers mark them; None
+                where it reads none, or texts of several languages.
+            parts: What else the cell depends on.
+        """
+        model = self.manifest.identity_for(language)
+        return {"model": model, "dtype": self.manifest.dtype, **parts, "code": self._code}
 
     def cell(self, key: dict[str, Any], compute: Callable[[h5py.File], None]) -> Path:
         """Return the path of the cell of that key; `compute` fills the file where the cache has none."""

@@ -5,9 +5,11 @@ those are the linear layers inside MLPs, found by rule from the names of modules
 """
 
 import fnmatch
+import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from workflow_scripts.jobs.errors import StudyError
@@ -17,7 +19,22 @@ if TYPE_CHECKING:
 
 # What the parts of an MLP are called across architectures: `mlp` (BLOOM, GPT-2, Llama, Cohere, Falcon, GPT-NeoX),
 # `DenseReluDense` (T5), `fc1`, `fc2` (OPT, XGLM), `ffns` (XLM), `feed_forward`, `ffn`, `ff` (others).
-MLP_NAMES = {"mlp", "densereludense", "fc1", "fc2", "feed_forward", "feedforward", "ffn", "ffns", "ff"}
+MLP_NAMES = {
+    "mlp",
+    "mlp_block",
+    "densereludense",
+    "fc1",
+    "fc2",
+    "feed_forward",
+    "feedforward",
+    "ffn",
+    "ffns",
+    "ffn_output",
+    "ff",
+}
+MIXTURE_NAMES = {"experts", "moe", "block_sparse_moe"}  # of MLPs that each read some of the tokens
+ROUTERS = re.compile(r"(^|\.)(gate|router|wg|shared_expert_gate)(\.|$)")  # that tell which expert reads a token
+TOWERS = re.compile(r"vision|visual|image|img|video|audio|speech", re.IGNORECASE)  # that no text goes through
 # BERT and its kin (XLM-R, mBERT, mDeBERTa) name the two halves of an MLP and no whole: `layer.3.intermediate.dense`,
 # `layer.3.output.dense`; that of attention is `layer.3.attention.output.dense`.
 HALVES = re.compile(r"(^|\.)\d+\.(intermediate|output)\.dense$")
@@ -40,32 +57,80 @@ def find_sites(backbone: "nn.Module", sites: Literal["mlp", "linear"] | Sequence
 
     Args:
         backbone: the transformer without its LM head.
-        sites: `mlp` for the linear layers inside MLPs, `linear` for all linear layers, or patterns with `*`.
+        sites: `mlp` for the linear layers inside MLPs, `linear` for all linear layers, or patterns with `*`; what reads
+            images or sound is left out by the first two.
 
     Raises:
-        StudyError: nothing is found, or a pattern matches no linear layer.
+        StudyError: nothing is found, a pattern matches no linear layer, or some of the MLPs are no linear layers.
     """
     linears = {name: module for name, module in backbone.named_modules() if output_width(module) is not None}
+    of_text = [name for name in linears if _layer(name) is not None and not TOWERS.search(name)]
     if sites == "mlp":
-        chosen = [name for name in linears if _in_mlp(name) and _layer(name) is not None]
+        chosen = [name for name in of_text if _in_mlp(name) and not _in_mixture(name)]
     elif sites == "linear":
-        chosen = [name for name in linears if _layer(name) is not None]
+        chosen = of_text
     else:
         for pattern in sites:
             if not fnmatch.filter(linears, pattern):
                 raise StudyError(f"neurons.sites: no linear layer matches {pattern!r}; the model has {_some(linears)}.")
         chosen = [name for name in linears if any(fnmatch.fnmatchcase(name, pattern) for pattern in sites)]
-    if not chosen:
+    found = placed(
+        [
+            NeuronSite(module=name, layer=_layer(name) or 0, width=output_width(linears[name]), offset=0)
+            for name in chosen
+        ]
+    )
+    if sites == "mlp" and (beside := left_out(backbone, found, towers=False)):
+        raise StudyError(
+            f"neurons.sites: mlp finds {count_neurons(found):,} units in linear layers of {type(backbone).__name__}, "
+            "but its MLPs have more "
+            f"weights, which are no linear layers that read every token, such as a mixture's experts: {_some(beside)}. "
+            "Their units cannot be neurons; to study the others alone, give neurons.sites as a list of patterns: "
+            f"{json.dumps(patterns(found)) if found else f'the linear layers are {_some(linears)}'}."
+        )
+    if not found:
         raise StudyError(
             f"neurons.sites: no {sites} layers were found by name in {type(backbone).__name__}, whose linear layers "
             f"are {_some(linears) or 'none'}; give neurons.sites as a list of patterns of module names."
         )
-    found, offset = [], 0
-    for name in chosen:
-        width = output_width(linears[name])
-        found.append(NeuronSite(module=name, layer=_layer(name) or 0, width=width, offset=offset))
-        offset += width
     return found
+
+
+def placed(sites: Sequence[NeuronSite]) -> list[NeuronSite]:
+    """The same sites, their units numbered one site after the other."""
+    offsets = accumulate((site.width for site in sites), initial=0)
+    return [replace(site, offset=offset) for site, offset in zip(sites, offsets, strict=False)]
+
+
+def left_out(backbone: "nn.Module", sites: Sequence[NeuronSite], towers: bool = True) -> list[str]:
+    """Weights of MLPs and of towers (vision, sound) whose units are no neurons, as patterns of names with their sizes.
+
+    Args:
+        backbone: the transformer without its LM head.
+        sites: Its neuron sites.
+        towers: Whether to list towers.
+    """
+    modules = {site.module for site in sites}
+    found: dict[str, int] = {}
+    for name, weight in backbone.named_parameters():
+        owner, _, leaf = name.rpartition(".")
+        matrix = sum(size > 1 for size in weight.shape) > 1 and "bias" not in leaf
+        if owner in modules or not matrix or ROUTERS.search(owner):
+            continue
+        if TOWERS.search(name):
+            if towers:
+                parts = name.split(".")
+                tower = ".".join(parts[: next(place for place, part in enumerate(parts) if TOWERS.search(part)) + 1])
+                found[tower] = found.get(tower, 0) + 1
+        elif _in_mlp(owner) or _in_mixture(name):
+            pattern = f"{_pattern(name)} {list(weight.shape)}"
+            found[pattern] = found.get(pattern, 0) + 1
+    return [f"{name} ({count} matrices)" if count > 1 else name for name, count in found.items()]
+
+
+def patterns(sites: Sequence[NeuronSite]) -> list[str]:
+    """Patterns of module names that match these sites: their names with `*` for numbers."""
+    return list(dict.fromkeys(_pattern(site.module) for site in sites))
 
 
 def count_neurons(sites: Sequence[NeuronSite]) -> int:
@@ -87,24 +152,37 @@ def _in_mlp(name: str) -> bool:
     return bool(MLP_NAMES & set(name.lower().split(".")) or HALVES.search(name))
 
 
-def module_of_layer(sites: Sequence[NeuronSite], layer: int | Literal["last"]) -> str:
+def _in_mixture(name: str) -> bool:
+    return bool(MIXTURE_NAMES & set(name.lower().split(".")))
+
+
+def _pattern(name: str) -> str:
+    return ".".join("*" if part.isdigit() else part for part in name.split("."))
+
+
+def module_of_layer(blocks: Sequence[str | None], layer: int | Literal["last"]) -> str:
     """Name inside the backbone of what puts out a layer's states: of layer n, the block like `h.3` for n = 4.
 
     Of `last`, the states after the final norm, it is the backbone itself, whose name is empty.
 
+    Args:
+        blocks: Of layer 1, layer 2, …, from the model's manifest; without the last, whose output models give after the
+            final norm only.
+        layer: The number of the layer, or `last`.
+
     Raises:
-        StudyError: there is none, or it is the last, whose output models give after the final norm only.
+        StudyError: there is no such layer, or no module puts out its states.
     """
     if layer == "last":
         return ""
-    named = {site.layer: site.module for site in sites if _layer(site.module) is not None}
-    last = max(named, default=0)
-    if not 1 <= layer <= last or layer - 1 not in named:
+    if not 1 <= layer <= len(blocks):
+        may_be = f"1 to {len(blocks)}, and last" if blocks else "last alone"
+        raise StudyError(f"methods.*.layer: {layer}, but the model's layers that can be changed are {may_be}.")
+    if (module := blocks[layer - 1]) is None:
         raise StudyError(
-            f"methods.*.layer: {layer}, but the model's layers that can be changed are 1 to {last}, and last."
+            f"methods.*.layer: {layer}, but no module of the model puts out the states of that layer alone; take last."
         )
-    parts = named[layer - 1].split(".")
-    return ".".join(parts[: next(place for place, part in enumerate(parts) if part.isdigit()) + 1])
+    return module
 
 
 def _layer(name: str) -> int | None:

@@ -5,18 +5,24 @@ where they are active in the sense of Tang et al. (2024, section 2).
 """
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 
 import numpy as np
 import torch
 
 from workflow_scripts.jobs.progress import Progress
-from workflow_scripts.models.batching import Batch, batches, encode, run_halving, tokens_at_once
+from workflow_scripts.models.batching import Batch, batches, run_halving, tokens_at_once
 from workflow_scripts.models.loading import LanguageModel
+from workflow_scripts.models.site_outputs import SiteOutputs
+from workflow_scripts.models.sites import NeuronSite
 
 
 def activation_probabilities(
-    model: LanguageModel, texts: Sequence[str], max_tokens: int, tokens_per_batch: int, what: str
+    model: LanguageModel,
+    texts: Sequence[str],
+    max_tokens: int,
+    tokens_per_batch: int,
+    what: str,
+    language: str | None = None,
 ) -> np.ndarray:
     """Share of the texts' tokens, specials included, for which each neuron puts out more than zero, float64 [neurons].
 
@@ -26,31 +32,25 @@ def activation_probabilities(
         max_tokens: Tokens after which a text is cut off.
         tokens_per_batch: Tokens with padding in one forward pass, at most.
         what: Shown with the progress.
+        language: Code of their language, by which tokenizers of translation models mark texts.
 
     Raises:
-        StudyError: a text gives no token.
+        StudyError: a text gives no token, or as `SiteOutputs.forward`.
     """
-    token_ids = encode(model.tokenizer, texts, min(max_tokens, model.max_tokens or max_tokens))
+    token_ids = model.encode(texts, max_tokens, language)
     active = np.zeros(model.manifest.neurons, dtype=np.int64)
-    modules = dict(model.backbone.named_modules())
     counted: dict[int, torch.Tensor] = {}  # of the batch, by the number of a site's first neuron
-    current: list[Batch] = []
 
-    def hook(first: int):
-        def count(module, inputs, output):
-            mask = current[0].to(output.device).mask
-            counted[first] = ((output > 0) & mask[..., None]).sum(dim=(0, 1))
+    def count(site: NeuronSite, activations: torch.Tensor, batch: Batch) -> None:
+        counted[site.offset] = ((activations > 0) & batch.mask[..., None]).sum(dim=(0, 1))
 
-        return count
-
-    with ExitStack() as stack, Progress(what, total=len(texts), unit="sentence") as progress:
-        for site in model.manifest.sites:
-            handle = modules[site.module].register_forward_hook(hook(site.offset))
-            stack.callback(handle.remove)
+    with (
+        SiteOutputs(model, model.manifest.sites, count) as outputs,
+        Progress(what, total=len(texts), unit="sentence") as progress,
+    ):
 
         def forward(batch: Batch) -> None:
-            current[:] = [batch]
-            model.forward(batch)
+            outputs.forward(batch)
             for first, counts in counted.items():
                 active[first : first + len(counts)] += counts.cpu().numpy()
             progress.advance(len(batch.rows), tokens=batch.tokens)

@@ -32,6 +32,7 @@ def main(command: list[str] | None = None) -> None:
         for language in spec.languages:
             _, texts = read_part(files.texts, language, "sentence")
             key = run.key(
+                language,
                 sites=[site.module for site in run.manifest.sites],
                 max_tokens=spec.max_tokens,
                 texts=content_hash(texts),
@@ -41,7 +42,9 @@ def main(command: list[str] | None = None) -> None:
                 from workflow_scripts.neurons.activation_probabilities import activation_probabilities
 
                 what = f"activation probabilities of {language}"
-                found = activation_probabilities(run.model, texts, spec.max_tokens, run.tokens_per_batch, what)
+                found = activation_probabilities(
+                    run.model, texts, spec.max_tokens, run.tokens_per_batch, what, language
+                )
                 write_probabilities(cell, "probabilities", found)
 
             with h5py.File(run.cell(key, compute), "r") as cell:

@@ -9,7 +9,7 @@ import torch
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.progress import Progress
-from workflow_scripts.models.batching import Batch, batches, encode, run_halving, tokens_at_once
+from workflow_scripts.models.batching import Batch, batches, run_halving, tokens_at_once
 from workflow_scripts.models.loading import LanguageModel
 from workflow_scripts.neurons.activation_files import ResponseWriter
 from workflow_scripts.neurons.responses import ResponseRecorder
@@ -26,6 +26,7 @@ def record(
     storage: str,
     tokens_per_batch: int,
     what: str,
+    language: str | None = None,
 ) -> None:
     """Write the responses to texts and their token counts; memory does not grow with the number of texts.
 
@@ -39,12 +40,13 @@ def record(
         storage: Data type of the responses on disk.
         tokens_per_batch: Tokens with padding in one forward pass, at most.
         what: Shown with the progress.
+        language: Code of their language, by which tokenizers of translation models mark texts.
 
     Raises:
         StudyError: a text gives no token, or a response is NaN or too large for `storage`.
     """
     neurons = model.manifest.neurons
-    token_ids = encode(model.tokenizer, texts, min(max_tokens, model.max_tokens or max_tokens))
+    token_ids = model.encode(texts, max_tokens, language)
     rows: list[int] = []
     with (
         Progress(what, total=len(texts), unit="sentence") as progress,

@@ -38,6 +38,7 @@ def main(command: list[str] | None = None) -> None:
         for language in spec.languages:
             _, texts = read_part(files.texts, language, "sentence")
             key = run.key(
+                language,
                 sites=[site.module for site in run.manifest.sites],
                 poolings=sorted(spec.poolings),
                 storage=spec.storage,
@@ -49,7 +50,7 @@ def main(command: list[str] | None = None) -> None:
                 from workflow_scripts.neurons.extraction import record
 
                 settings = spec.poolings, spec.max_tokens, spec.storage, run.tokens_per_batch
-                record(cell, run.model, texts, *settings, f"responses to {language}")
+                record(cell, run.model, texts, *settings, f"responses to {language}", language)
 
             copy_language(run.cell(key, compute), out, language)
         out.attrs["sites"] = canonical_json({"sites": [asdict(site) for site in run.manifest.sites]})

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.batching import Batch
 from workflow_scripts.models.loading import LanguageModel
+from workflow_scripts.models.site_outputs import SiteOutputs
 from workflow_scripts.models.sites import NeuronSite, count_neurons
 
 
@@ -54,56 +54,32 @@ class ResponseRecorder:
     """Forward hooks on the neuron sites of a model, as a context manager; leaving it removes them."""
 
     def __init__(self, model: LanguageModel, sites: Sequence[NeuronSite], poolings: Sequence[str]):
-        self._model, self._sites, self._poolings = model, sites, tuple(poolings)
-        self._neurons = count_neurons(sites)
-        self._batches: dict[torch.device, Batch] = {}
+        self._neurons, self._poolings, self._device = count_neurons(sites), tuple(poolings), model.device
         self._responses: dict[str, torch.Tensor] = {}
-        self._recorded: set[str] = set()
-        self._handles: list[torch.utils.hooks.RemovableHandle] = []
+        self._outputs = SiteOutputs(model, sites, self._pool)
 
     def __enter__(self) -> "ResponseRecorder":
-        modules = dict(self._model.backbone.named_modules())
-        for site in self._sites:
-            self._handles.append(modules[site.module].register_forward_hook(self._hook(site)))
+        self._outputs.__enter__()
         return self
 
-    def __exit__(self, *_) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+    def __exit__(self, *exception) -> None:
+        self._outputs.__exit__(*exception)
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Responses to a batch by pooling, float32 [sentences, neurons] on the model's device.
 
         Raises:
-            StudyError: a site runs more than once in a pass, like the layer that ALBERT repeats.
+            StudyError: as `SiteOutputs.forward`: a site does not run, runs more than once, or not token by token.
         """
-        shape, device = (len(batch.rows), self._neurons), self._model.device
-        self._responses = {name: torch.empty(shape, device=device) for name in self._poolings}
-        self._batches, self._recorded = {batch.token_ids.device: batch}, set()
+        shape = (len(batch.rows), self._neurons)
+        # Not a number, should anything be left out: what lies in free memory must never pass for a response.
+        self._responses = {name: torch.full(shape, torch.nan, device=self._device) for name in self._poolings}
         try:
-            self._model.forward(batch)
+            self._outputs.forward(batch)
             return self._responses
         finally:
-            self._batches, self._responses = {}, {}
+            self._responses = {}
 
-    def _hook(self, site: NeuronSite):
-        columns = slice(site.offset, site.offset + site.width)
-
-        def pool(module, inputs, output):
-            if site.module in self._recorded:
-                raise StudyError(
-                    f"{site.module} runs more than once in a pass through {self._model.manifest.name}, whose layers "
-                    "share it: its units have no single response; take a model that repeats no layer."
-                )
-            self._recorded.add(site.module)
-            for name, responses in self._responses.items():
-                responses[:, columns] = pool_tokens(output, self._on(output.device), name)
-
-        return pool
-
-    def _on(self, device: torch.device) -> Batch:
-        """The batch on a device; the layers of a spread model lie on several."""
-        if device not in self._batches:
-            self._batches[device] = next(iter(self._batches.values())).to(device)
-        return self._batches[device]
+    def _pool(self, site: NeuronSite, activations: torch.Tensor, batch: Batch) -> None:
+        for name, responses in self._responses.items():
+            responses[:, site.offset : site.offset + site.width] = pool_tokens(activations, batch, name)

@@ -62,7 +62,8 @@ class Corpora:
 
     def paraphrase_targets(self, shown: bool | None = None) -> list[str]:
         """Return the targets that have paraphrases: of Table 3 (the shown one), of Table 5 (the others), or all."""
-        codes = self._config.study.paraphrase.languages
+        corpus = self._config.study.paraphrase
+        codes = [] if corpus is None else corpus.languages
         there = [code for code in self._config.study.targets if code in codes]
         return [code for code in there if shown is None or (code == self._config.study.shown_target) == shown]
 

@@ -10,8 +10,6 @@ BASE = "base"  # the condition that changes nothing
 UNTRAINED = "untrained"  # the same of random weights, a baseline of what probes find in words
 STRENGTH = r"\d+(?:\.\d+)?"  # of an intervention, in the name of a condition
 
-LAYER_PATTERN = r"(/layer-\d+)?"  # the part of paths that names a further layer of a model; nothing for the main one
-
 
 @dataclass(frozen=True)
 class ConditionName:

@@ -66,6 +66,7 @@ class Slices:
             "model": {**described, **blank},
             "directory": settings.path if settings.path is not None else directory,
             "sites": self.config.neurons.sites,
+            **({"languages": self._languages_read()} if settings.architecture == "encoder_decoder" else {}),
         }
 
     @canonical
@@ -283,6 +284,11 @@ class Slices:
     @canonical
     def write_provenance(self):
         return {"config": self.config.model_dump(mode="json")}
+
+    def _languages_read(self) -> dict[str, dict[str, Any]]:
+        """Return the languages that models of the study read, as the table of languages has them."""
+        codes = {code for dataset in self.corpora.names for code in self.corpora.languages_of(dataset)}
+        return {code: self.config.language_table[code].model_dump() for code in sorted(codes)}
 
     @property
     def _forces_token_means(self) -> bool:

@@ -8,6 +8,7 @@ own. They are the same under every condition, so that conditions differ by what 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +20,10 @@ from workflow_scripts.jobs.progress import Progress
 from workflow_scripts.models.batching import Batch, batches, run_halving, tokens_at_once
 from workflow_scripts.models.loading import LanguageModel
 from workflow_scripts.sweeps.perplexity import token_losses
+
+if TYPE_CHECKING:
+    from transformers import Cache
+    from transformers.utils import ModelOutput
 
 FEW_TOKENS = 1024  # looked at first where top-k sets no limit
 
@@ -62,8 +67,8 @@ def generate(
         what: Shown with the progress.
 
     Raises:
-        StudyError: the tokenizer has no beginning-of-sentence token, the model takes fewer tokens, or as
-            `steer_by_row`.
+        StudyError: the tokenizer has no beginning-of-sentence token that the model knows, the model takes fewer tokens,
+            or as `steer_by_row`.
     """
     prompt = _prompt(model)
     if model.max_tokens is not None and sampling.max_tokens > model.max_tokens:
@@ -104,6 +109,11 @@ class _Written:
 def _prompt(model: LanguageModel) -> int:
     candidates = (model.tokenizer.bos_token_id, getattr(model.model.generation_config, "bos_token_id", None))
     found = next((token for token in candidates if token is not None), None)
+    if found is not None and found >= model.vocabulary:
+        raise StudyError(
+            f"the beginning-of-sentence token of {model.manifest.name} is {found}, but the model's vocabulary has "
+            f"{model.vocabulary}: tokenizer and weights do not belong together."
+        )
     if found is None:
         raise StudyError(
             f"the tokenizer of {model.manifest.name} has no beginning-of-sentence token to generate from; set "
@@ -141,11 +151,12 @@ def _write(
     # Unfinished sentences in the order of their rows, the row of each, and the condition of each row.
     running = condition_of_sentence.argsort(stable=True)
     condition_of_row, row = condition_of_sentence[running].unique(return_inverse=True)
-    inputs, past = torch.full_like(condition_of_row, prompt), None
+    # What goes through the model next: the last token of each row, or all of them where the model keeps no past.
+    inputs, past = torch.full_like(condition_of_row, prompt)[:, None], {}
     with torch.inference_mode(), steer_by_row(model, conditions, condition_of_row) as set_rows:
         for step in range(steps):
-            output = model.model(input_ids=inputs[:, None], past_key_values=past, use_cache=True)
-            past = output.past_key_values
+            output = model.model(input_ids=inputs, use_cache=True, **past)
+            past = _past_of(output)
             logits = output.logits[:, -1].to(device).float()  # a spread model has its head on another device
             if len(running) > len(logits):
                 logits = logits[row]
@@ -159,17 +170,25 @@ def _write(
                 break
             # A row of the next batch is a row of this one with a token drawn for it.
             drawn_after, next_row = (row * logits.shape[1] + drawn).unique(return_inverse=True)
-            parents, inputs = drawn_after // logits.shape[1], drawn_after % logits.shape[1]
+            parents, last = drawn_after // logits.shape[1], drawn_after % logits.shape[1]
             order = next_row.argsort(stable=True)
             running, row = running[order], next_row[order]
+            inputs = last[:, None] if past else torch.cat([inputs[parents], last[:, None]], dim=1)
             if not torch.equal(parents, torch.arange(len(condition_of_row), device=device)):
-                past.reorder_cache(parents)
+                for kept in past.values():
+                    kept.reorder_cache(parents)
                 condition_of_row = condition_of_row[parents]
                 set_rows(condition_of_row)
     return [
         _Written(row[:length].tolist(), loss[:length].mean().item())
         for row, length, loss in zip(tokens.cpu(), lengths.tolist(), losses.cpu(), strict=True)
     ]
+
+
+def _past_of(output: "ModelOutput") -> dict[str, "Cache"]:
+    """Return what a model is given to go on from its output, by argument; nothing for GPT-1, RWKV and their like."""
+    past = getattr(output, "past_key_values", None)
+    return {"past_key_values": past} if hasattr(past, "reorder_cache") else {}
 
 
 def _mean_losses(model: LanguageModel, token_ids: Sequence[list[int]], tokens_per_batch: int) -> list[float]:

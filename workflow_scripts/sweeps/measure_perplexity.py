@@ -18,6 +18,7 @@ from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import content_hash, written_whole
+from workflow_scripts.models.batching import texts_begin_with
 from workflow_scripts.models.loading import load_tokenizer, model_directory
 from workflow_scripts.models.manifests import read_manifest
 from workflow_scripts.models.run import model_run
@@ -99,8 +100,7 @@ def select(texts: Path, spec: Spec, tokenizer) -> tuple[list[int], pd.DataFrame]
     """
     ids, paragraphs = read_part(texts, spec.target, spec.part)
     order = np.random.default_rng(spec.seed).permutation(len(paragraphs))
-    # What the tokenizer puts before a text; in the middle of one it puts nothing.
-    token_ids = [token for token in tokenizer("")["input_ids"] if token != tokenizer.eos_token_id]
+    token_ids = texts_begin_with(tokenizer)  # in the middle of a text it puts nothing
     drawn = []
     for start in range(0, len(order), PARAGRAPHS_AT_A_TIME):
         chosen = order[start : start + PARAGRAPHS_AT_A_TIME]

@@ -15,7 +15,7 @@ Inputs = dict[str, list[str]]  # paths by the name of the stage's option
 
 @dataclass(frozen=True)
 class Place:
-    """Where in the report something stands: a chapter of `report/sections.py`, and its order there."""
+    """Where in the report something stands: a chapter of `report/chapters.py`, and its order there."""
 
     chapter: str
     order: int

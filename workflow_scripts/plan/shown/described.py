@@ -100,6 +100,8 @@ def shown_metrics(plan: "Plan", name: str, contents: Contents, random: bool = Fa
 
 def paraphrases(plan: "Plan", conditions_of, targets: list[str]) -> list[str]:
     """Return the accuracies of paraphrase retrieval of all models, under the conditions on some targets."""
+    if not targets:
+        return []
     dataset = plan.config.study.paraphrase.dataset
     return paths.metrics(
         "paraphrase", dataset, plan.models.names, lambda model: conditions_of(model, targets), base=False
