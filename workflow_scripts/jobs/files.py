@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and reading what stages wrote as JSON."""
 
 import errno
 import glob
@@ -8,9 +8,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from workflow_scripts.jobs.errors import FullDisk
+from workflow_scripts.jobs.errors import FullDisk, StudyError
+
+Read = TypeVar("Read")
 
 # Not every library that writes files raises an OSError with its number.
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -88,3 +90,22 @@ def file_hash(path: Path) -> str:
     """SHA-256 (hexadecimal) of a file's bytes."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_json(path: Path, kind: type[Read], what: str) -> Read:
+    """Return what a stage wrote as JSON, validated as a dataclass or a model of pydantic.
+
+    Args:
+        path: The file.
+        kind: The dataclass or the model.
+        what: What the file should be, for the message, like "a valid condition".
+
+    Raises:
+        StudyError: the file is something else.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_json(Path(path).read_bytes())
+    except ValidationError as error:
+        raise StudyError(f"{path} is not {what} ({error}); delete it and run again.") from error

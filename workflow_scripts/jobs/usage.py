@@ -15,8 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.jobs.files import write_text
+from workflow_scripts.jobs.files import read_json, write_text
 
 if TYPE_CHECKING:
     import h5py
@@ -110,9 +109,4 @@ def read_usage(path: Path) -> Usage:
     Raises:
         StudyError: the file is not one that `measured` wrote.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(Usage).validate_json(Path(path).read_bytes())
-    except ValidationError as error:
-        raise StudyError(f"{path} is not the usage of a run ({error}); delete it and run its job again.") from error
+    return read_json(path, Usage, "the usage of a run")
