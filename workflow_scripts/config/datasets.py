@@ -39,7 +39,7 @@ LABELS: dict[Task, list[str]] = {"topics": ["topic"], "treebank": ["spans", "tag
 WIKIPEDIA = "20231101"  # snapshot that the paper takes (appendix B)
 FOLDERS = {"flores200": "flores200_dataset", "lines": "."}  # where they are not called like the layout
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")  # suffixes of tables
-# The languages that a published data set has, of those that are built in: Tatoeba and BUCC-18 as in XTREME.
+# The built-in languages that a published data set has: Tatoeba and BUCC-18 as in XTREME.
 COVERED: dict[str, list[str]] = {
     "flores200": list(BUILT_IN),
     "sib200": list(BUILT_IN),

@@ -45,7 +45,7 @@ def description() -> str:
 
 
 def _row(key: str, field: dict[str, Any], required: bool, sections: dict[str, Any]) -> str:
-    """Return the row of a key; a key that is a section and says nothing itself is described as that section is."""
+    """Return the row of a key; a key without a description of its own has that of its section."""
     default = "required" if required else f"`{json.dumps(field['default'])}`" if "default" in field else "none"
     if isinstance(field.get("default"), dict):
         default = "see below"

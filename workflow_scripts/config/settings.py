@@ -32,7 +32,7 @@ ProbingLanguages = Annotated[
 ]
 SpaceLanguages = Annotated[
     Languages,
-    Field(min_length=2, description="Languages of the parallel corpus, between all pairs of which is measured."),
+    Field(min_length=2, description="Languages of the parallel corpus, all pairs of which are measured."),
 ]
 ProbedLanguages = Annotated[
     Languages, Field(min_length=2, description="Languages in each of which a probe is trained and tested.")

@@ -50,7 +50,7 @@ def written_whole(path: Path, alone: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def written(path: Path) -> Iterator[None]:
-    """For a block that writes there: that there is no space is told with that path.
+    """Tell a full disk with the path, in a block that writes to it.
 
     Raises:
         FullDisk: there is no space.
@@ -64,7 +64,7 @@ def written(path: Path) -> Iterator[None]:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether an error says that a disk is full or a quota used up."""
+    """Return whether an error says that a disk is full or a quota used up."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in FULL
     return any(text in str(error) for text in FULL_TEXTS)
@@ -77,17 +77,17 @@ def write_text(path: Path, text: str) -> None:
 
 
 def canonical_json(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces, no NaN; equal values have equal texts."""
+    """Return the one JSON text of a value: sorted keys, no spaces, no NaN; equal values have equal texts."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def content_hash(value: Any) -> str:
-    """SHA-256 (hexadecimal) of a value's canonical JSON."""
+    """Return the SHA-256 (hexadecimal) of a value's canonical JSON."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 (hexadecimal) of a file's bytes."""
+    """Return the SHA-256 (hexadecimal) of a file's bytes."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -9,7 +9,7 @@ from workflow_scripts.config.sections import Resampling
 from workflow_scripts.measures.averages import Average, averages_over_candidates, averages_over_pairs
 from workflow_scripts.tables.shown_models import BASE_ROW, OWN_ROW
 
-REFERENCES = {"none": BASE_ROW, "own": OWN_ROW}  # rows from which others differ, by what the columns are called
+REFERENCES = {"none": BASE_ROW, "own": OWN_ROW}  # rows that the others are compared with, by the name in the columns
 COLUMNS = {
     name: [f"from_{name}", f"from_{name}_low", f"from_{name}_high", f"from_{name}_resamples"] for name in REFERENCES
 }

@@ -29,7 +29,7 @@ VALUES = ["r", "ci_low", "ci_high", "p_value", "candidates", "resamples"]
 
 
 class Spec(TargetsSpec):
-    """What Table 2 shows."""
+    """What the table depends on, beside its files."""
 
     similarity: ShownSimilarity
     measure: ShownDistance
@@ -38,7 +38,7 @@ class Spec(TargetsSpec):
 
 
 def of_targets(correlations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """Correlations where query and intervention target are one language, in every reading, in the order of the spec.
+    """Return correlations whose query language is the target, in every reading, in the order of the spec.
 
     Raises:
         StudyError: a correlation that the paper-shaped table shows is missing, or one is there twice.
@@ -65,7 +65,7 @@ def _wanted(spec: Spec, similarity: list[str], measure: list[str], candidates_se
 
 
 def correlation_cell(r: float, ci_low: float, ci_high: float, p_value: float) -> layout.Cell:
-    """A coefficient and its interval as the paper shows them; gray unless significant, NA where undefined."""
+    """Return a coefficient and its interval as the paper shows them; gray unless significant, NA where undefined."""
     if math.isnan(r):
         return layout.Cell("NA", value=r)
     shown, low, high = (layout.number(value) for value in (r, ci_low, ci_high))
@@ -78,7 +78,7 @@ def correlation_cell(r: float, ci_low: float, ci_high: float, p_value: float) ->
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
-    """The layout of the paper's Table 2: a row for each model and query language, a column for each correlation."""
+    """Lay out the numbers like the paper's Table 2: a row per model and query language, a column per correlation."""
     shown = tidy[
         (tidy["similarity"] == spec.similarity)
         & (tidy["measure"] == spec.measure)
@@ -109,7 +109,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
 
 
 def caption(spec: Spec, resamples: int) -> str:
-    """What the table shows and how it was computed."""
+    """Return what the table shows and how it was computed."""
     return (
         f"Pearson correlations (r) over {CANDIDATES[spec.candidates_set]}, the query language excluded, between top-1 "
         f"retrieval accuracy (acc, by {spec.similarity.replace('_', ' ')}) and distance to the query language (d, the "
