@@ -146,6 +146,7 @@ def test_metrics_that_lack_something_are_refused(refused, space, tmp_path, conte
     measure_space.main(list(map(str, space(drawn(), OUTPUTS))))
     (tmp_path / "distances.csv").write_text(content)
     spec = {"dataset": "dev", "query": "es", "candidates": LANGUAGES, "seen": LANGUAGES, "similarities": ["cosine"]}
+    spec["resampling"] = {}
     command = ["--spec", json.dumps({**spec, "measures": ["pairs"]}), "--condition", tmp_path / "base.json"]
     for name in ("base-retrieval", "retrieval"):
         command += [f"--{name}", tmp_path / "retrieval.csv"]
