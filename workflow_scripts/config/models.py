@@ -150,6 +150,9 @@ class ModelConfig(Section):
     device_map: Literal["auto"] | None = Field(
         None, description="Where the weights lie. auto: spread over all GPUs, for a model larger than one GPU."
     )
+    gpus: int = Field(
+        1, ge=1, description="Number of GPUs of a job that runs this model; more than one with `device_map: auto`."
+    )
     tokens_per_batch: int | None = Field(None, ge=1, description="As `compute.tokens_per_batch`, for this model.")
     device: Device | None = Field(None, description="As `compute.device`, for this model.")
     threads: int | None = Field(None, ge=1, description="As `compute.threads`, for this model.")
