@@ -95,7 +95,7 @@ def test_equal_studies_are_equal_bytes(tmp_path):
 @pytest.mark.parametrize("text", ["", "{}", "[1]"])
 def test_a_file_that_is_no_provenance_is_refused_by_name(tmp_path, text):
     (tmp_path / "provenance.json").write_text(text)
-    with pytest.raises(StudyError, match=r"provenance\.json is no valid provenance"):
+    with pytest.raises(StudyError, match=r"provenance\.json is not a valid provenance"):
         provenance.read_provenance(tmp_path / "provenance.json")
 
 
