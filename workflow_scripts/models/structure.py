@@ -5,12 +5,15 @@ Found out without weights: in place of each weight stands one zero, repeated, so
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 import torch
+from transformers.pytorch_utils import Conv1D
 
 from workflow_scripts.config.architectures import Architecture
 from workflow_scripts.jobs.messages import one_line
 from workflow_scripts.models.site_outputs import states_of
+from workflow_scripts.models.sites import output_width
 
 log = logging.getLogger(__name__)
 SENTENCES, TOKENS = 2, 5
@@ -22,8 +25,8 @@ class Structure:
 
     width: int  # of the last hidden states
     shapes: dict[str, list[tuple[int, ...]]]  # by module: what it put out, each time it ran
-    blocks: list[str | None]  # module whose output are the states of layer 1, layer 2, …, the last layer left out;
-    # None where they are no module's
+    # Modules that put out the states of layer 1, layer 2, …, the last layer left out; None where no module does.
+    blocks: list[str | None]
     first_layer: int  # that the model's list of hidden states begins with: 0, or 1 where it lacks the token embeddings
 
 
@@ -89,3 +92,10 @@ def _fill_with_zeros(backbone: torch.nn.Module) -> None:
         for name, buffer in module._buffers.items():
             if buffer is not None:
                 module._buffers[name] = torch.zeros(buffer.shape, dtype=buffer.dtype)
+        if type(module).forward in (torch.nn.Linear.forward, Conv1D.forward):
+            # What zeros give need not be computed, which for billions of weights takes long.
+            module.forward = partial(_zeros, output_width(module))
+
+
+def _zeros(width: int, states: torch.Tensor) -> torch.Tensor:
+    return states.new_zeros(*states.shape[:-1], width)
