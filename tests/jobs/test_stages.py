@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 STAGES = find_stages(ROOT / "workflow_scripts")
 # Or tokenizing as they do.
 RUNNING_MODELS = {
-    "count_active_tokens", "record_responses", "fit_by_layer", "convert_gguf", "embed_sentences",
+    "count_active_tokens", "record_responses", "fit_by_layer", "convert_gguf", "embed_sentences", "export_model",
     "evaluate_model", "generate_texts", "average_states", "describe_model", "measure_perplexity",
     "compare_subwords", "train_model", "embed_words",
 }  # fmt: skip
