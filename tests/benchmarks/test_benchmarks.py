@@ -89,7 +89,7 @@ def test_the_parameters_of_the_papers_models_are_those_of_their_architectures(mo
     architecture = study.ARCHITECTURES[model]
     assert (sizes.get("n_embd", sizes.get("hidden_size"))) == architecture.width
     config = getattr(transformers, name)(vocab_size=architecture.vocabulary, **sizes)
-    body = backbone_of(empty_model(config, "causal", trust_remote_code=False))
+    body = backbone_of(empty_model(config, trust_remote_code=False))
     embeddings = {id(module.weight) for module in body.modules() if type(module).__name__ == "Embedding"}
     counted = sum(weight.numel() for weight in body.parameters() if id(weight) not in embeddings)
     assert counted == pytest.approx(architecture.body, rel=0.005)

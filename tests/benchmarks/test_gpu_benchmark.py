@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import rankdata
@@ -108,7 +108,6 @@ def test_hours_are_operations_over_their_rates():
     assert sum(hours[stage] * 3600 * rates[stage] for stage in rates) == pytest.approx(sum(FLOP["bloom-7b1"].values()))
 
 
-@settings(max_examples=60)
 @given(
     data=st.data(),
     counts=st.lists(st.integers(1, 7), min_size=2, max_size=4),

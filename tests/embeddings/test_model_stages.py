@@ -21,6 +21,7 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.jobs.usage import Usage, read_usage
 from workflow_scripts.measures.retrieval import top1_accuracies
+from workflow_scripts.models import loading
 from workflow_scripts.models.batching import batches, encode
 from workflow_scripts.models.manifests import write_manifest
 from workflow_scripts.neurons import activation_files, extraction, rank_neurons, record_responses
@@ -174,14 +175,20 @@ def embed(
     layers=("last",),
     parts=("sentence",),
     texts="texts.parquet",
+    others=(),
     tokens_per_batch=64,
     **changes,
 ):
-    """Embed into base.h5 and, of further layers, base-2.h5 and so on."""
+    """Embed into base.h5 and, of further layers, base-2.h5 and so on; with `others`, data sets of the same texts.
+
+    Of each of these, the last layer of its languages goes into base.{name}.h5.
+    """
     dataset = {"name": "dev", "languages": languages, "parts": list(parts), "layers": list(layers)}
-    spec = {"datasets": [dataset], "pooling": "mean", "max_tokens": 128}
-    files = {"model": "model.json", "condition": f"{condition}.json", "texts": texts}
+    datasets = [dataset, *({**dataset, "name": name, "languages": codes, "layers": ["last"]} for name, codes in others)]
+    spec = {"datasets": datasets, "pooling": "mean", "max_tokens": 128}
     spaces = [f"{condition}.h5" if layer == "last" else f"{condition}-{layer}.h5" for layer in layers]
+    spaces += [f"{condition}.{name}.h5" for name, _ in others]
+    files = {"model": "model.json", "condition": f"{condition}.json", "texts": [texts] * len(datasets)}
     run(embed_sentences, folder, {**spec, **changes}, tokens_per_batch=tokens_per_batch, **files, embeddings=spaces)
 
 
@@ -256,6 +263,39 @@ def test_a_finished_language_is_not_embedded_again(study, monkeypatch):
     assert embedded[2:] == ["base: embedding dev ja"]
     embed(folder, ["en"], max_tokens=4)
     assert len(embedded) == 4
+
+
+def test_all_data_sets_are_embedded_by_one_model_and_each_has_its_own_file(study, monkeypatch):
+    _, folder = study
+    loaded = []
+    real = loading.load_model
+    monkeypatch.setattr(loading, "load_model", lambda *call: loaded.append(call) or real(*call))
+    for name, codes in (("dev", ["en", "de"]), ("other", ["ja"])):
+        embed(folder, codes)
+        (folder / "base.h5").rename(folder / f"{name}.h5")
+        shutil.rmtree(folder / "cache")
+    loaded.clear()
+    embed(folder, ["en", "de"], layers=["last", 1], others=[("other", ["ja"])])
+    assert len(loaded) == 1
+    assert (folder / "base.h5").read_bytes() == (folder / "dev.h5").read_bytes()
+    assert (folder / "base.other.h5").read_bytes() == (folder / "other.h5").read_bytes()
+
+
+def test_another_list_of_data_sets_embeds_what_is_new_alone(study, monkeypatch):
+    """Sentences that two data sets have in common are embedded once, since a cell is found by what was embedded."""
+    _, folder = study
+    embedded = count_forwards(monkeypatch)
+    embed(folder, ["en", "de"])
+    first = (folder / "base.h5").read_bytes()
+    embedded.clear()
+    embed(folder, ["en", "de"], others=[("more", ["ja", "de"])])
+    assert embedded == ["base: embedding more ja sentence"]
+    assert (folder / "base.h5").read_bytes() == first
+    assert read_usage(folder / "usage.json").from_cache == 2 + 1
+    embedded.clear()
+    embed(folder, ["en", "de"])
+    assert embedded == []
+    assert (folder / "base.h5").read_bytes() == first
 
 
 def test_layers_that_are_missing_share_a_pass_and_are_those_embedded_alone(study, monkeypatch):

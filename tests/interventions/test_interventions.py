@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from transformers import OPTConfig, OPTForCausalLM
 
 from workflow_scripts.embeddings.sentences import embed
 from workflow_scripts.interventions.conditions import Condition, Site, read_condition, write_condition
@@ -19,6 +20,7 @@ from workflow_scripts.interventions.method import LayerStatistics, UnitStatistic
 from workflow_scripts.interventions.registry import get_method, method_module, methods, parameters_of
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.fingerprint import fingerprint
+from workflow_scripts.models.adoption import adopt
 from workflow_scripts.models.batching import batches
 from workflow_scripts.models.sites import module_of_layer
 
@@ -49,6 +51,43 @@ def outputs(model, module_name, token_ids, condition):
         hidden = model.forward(batch)
     handle.remove()
     return kept[0], hidden
+
+
+def test_the_last_token_of_a_row_where_a_module_lays_all_rows_out_in_one_dimension():
+    sizes = {"hidden_size": 32, "ffn_dim": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    torch.manual_seed(0)
+    config = OPTConfig(vocab_size=60, word_embed_proj_dim=32, max_position_embeddings=32, pad_token_id=0, **sizes)
+    model = OPTForCausalLM(config).eval()
+    sentences = [[5, 9, 11, 40], [7, 8], [20, 21, 22]]
+    batch = torch.tensor([each + [0] * (4 - len(each)) for each in sentences])
+    mask = (batch != 0).long()
+    (site,) = [site for site in adopt(model).manifest.sites if site.module == "decoder.layers.0.fc1"]
+    condition = force(site, [2, 5], [3.0, -4.0], positions="last")
+
+    def change(module, inputs, output):
+        assert output.dim() == 2  # which is what this is about
+        output[-1, [2, 5]] = torch.tensor([3.0, -4.0])
+
+    with torch.inference_mode():
+        with model.model.decoder.layers[0].fc1.register_forward_hook(change):
+            expected = [model(torch.tensor([each])).logits[0] for each in sentences]
+        with steer(model, condition):
+            found = model(batch, attention_mask=mask).logits
+        plain = model(batch, attention_mask=mask).logits
+    for row, each in enumerate(expected):
+        torch.testing.assert_close(found[row, : len(each)], each, rtol=1e-4, atol=1e-5)
+        assert (found[row, len(each) - 1] - plain[row, len(each) - 1]).abs().max() > 1e-3
+
+
+def test_a_condition_on_a_layer_of_another_width_is_refused(load, texts):
+    model = load("llama")
+    width = model.manifest.width + 1
+    for module in (module_of_layer(model.manifest.blocks, 1), ""):
+        site = Site(module=module, width=width, units=list(range(width)), parameters={"shift": [0.0] * width})
+        named = dict(name="l", model="tiny", method="mean_difference", units="layer", k=width, sites=[site])
+        message = f"changes {width} units of .*made for another model"
+        with pytest.raises(StudyError, match=message), steer(model, Condition(**named)):
+            embed(model, texts)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -127,7 +166,6 @@ def test_a_method_does_at_any_strength_what_its_formula_says(load, method, stren
     np.testing.assert_allclose(after.numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1), st.booleans())
 def test_linear_transport_is_the_line_through_all_pairs_of_equal_rank(n, m, seed, ties):
     """Each sample repeated until both are of one size, sorted, and a line fitted to the pairs."""

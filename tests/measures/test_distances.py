@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist, cosine
@@ -35,7 +35,6 @@ def rows(request, monkeypatch):
     return request.param
 
 
-@settings(max_examples=50)
 @given(SPACES, st.integers(1, 200))
 def test_the_closed_form_is_the_mean_over_all_pairs_of_sentences(space, block_bytes):
     expected = by_pairs(space, lambda one, other: cdist(one, other, "cosine").mean())
@@ -67,7 +66,6 @@ def test_cosine_distances_are_symmetric_and_ignore_the_scale(space, name):
     np.testing.assert_allclose(registry.distances()[name].compute(3 * space), matrix, atol=1e-6)
 
 
-@settings(max_examples=50)
 @given(SPACES)
 def test_the_medoid_has_the_smallest_summed_distance(space):
     flat = space.reshape(-1, space.shape[-1])

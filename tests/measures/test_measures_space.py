@@ -4,7 +4,7 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
@@ -84,7 +84,6 @@ def test_cka_is_that_of_the_unbiased_estimate(space):
     np.testing.assert_allclose(debiased_cka(space), expected, atol=1e-9)
 
 
-@settings(max_examples=50)
 @given(SPACES)
 def test_a_u_centred_matrix_has_no_diagonal_and_rows_that_sum_to_zero(space):
     found = u_centred(space[0] @ space[0].T)
@@ -178,7 +177,6 @@ def test_variance_explained_is_the_r_squared_of_group_means(space):
     assert np.isnan(variance_explained(np.ones((2, 4, 3)))).all()
 
 
-@settings(max_examples=50)
 @given(SPACES)
 def test_language_and_sentence_explain_no_more_than_everything(space):
     shares = variance_explained(space)

@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -92,7 +92,6 @@ def test_a_long_vector_draws_inner_products_and_no_cosine():
     assert top1_accuracy(queries, candidates, gold, "cosine") == before["cosine"]
 
 
-@settings(max_examples=60)
 @given(
     arrays(np.int8, (6, 2), elements=st.integers(-3, 3)),
     arrays(np.int8, (6, 2), elements=st.integers(-3, 3)),
@@ -107,7 +106,6 @@ def test_ties_count_as_a_fair_draw(queries, candidates, rows):
         assert top1_accuracy(queries, candidates, gold, "inner_product") == pytest.approx(expected)
 
 
-@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     which=st.lists(st.integers(0, 5), min_size=3, max_size=40),
@@ -142,7 +140,6 @@ def test_a_zero_is_equal_to_a_negative_zero(monkeypatch):
     assert top1_accuracy(queries, candidates, np.zeros(50, dtype=int), "inner_product") == 0.5
 
 
-@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     which=st.lists(st.integers(0, 5), min_size=3, max_size=40),

@@ -262,7 +262,7 @@ def test_what_repeats_a_layer_is_refused(tmp_path, model_directory):
 def test_the_neurons_of_other_encoders_are_found(model_type, modules):
     config = transformers.AutoConfig.for_model(model_type)
     assert architecture_of(config) == "encoder"
-    sites = find_sites(backbone_of(empty_model(config, "encoder", trust_remote_code=False), "encoder"))
+    sites = find_sites(backbone_of(empty_model(config, False, "encoder"), "encoder"))
     assert [site.module for site in sites if site.layer == 0] == modules
     assert {site.layer for site in sites} == set(range(config.num_hidden_layers))
 

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.neurons.expertise import rank_statistics
 
-few_examples = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+few_examples = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite

@@ -653,3 +653,13 @@ def test_mexas_pivot_is_english_or_the_first_language():
     without = [code for code in LANGUAGES if code != "en"]
     targets = {"study__targets": ["es"], "study__alignment__languages": without}
     assert plan(**targets).corpora.pivot == "th"
+
+
+def test_what_marks_texts_by_their_language_is_told_the_languages_that_it_reads():
+    model = {"label": "NLLB", "path": "nllb", "k": 1, "architecture": "encoder_decoder"}
+    there = plan(models__nllb=model, study__models=["demo", "nllb"])
+    of_model, of_demo = (json.loads(there.slices.describe_model(name, None)) for name in ("nllb", "demo"))
+    assert "languages" not in of_demo
+    read = {code for dataset in there.corpora.names for code in there.corpora.languages_of(dataset)}
+    assert set(of_model["languages"]) == read >= set(RAW["study"]["probing"]["languages"])
+    assert of_model["languages"]["es"]["flores"] == "spa_Latn"

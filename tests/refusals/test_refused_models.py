@@ -155,10 +155,10 @@ BY_ITS_FILES = [
         r"holds an encoder \(OwnForMaskedLM\); set",
     ),
     (
-        "no encoder",
+        "no encoder-decoder",
         lambda _: None,
-        {"architecture": "encoder"},
-        r"models\.own\.architecture is encoder, but .* a causal language model \(GPT2LMHeadModel\); set .*: causal",
+        {"architecture": "encoder_decoder"},
+        r"models\.own\.architecture is encoder_decoder, but .* a causal language model \(GPT2LMHeadModel\); set .*",
     ),
     ("no tokenizer", remove("tokenizer.json"), {}, r"weights: no usable tokenizer: "),
     ("broken tokenizer", write("tokenizer.json", b"{"), {}, r"weights: no usable tokenizer: "),

@@ -95,7 +95,7 @@ def test_equal_studies_are_equal_bytes(tmp_path):
 @pytest.mark.parametrize("text", ["", "{}", "[1]"])
 def test_a_file_that_is_no_provenance_is_refused_by_name(tmp_path, text):
     (tmp_path / "provenance.json").write_text(text)
-    with pytest.raises(StudyError, match=r"provenance\.json is no valid provenance"):
+    with pytest.raises(StudyError, match=r"provenance\.json is not a valid provenance"):
         provenance.read_provenance(tmp_path / "provenance.json")
 
 
@@ -232,7 +232,11 @@ def test_a_model_is_named_by_where_it_comes_from_and_what_is_known_of_it(tmp_pat
     }
     raw = study(models=models)
     raw["study"]["models"] = ["own", "hub", "packed"]
-    manifests = [manifest("packed"), manifest("hub", hub="owner/name", revision=COMMIT), manifest("own", context=None)]
+    manifests = [
+        manifest("packed"),
+        manifest("hub", hub="owner/name", revision=COMMIT),
+        manifest("own", context=None, left_out=["eyes"]),
+    ]
     found = json.loads(run(tmp_path, raw, *manifests))["models"]
     assert [model["name"] for model in found] == ["own", "hub", "packed"]
     assert [model["source"] for model in found] == ["path", "hub", "gguf"]
@@ -245,6 +249,7 @@ def test_a_model_is_named_by_where_it_comes_from_and_what_is_known_of_it(tmp_pat
     assert [model["k"] for model in found] == [6, 5, 7]
     assert [model["context"] for model in found] == [None, 512, 512]
     assert {model["neurons"] for model in found} == {640}
+    assert [model["left_out"] for model in found] == [["eyes"], [], []]
 
 
 @pytest.mark.parametrize("names", [["other"], ["demo", "other"]])

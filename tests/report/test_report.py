@@ -73,6 +73,7 @@ def manifest():
         context=None,
         width=128,
         sites=[NeuronSite(module="h.0.mlp.dense", layer=0, width=640, offset=0)],
+        left_out=["vision_tower (14 matrices)"],
     )
 
 
@@ -331,6 +332,7 @@ def test_every_figure_has_its_own_caption_even_among_others(results, page):
 def test_it_says_what_was_studied_and_by_what(page):
     said = re.sub(r"\s+", " ", page.text)
     assert "(k = 100 of 640 neurons)" in said
+    assert ", or is not applied: vision_tower (14 matrices)." in said
     assert "English, Spanish, German, French, Japanese" in said
     assert "cldr-devtest" in said and "BloomModel" in said and "0123abcd" in said
     assert "correlations.seed" in said and "scikit-learn" in said

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
@@ -106,7 +106,6 @@ def test_without_chance_it_is_what_transformers_generates(load, architecture):
         assert sentence.tokens == expected.shape[1] - 1
 
 
-@settings(max_examples=60)
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from([0.5, 1.0, 1.7]),
@@ -253,6 +252,15 @@ def test_a_tokenizer_without_a_beginning_is_refused(load):
     model.tokenizer.bos_token, kept = None, model.tokenizer.bos_token
     model.model.generation_config.bos_token_id = None
     with pytest.raises(StudyError, match="beginning-of-sentence"):
+        generate(model, [BASE], [(0, 0, 0)], SAMPLING, 1000, "test")
+    model.tokenizer.bos_token = kept
+
+
+def test_a_beginning_that_the_model_does_not_know_is_refused(load):
+    model = load("llama")
+    kept = model.tokenizer.bos_token
+    model.tokenizer.add_special_tokens({"bos_token": "<begin>"})
+    with pytest.raises(StudyError, match="token of tiny is 259, but the model's vocabulary has 259"):
         generate(model, [BASE], [(0, 0, 0)], SAMPLING, 1000, "test")
     model.tokenizer.bos_token = kept
 

@@ -11,7 +11,7 @@ import langid
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.jobs.errors import StudyError
@@ -68,7 +68,6 @@ def test_langid_in_blocks_gives_langids_own_probabilities(own_langid, langid_in_
     np.testing.assert_allclose(found, own_ranks(own_langid, TEXTS, langid_in_blocks.languages), rtol=1e-9, atol=1e-15)
 
 
-@settings(max_examples=30)
 @given(texts=st.lists(st.text(max_size=60), min_size=1, max_size=6))
 def test_langid_in_blocks_agrees_on_any_text(own_langid, langid_in_blocks, texts):
     found = langid_in_blocks.probabilities(texts)
@@ -150,7 +149,6 @@ class Vowels(Identifier):
         return counts / counts.sum(axis=1, keepdims=True)
 
 
-@settings(max_examples=50)
 @given(
     texts=st.lists(st.text(alphabet="aeo x", max_size=4), min_size=1, max_size=30),
     block=st.integers(min_value=1, max_value=40),

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.benchmark import BenchmarkRecord
 
@@ -213,7 +213,6 @@ not_sampled = st.tuples(hundredths.map(lambda seconds: seconds + 0.01), st.none(
 
 
 @given(st.lists(sampled | not_sampled, min_size=1, max_size=4))
-@settings(max_examples=50)
 def test_what_snakemake_writes_is_read_back(tmp_path_factory, repeats):
     path = tmp_path_factory.getbasetemp() / "benchmark.tsv"
     path.write_text(benchmark(*repeats))

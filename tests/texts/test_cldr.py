@@ -6,7 +6,7 @@ import unicodedata
 
 import langid
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.config.languages import LANGUAGES
@@ -121,7 +121,6 @@ def test_ten_thousand_meanings_exist_and_more_keep_the_first():
     assert texts(cldr.parallel("train", {"en": "en"}, 50, 1), "en") != many[:50]
 
 
-@settings(max_examples=20)
 @given(st.sampled_from(list(SPLITS)), st.integers(1, 50), st.integers(1, 50), st.integers(0, 2**31))
 def test_a_larger_corpus_begins_with_the_smaller(split, few, more, seed):
     for make in (cldr.parallel, cldr.paraphrases, cldr.translation_pairs, cldr.paragraphs):

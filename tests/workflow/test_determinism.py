@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from planning import TINY
-from running import copy_repository, run_snakemake, with_models_and_texts_alone
+from running import TINY, copy_repository, run_snakemake, with_models_and_texts_alone
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 WANTED = [
     "results/table1.csv",

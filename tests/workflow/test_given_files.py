@@ -81,5 +81,5 @@ def test_weights_that_are_older_than_their_description_are_refused_where_they_ar
     failed = run(study, check=False)
     assert "models.mine.path: model.safetensors has another content in model" in failed
     assert "Traceback" not in failed
-    (study / "model/config.json").touch()
+    (study / "model/model.safetensors").touch()
     run(study)

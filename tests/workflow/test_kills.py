@@ -14,7 +14,7 @@ import psutil
 import pytest
 from running import copy_repository, run_snakemake, start_snakemake
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 TABLES = [f"results/table{number}.{suffix}" for number in (1, 2, 3, 4) for suffix in ("csv", "md", "tex")]
 SWEEP = [f"results/sweeps/tiny/es-max/{name}" for name in ("language_id.csv", "perplexity.csv")]
@@ -148,7 +148,8 @@ def test_a_job_killed_for_its_memory_says_so_and_goes_on_where_it_was(unembedded
     kept = cells(unembedded)
     said = (unembedded / "snakemake.out").read_text()
     assert (
-        "embeddings failed: it ended without telling an error, so it was probably killed, most often for lack" in said
+        "embed_sentences failed: it ended without telling an error, so it was probably killed, most often for lack"
+        in said
     )
     run_snakemake(unembedded, *TABLE1)
     assert kept.items() <= cells(unembedded).items()
@@ -187,8 +188,8 @@ def test_a_full_disk_is_told_and_when_there_is_space_the_run_goes_on(unembedded,
     small_disk(unembedded / folder, "20k")
     failed = run_snakemake(unembedded, *TABLE1, check=False)
     assert failed.returncode == 1
-    told = rf"embeddings failed: no space is left to write \S*{folder}/\S+\.h5 .* Make space there"
-    explained = failed.stdout[failed.stdout.index("embeddings failed: ") :]
+    told = rf"embed_sentences failed: no space is left to write \S*{folder}/\S+\.h5 .* Make space there"
+    explained = failed.stdout[failed.stdout.index("embed_sentences failed: ") :]
     assert re.match(told, explained), failed.stdout[-3000:]
     assert "Traceback" not in explained
     assert partial_files(unembedded) == []

@@ -28,14 +28,19 @@ ShownTarget = Annotated[
     Field(description="Target that Table 3 and Figures 1, 3, 4 and 5 show; Spanish in the paper."),
 ]
 ProbingLanguages = Annotated[
-    Languages, Field(min_length=2, description="Languages whose sentences experts are found on: target and negatives.")
+    list[LanguageCode],
+    Field(min_length=2, description="Languages whose sentences experts are found on: target and negatives."),
+    Distinct,
 ]
 SpaceLanguages = Annotated[
-    Languages,
-    Field(min_length=2, description="Languages of the parallel corpus, between all pairs of which is measured."),
+    list[LanguageCode],
+    Field(min_length=2, description="Languages of the parallel corpus, all pairs of which are measured."),
+    Distinct,
 ]
 ProbedLanguages = Annotated[
-    Languages, Field(min_length=2, description="Languages in each of which a probe is trained and tested.")
+    list[LanguageCode],
+    Field(min_length=2, description="Languages in each of which a probe is trained and tested."),
+    Distinct,
 ]
 LanguageNames = Annotated[dict[LanguageCode, str], Field(description="English names of languages, by code.")]
 LanguageFiles = Annotated[

@@ -11,7 +11,7 @@ COLUMNS = ["task", "first", "second", "score"]
 
 
 def scores_of_pairs(scores: pd.DataFrame, spec: SpacePanelsSpec) -> pd.DataFrame:
-    """One row for each model, pooling, target, task and ordered pair (first, second), with the columns pre and post.
+    """Return one row per model, pooling, target, task and ordered pair (first, second), with the columns pre and post.
 
     Raises:
         StudyError: an observation is missing.

@@ -17,13 +17,13 @@ FORMAT = ("v110", "latest")
 
 
 def created(path: Path) -> h5py.File:
-    """A new file, to be closed by the caller; its datasets ask for `fletcher32` themselves."""
+    """Create a file, which the caller closes; its datasets ask for `fletcher32` themselves."""
     return h5py.File(path, "w", libver=FORMAT)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """A file that another stage wrote, for a block that does nothing but read it.
+    """Open a file that another stage wrote, for a block that does nothing but read it.
 
     Raises:
         DamagedFile: the file is cut off, or one of its checksums is wrong.
@@ -35,7 +35,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """As `opened`, for a block that reads from the file by other means too.
+    """Open a file as `opened` does, for a block that also reads from it by other means.
 
     Raises:
         DamagedFile: the file is cut off, or one of its checksums is wrong.
@@ -63,7 +63,7 @@ def locked(path: Path) -> StudyError:
 
 
 def _of_the_system(error: Exception) -> bool:
-    """Whether the operating system refused something, as the permission to read; the content is not at fault then."""
+    """Return whether the operating system refused something, like the permission to read; the content may be whole."""
     if isinstance(error, OSError) and error.errno:
         return True
     told = re.search(r"errno = (\d+)", str(error))  # in HDF5's own messages
@@ -75,12 +75,12 @@ def write_strings(group: h5py.Group, name: str, strings: Sequence[str]) -> None:
     encoded = np.array([string.encode() for string in strings], dtype=np.bytes_)
     if encoded.dtype.itemsize == 0 or not len(encoded):
         encoded = encoded.astype("S1")
-    # At least one element a chunk, also where there is no string.
+    # At least one element per chunk, also where there is no string.
     group.create_dataset(
         name, data=encoded, chunks=(max(1, len(encoded)),), maxshape=(max(1, len(encoded)),), fletcher32=True
     )
 
 
 def read_strings(dataset: h5py.Dataset) -> list[str]:
-    """The strings that `write_strings` wrote."""
+    """Return the strings that `write_strings` wrote."""
     return [string.decode() for string in dataset[:]]

@@ -10,7 +10,7 @@ import torch
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import one_line
-from workflow_scripts.models.batching import Batch, encode
+from workflow_scripts.models.batching import Batch
 from workflow_scripts.models.site_outputs import SiteOutputs
 from workflow_scripts.models.sites import NeuronSite
 
@@ -34,7 +34,9 @@ def require_sound(model: "LanguageModel") -> None:
             site does not put out its units once for each token.
     """
     name = model.manifest.name
-    long = encode(model.tokenizer, [TEXT], min(TOKENS, model.max_tokens or TOKENS))[0]
+    # Where the tokenizer makes nothing of the sentence, which a stage that reads texts will say, any tokens serve.
+    most = min(TOKENS, model.max_tokens or TOKENS)
+    long = model.tokenizer(TEXT, truncation=True, max_length=most)["input_ids"] or [0] * most
     short = long[: max(1, len(long) // 2)]
     try:
         alone, sites_alone = _read(model, [short])

@@ -77,7 +77,7 @@ def describe(spec: Spec) -> ModelManifest:
             f"({classes}); set models.{spec.name}.architecture: {architecture}, or take another model."
         )
     tokenizer = load_tokenizer(directory, model.trust_remote_code)
-    backbone = backbone_of(empty_model(config, model.architecture, model.trust_remote_code), model.architecture)
+    backbone = backbone_of(empty_model(config, model.trust_remote_code, model.architecture), model.architecture)
     drop_pooler(backbone, model.architecture)
     structure = structure_of(backbone, model.architecture, spec.sites, spec.name)
     neurons = count_neurons(structure["sites"])

@@ -67,8 +67,8 @@ def require_described(manifest: "ModelManifest") -> None:
             continue
         raise StudyError(
             f"models.{manifest.name}.path: {name} {what} {manifest.directory} since the model was described, so it is "
-            f"another model. Put the former files back; or touch {Path(manifest.directory) / 'config.json'} and run "
-            "the same command again, which makes everything of this model anew."
+            f"another model. Put the former files back; or {f'touch {path} and ' if path else ''}run the same command "
+            "again, which makes everything of this model anew."
         )
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from workflow_scripts.config.architectures import Architecture
-from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.jobs.files import content_hash, write_text
+from workflow_scripts.jobs.files import content_hash, read_json, write_text
 from workflow_scripts.models.directories import KnownFile
 from workflow_scripts.models.sites import NeuronSite
 
@@ -59,12 +58,7 @@ def read_manifest(path: Path) -> ModelManifest:
     Raises:
         StudyError: the file is no valid manifest.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(ModelManifest).validate_json(Path(path).read_bytes())
-    except ValidationError as error:
-        raise StudyError(f"{path} is not a valid model manifest ({error}); delete it and run again.") from error
+    return read_json(path, ModelManifest, "a valid model manifest")
 
 
 def write_manifest(path: Path, manifest: ModelManifest) -> None:

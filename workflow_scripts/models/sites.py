@@ -81,12 +81,13 @@ def find_sites(backbone: "nn.Module", sites: Literal["mlp", "linear"] | Sequence
         ]
     )
     if sites == "mlp" and (beside := left_out(backbone, found, towers=False)):
+        remedy = "take a model without such layers"
+        if found:
+            remedy = f"to study the others alone, give neurons.sites as patterns: {json.dumps(patterns(found))}"
         raise StudyError(
             f"neurons.sites: mlp finds {count_neurons(found):,} units in linear layers of {type(backbone).__name__}, "
-            "but its MLPs have more "
-            f"weights, which are no linear layers that read every token, such as a mixture's experts: {_some(beside)}. "
-            "Their units cannot be neurons; to study the others alone, give neurons.sites as a list of patterns: "
-            f"{json.dumps(patterns(found)) if found else f'the linear layers are {_some(linears)}'}."
+            "but its MLPs have more weights, which are no linear layers that read every token, such as a mixture's "
+            f"experts: {_some(beside)}. Their units cannot be neurons; {remedy}."
         )
     if not found:
         raise StudyError(

@@ -61,6 +61,7 @@ class UsedModel(_Record):
     architecture: str
     dtype: str
     neurons: int
+    left_out: list[str] = Field([], description="Weights whose units are no neurons, and adapters not applied.")
     context: int | None
 
 
@@ -232,6 +233,7 @@ def _model(config: Config, manifest: ModelManifest) -> UsedModel:
         architecture=manifest.architecture,
         dtype=manifest.dtype,
         neurons=manifest.neurons,
+        left_out=manifest.left_out,
         context=manifest.context,
     )
 

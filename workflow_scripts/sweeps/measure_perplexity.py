@@ -26,7 +26,7 @@ from workflow_scripts.sweeps.perplexity import Perplexity, measure_perplexity
 from workflow_scripts.texts.schema import read_part
 
 log = logging.getLogger(__name__)
-UNLIMITED_CONTEXT = 2048  # of a window where the architecture sets no limit
+UNLIMITED_CONTEXT = 2048  # tokens of a window where the architecture sets no limit
 PARAGRAPHS_AT_A_TIME = 1000
 SEPARATOR = "\n"  # between paragraphs
 
@@ -51,7 +51,7 @@ def main(command: list[str] | None = None) -> None:
             "conditions...": "conditions of the sweep (JSON)",
             "texts": "paragraphs (parquet)",
         },
-        outputs={"perplexity": "one row a condition (CSV)", "selection": "paragraphs that were drawn (CSV)"},
+        outputs={"perplexity": "one row per condition (CSV)", "selection": "paragraphs that were drawn (CSV)"},
         command=command,
     )
     manifest = read_manifest(files.model)
@@ -92,7 +92,7 @@ def main(command: list[str] | None = None) -> None:
 
 
 def select(texts: Path, spec: Spec, tokenizer) -> tuple[list[int], pd.DataFrame]:
-    """The token ids of a text of `spec.tokens` tokens, and the ids and tokens of the paragraphs that it is made of.
+    """Return the token ids of a text of `spec.tokens` tokens, and the ids and token counts of its paragraphs.
 
     The text begins with the special token that the tokenizer begins texts with, if any; the last paragraph is cut off.
     """
@@ -124,7 +124,7 @@ def write_windows(cell: h5py.File, found: Perplexity) -> None:
 
 
 def read_windows(path: Path) -> Perplexity:
-    """What a cell of the cache holds."""
+    """Return what a cell of the cache holds."""
     with h5py.File(path, "r") as cell:
         return Perplexity(cell["negative_log_likelihood"][:], cell["scored"][:])
 

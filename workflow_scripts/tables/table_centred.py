@@ -1,4 +1,4 @@
-"""What survives centring, beside a constant that is added to every embedding and beside random neurons: gain by gain.
+"""Which gains survive centring, a constant that is added to every embedding, and random neurons.
 
 Forcing constants on neurons moves every sentence by nearly the same vector, which shrinks cosine distances by itself.
 """
@@ -46,7 +46,7 @@ UNDEFINED = layout.Cell("–", value=float("nan"))
 
 
 class Spec(TargetsSpec, ResampledSpec):
-    """What the table shows."""
+    """What the table depends on, beside its files."""
 
     languages: SpaceLanguages
     paraphrase_targets: list[LanguageCode] = Field(description="Targets of which there are paraphrases.")
@@ -54,7 +54,7 @@ class Spec(TargetsSpec, ResampledSpec):
 
 
 def effects_by_target(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFrame:
-    """One row for each effect, model, pooling and target; the columns are those of `measured_effect`.
+    """Return one row per effect, model, pooling and target; the columns are those of `measured_effect`.
 
     Raises:
         StudyError: an observation is missing.
@@ -69,7 +69,7 @@ def effects_by_target(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFr
 
 
 def as_table(by_target: pd.DataFrame, spec: Spec) -> layout.Table:
-    """A row for each model, pooling and effect: means over targets, and of how many targets a gain survives."""
+    """Lay out a row for each model, pooling and effect: means over targets, and of how many targets a gain survives."""
     of = {key: rows for key, rows in by_target.groupby(["model", "pooling", "effect"])}
     rows = [
         [
@@ -94,13 +94,13 @@ def as_table(by_target: pd.DataFrame, spec: Spec) -> layout.Table:
 
 
 def latex_label(effect: Effect) -> str:
-    """The label with an arrow in mathematics."""
+    """Return the label with an arrow in mathematics."""
     arrow = r"$\downarrow$" if effect.falls else r"$\uparrow$"
     return f"{effect.label.translate(layout.LATEX)} {arrow}"
 
 
 def value_cells(rows: pd.DataFrame, effect: Effect, spec: Spec) -> list[layout.Cell]:
-    """Means over the targets of one effect, how many of them gain, and of how many of these the gain survives."""
+    """Return the means over targets of one effect, how many targets gain, and in how many the gain survives."""
     means = rows[[name for name in VALUES if spec.seeds or name != "random"]].mean(skipna=False)
     shown = [
         UNDEFINED if pd.isna(mean) else layout.Cell(text := layout.number(mean, effect.decimals), f"${text}$", mean)
@@ -117,7 +117,7 @@ def value_cells(rows: pd.DataFrame, effect: Effect, spec: Spec) -> list[layout.C
 
 
 def constant_cell(rows: pd.DataFrame) -> layout.Cell:
-    """What part of the gains, summed over the targets that gain, the constant control has."""
+    """Return what part of the gains, summed over the targets that gain, the constant control has."""
     gains = rows[rows["gain"] == 1]
     if not len(gains) or gains["constant"].isna().any():
         return UNDEFINED
@@ -126,7 +126,7 @@ def constant_cell(rows: pd.DataFrame) -> layout.Cell:
 
 
 def caption(spec: Spec) -> str:
-    """What the table shows and how it was computed."""
+    """Return what the table shows and how it was computed."""
     random = (
         f" Random: with as many random neurons in place of the experts, the mean over {len(spec.seeds)} draws."
         if spec.seeds
@@ -154,10 +154,10 @@ def caption(spec: Spec) -> str:
 
 
 def read(paths: list[Path]) -> dict[str, pd.DataFrame]:
-    """Metric CSVs by what they hold, which is their file's name.
+    """Return the metric CSVs by what they hold, which is their file's name.
 
     Raises:
-        StudyError: a file is none of those expected here.
+        StudyError: a file is neither alignment.csv nor paraphrase.csv.
     """
     if unknown := [str(path) for path in paths if path.stem not in COLUMNS]:
         raise StudyError(f"{unknown[0]} is none of {', '.join(f'{name}.csv' for name in COLUMNS)}; leave it out.")

@@ -30,7 +30,7 @@ VALUES = ["r", "ci_low", "ci_high", "p_value", "candidates", "resamples"]
 
 
 class Spec(TargetsSpec, ResampledSpec):
-    """What Table 2 shows."""
+    """What Table 2 depends on, beside its files."""
 
     similarity: ShownSimilarity
     measure: ShownDistance
