@@ -23,6 +23,7 @@ from matplotlib.transforms import Affine2D, ScaledTranslation
 
 from workflow_scripts.config.settings import Medoid, ShownSimilarity
 from workflow_scripts.figures import drawing
+from workflow_scripts.figures.fonts import can_draw, composed
 from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.figures.specs import SpacePanelsSpec
 from workflow_scripts.jobs import stage
@@ -99,22 +100,6 @@ def choose(examples: pd.DataFrame) -> str | None:
     if drawable.empty:
         return None
     return (drawable["wrong_to_right"] - drawable["right_to_wrong"]).idxmax()
-
-
-def can_draw(text: str) -> bool:
-    """Return whether the font has all characters of a text; Thai, Devanagari, Chinese, Japanese, Korean are lacking."""
-    return drawn_characters().issuperset(map(ord, composed(text)))
-
-
-def composed(text: str) -> str:
-    """Return a text with single spaces, whose accents are one with their letters, so that they are drawn above them."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-@cache
-def drawn_characters() -> frozenset[int]:
-    """Return the code points for which the font of figures has a glyph."""
-    return frozenset(figures_font().get_charmap())
 
 
 def figures_font() -> FT2Font:

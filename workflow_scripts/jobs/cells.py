@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 
 from workflow_scripts.jobs.files import canonical_json, content_hash, written_whole
-from workflow_scripts.jobs.hdf5 import DAMAGE, created
+from workflow_scripts.jobs.hdf5 import DAMAGE, created, locked
 from workflow_scripts.jobs.locks import Locks
 
 log = logging.getLogger(__name__)
@@ -81,6 +81,8 @@ def _is_whole(path: Path) -> bool:
             file.attrs["key"]
             file.visititems(_read_through)
             return True
+    except BlockingIOError as error:
+        raise locked(path) from error
     except DAMAGE:
         return False
 

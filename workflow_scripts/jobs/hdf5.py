@@ -27,7 +27,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
 
     Raises:
         DamagedFile: the file is cut off, or one of its checksums is wrong.
-        StudyError: it is not there.
+        StudyError: it is not there, or another program writes to it.
     """
     with reading(path), h5py.File(path, "r") as file:
         yield file
@@ -39,16 +39,27 @@ def reading(path: Path) -> Iterator[None]:
 
     Raises:
         DamagedFile: the file is cut off, or one of its checksums is wrong.
-        StudyError: it is not there.
+        StudyError: it is not there, or another program writes to it.
     """
     try:
         yield
     except FileNotFoundError as error:
         raise StudyError(f"{path} is not there (any more); run the same command again, which makes it.") from error
+    except BlockingIOError as error:
+        raise locked(path) from error
     except DAMAGE as error:
         if _of_the_system(error):
             raise
         raise DamagedFile(path, error) from error
+
+
+def locked(path: Path) -> StudyError:
+    """Return the error to raise for a file that another program writes to."""
+    return StudyError(
+        f"{path} is locked: another program, like a notebook or a viewer, has it open to write. Close it there and run "
+        "the same command again. If no program has it open, its file system has no locks: set the environment variable "
+        "HDF5_USE_FILE_LOCKING to FALSE."
+    )
 
 
 def _of_the_system(error: Exception) -> bool:

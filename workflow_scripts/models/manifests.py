@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 from workflow_scripts.config.architectures import Architecture
 from workflow_scripts.jobs.files import content_hash, read_json, write_text
+from workflow_scripts.models.directories import KnownFile
 from workflow_scripts.models.sites import NeuronSite
 
 
@@ -37,6 +38,7 @@ class ModelManifest:
     first_layer: int | None = 0  # that its list of hidden states begins with, None where that is not known
     left_out: list[str] = field(default_factory=list)  # weights whose units are no neurons, and adapters not applied
     text_prefix: str = ""  # before each text that is embedded
+    files: dict[str, KnownFile] = field(default_factory=dict)  # of a directory of the user's own, by name
     tags: dict[str, str] = field(default_factory=dict)  # what the tokenizer calls a language, where it marks texts
 
     @property

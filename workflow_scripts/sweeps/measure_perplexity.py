@@ -19,7 +19,7 @@ from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import content_hash, written_whole
 from workflow_scripts.models.batching import texts_begin_with
-from workflow_scripts.models.loading import load_tokenizer, model_directory
+from workflow_scripts.models.loading import described_directory, load_tokenizer
 from workflow_scripts.models.manifests import read_manifest
 from workflow_scripts.models.run import model_run
 from workflow_scripts.sweeps.perplexity import Perplexity, measure_perplexity
@@ -55,9 +55,7 @@ def main(command: list[str] | None = None) -> None:
         command=command,
     )
     manifest = read_manifest(files.model)
-    tokenizer = load_tokenizer(
-        model_directory(manifest.hub, manifest.revision, manifest.directory), manifest.trust_remote_code
-    )
+    tokenizer = load_tokenizer(described_directory(manifest), manifest.trust_remote_code)
     token_ids, drawn = select(files.texts, spec, tokenizer)
     wanted = spec.context or manifest.context or UNLIMITED_CONTEXT
     context = min(wanted, manifest.context or wanted)
