@@ -146,7 +146,7 @@ def what_is_written(model: LanguageModel) -> list[str]:
     written = generate(model, conditions, draws, sampling, 1000, "writing")
     # The same without what is kept from step to step.
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(generation, "keeps_past", lambda _: False)
+        patched.setattr(generation, "past_of", lambda _: None)
         again = generate(model, conditions, draws, sampling, 1000, "writing")
     for sentence, other in zip(written, again, strict=True):
         assert (sentence.text, sentence.tokens) == (other.text, other.tokens)

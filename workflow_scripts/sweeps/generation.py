@@ -8,6 +8,7 @@ own. They are the same under every condition, so that conditions differ by what 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,6 +21,10 @@ from workflow_scripts.models.batching import Batch, batches, run_halving, tokens
 from workflow_scripts.models.loading import LanguageModel
 from workflow_scripts.models.structure import options_of
 from workflow_scripts.sweeps.perplexity import token_losses
+
+if TYPE_CHECKING:
+    from transformers import Cache
+    from transformers.utils import ModelOutput
 
 FEW_TOKENS = 1024  # looked at first where top-k sets no limit
 
@@ -149,12 +154,12 @@ def _write(
     condition_of_row, row = condition_of_sentence[running].unique(return_inverse=True)
     # What goes through the model next: the last tokens of the rows, or all of them where the model keeps no past.
     inputs, past = torch.full_like(condition_of_row, prompt)[:, None], None
-    keeps = keeps_past(model)
     with torch.inference_mode(), intervene_by_row(model, conditions, condition_of_row) as set_rows:
         for step in range(steps):
-            if keeps:
-                output = model.model(input_ids=inputs, past_key_values=past, use_cache=True)
-                past = output.past_key_values
+            if step == 0 or past is not None:
+                given = {} if past is None else {"past_key_values": past}
+                output = model.model(input_ids=inputs, use_cache=True, **given)
+                past = past_of(output)
             else:
                 output = model.model(input_ids=inputs, **options_of(model.architecture))
             logits = output.logits[:, -1].to(device).float()  # a spread model has its head on another device
@@ -173,9 +178,9 @@ def _write(
             parents, last = drawn_after // logits.shape[1], drawn_after % logits.shape[1]
             order = next_row.argsort(stable=True)
             running, row = running[order], next_row[order]
-            inputs = last[:, None] if keeps else torch.cat([inputs[parents], last[:, None]], dim=1)
+            inputs = torch.cat([inputs[parents], last[:, None]], dim=1) if past is None else last[:, None]
             if not torch.equal(parents, torch.arange(len(condition_of_row), device=device)):
-                if keeps:
+                if past is not None:
                     past.reorder_cache(parents)
                 condition_of_row = condition_of_row[parents]
                 set_rows(condition_of_row)
@@ -185,12 +190,10 @@ def _write(
     ]
 
 
-def keeps_past(model: LanguageModel) -> bool:
-    """Whether a model gives back what it computed for tokens, to go on from: GPT-1 does not, RWKV otherwise than "
-    "others."""
-    with torch.inference_mode():
-        output = model.model(input_ids=torch.zeros((1, 1), dtype=torch.long, device=model.device), use_cache=True)
-    return hasattr(getattr(output, "past_key_values", None), "reorder_cache")
+def past_of(output: "ModelOutput") -> "Cache | None":
+    """What a model gives back to go on from; None where rows cannot be chosen of it, as of GPT-1 and RWKV."""
+    past = getattr(output, "past_key_values", None)
+    return past if hasattr(past, "reorder_cache") else None
 
 
 def _mean_losses(model: LanguageModel, token_ids: Sequence[list[int]], tokens_per_batch: int) -> list[float]:
