@@ -98,12 +98,15 @@ def hub(monkeypatch, tmp_path):
 def test_only_files_that_the_config_allows_are_downloaded(manifest_of, hub, directory, tmp_path, monkeypatch):
     for name in ("modeling.py", "pytorch_model.bin", "model.onnx", "tokenizer.pkl"):
         (directory / name).write_bytes(b"not to be fetched")
+    tokenizers = {"bpe.codes", "source.spm", "own.tiktoken"}  # of PhoBERT, Marian and Qwen
+    for name in tokenizers:
+        (directory / name).write_bytes(b"of a tokenizer")
     hub(directory)
     manifest = manifest_of(hub="owner/tiny", revision=COMMIT)
     (snapshot,) = (tmp_path / "cache").glob(f"*/snapshots/{COMMIT}")
     fetched = {path.name for path in snapshot.iterdir()}
-    assert {"config.json", "model.safetensors", "tokenizer.json"} <= fetched
-    assert {path.rsplit(".", 1)[1] for path in fetched} == {"json", "safetensors"}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} | tokenizers <= fetched
+    assert {path.rsplit(".", 1)[1] for path in fetched - tokenizers} == {"json", "safetensors"}
 
     assert (manifest.hub, manifest.revision, manifest.directory) == ("owner/tiny", COMMIT, None)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)

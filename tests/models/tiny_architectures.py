@@ -163,6 +163,7 @@ EXPERTS = "its MLPs have more weights, which are no linear layers that read ever
 PADDING = "the padding beside a shorter sentence changes the sentence's states"
 SEES_AHEAD = "see those that come after them, so the model is not causal"
 NO_OUTPUT = "does not put out a number for each sentence, token and unit"
+NO_LANGUAGE = "cannot read a plain sentence: ValueError: Input language unknown"
 REPEATS = "runs more than once in a pass"
 MASKED = {"auto": "AutoModelForMaskedLM", "architecture": "encoder"}
 TO_SEQUENCE = {"auto": "AutoModelForSeq2SeqLM", "architecture": "encoder_decoder"}
@@ -254,6 +255,7 @@ MODELS: dict[str, Tiny] = {
     ),
     "XGLM": Tiny(CAUSAL, named("xglm", d_model=WIDTH, ffn_dim=HIDDEN, num_layers=LAYERS, attention_heads=4), BART),
     "BioGPT": Tiny(CAUSAL, named("biogpt"), BART),
+    "BART's decoder": Tiny(CAUSAL, translator("bart", is_encoder_decoder=False, is_decoder=True), BART),
     "BertGeneration": Tiny(CAUSAL, encoder("bert-generation"), refused=SEES_AHEAD),
     "XLNet": Tiny(
         CAUSAL,
@@ -389,6 +391,7 @@ MODELS: dict[str, Tiny] = {
     "Mistral without a head": Tiny(
         ENCODER, named("mistral", tie_word_embeddings=False), GATED, auto="AutoModel", architecture="encoder"
     ),
+    "X-MOD": Tiny(ENCODER, encoder("xmod", languages=["en_XX", "es_XX"]), **MASKED, refused=NO_LANGUAGE),
     "ALBERT": Tiny(ENCODER, encoder("albert", embedding_size=16), **MASKED, refused=REPEATS),
     "FNet": Tiny(ENCODER, encoder("fnet", num_attention_heads=None), **MASKED, refused=PADDING),
     "ConvBERT": Tiny(ENCODER, encoder("convbert", embedding_size=WIDTH), **MASKED, refused=PADDING),

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoTokenizer
+from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging as transformers_logging
 
 from workflow_scripts.config.architectures import NAMES, Architecture, auto_class, generates
@@ -27,6 +29,7 @@ from workflow_scripts.jobs.messages import one_line
 from workflow_scripts.models.batching import Batch, encode, passing
 from workflow_scripts.models.checks import require_sound
 from workflow_scripts.models.manifests import ModelManifest
+from workflow_scripts.models.sites import output_width
 from workflow_scripts.models.structure import options_of
 
 if TYPE_CHECKING:
@@ -329,9 +332,16 @@ def empty_model(
         for name, buffer in module._buffers.items():
             if buffer is not None:
                 module._buffers[name] = torch.zeros(buffer.shape, dtype=buffer.dtype)
+        if type(module).forward in (torch.nn.Linear.forward, Conv1D.forward):
+            # What zeros give need not be computed, which for billions of weights takes long.
+            module.forward = partial(_zeros, output_width(module))
         if hasattr(module, "config"):
             module.config._experts_implementation = "eager"  # others copy the weights of all experts
     return model.eval()
+
+
+def _zeros(width: int, states: torch.Tensor) -> torch.Tensor:
+    return states.new_zeros(*states.shape[:-1], width)
 
 
 def load_config(directory: Path, trust_remote_code: bool) -> "PretrainedConfig":

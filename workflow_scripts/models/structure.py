@@ -29,8 +29,8 @@ class Pass:
 
     width: int  # of the last hidden states
     shapes: dict[str, list[tuple[int, ...]]]  # by module: what it put out, each time it ran
-    blocks: list[str | None]  # module whose output are the states of layer 1, layer 2, …, the last layer left out;
-    # None where they are no module's
+    # Modules that put out the states of layer 1, layer 2, …, the last layer left out; None where no module does.
+    blocks: list[str | None]
     first_layer: int  # that the model's list of hidden states begins with: 0, or 1 where it lacks the token embeddings
 
 
