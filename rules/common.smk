@@ -15,11 +15,13 @@ sys.path.insert(0, str(REPOSITORY))
 
 from workflow_scripts.config.files import refuse_repeated_keys
 from workflow_scripts.config.study import read_config
+from workflow_scripts.figures.fonts import undrawn_labels
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.failures import explain_failures
 from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.jobs.fingerprint import fingerprint
 from workflow_scripts.jobs.stages import find_stages
+from workflow_scripts.models.directories import model_files
 from workflow_scripts.plan import BASE, UNTRAINED, ConditionName, Plan, demand, paths
 from workflow_scripts.plan.shown import FIGURE_FORMATS, TABLE_FORMATS, declared, findings
 
@@ -31,7 +33,9 @@ try:
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 
-for warning in CONFIG.warnings:
+LABELS = {f"models.{name}.label": CONFIG.models[name].label for name in CONFIG.study.models}
+
+for warning in [*CONFIG.warnings, *undrawn_labels(LABELS)]:
     logger.warning(warning)
 
 PLAN = Plan(CONFIG)
@@ -172,6 +176,17 @@ def made_directory(wildcards):
         return str(Path(CONFIG.results, "models", kept.model, "checkpoints", f"step{kept.step}"))
     made = PLAN.models[wildcards.model].source in ("train", "gguf")
     return str(Path(CONFIG.results, "models", wildcards.model, "weights")) if made else None
+
+
+def given_files(wildcards):
+    """Return the files of a model that lie outside the results, so that a changed one is noticed; none of the hub's.
+
+    What is missing, the stage says better than Snakemake.
+    """
+    settings = PLAN.models[wildcards.model]
+    if settings.path is not None:
+        return list(map(str, model_files(settings.path)))
+    return [settings.gguf.file] if settings.gguf and settings.gguf.file and os.path.isfile(settings.gguf.file) else []
 
 
 # Conditions

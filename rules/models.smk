@@ -29,6 +29,8 @@ rule train_model:
 
 
 use rule stage as convert_gguf with:
+    input:
+        given_files,
     output:
         multiext("<results>/models/{model}/weights/", *FILES_BESIDE_WEIGHTS),
         weights="<results>/models/{model}/weights/model.safetensors",
@@ -46,6 +48,7 @@ use rule stage as convert_gguf with:
 use rule stage as describe_model with:
     input:
         made_weights,
+        lambda wildcards: [] if made_weights(wildcards) else given_files(wildcards),
     output:
         manifest=paths.manifest(),
     log:

@@ -40,7 +40,7 @@ def experts(tmp_path):
 
 def spec(**changes) -> Spec:
     common = dict(name="es-expert-max-k3", model="tiny", units="expert", target="es", pooling="max", k=3)
-    settings = dict(selection="top", method="force", forced_value="mean", positions="all")
+    settings = dict(selection="top", method="force", forced_value="mean", positions="all", strength=1.0)
     return Spec(**{**common, **settings, **changes})
 
 
@@ -134,11 +134,11 @@ def test_a_method_that_draws_has_a_generator_of_the_seed(experts, monkeypatch):
             return {"value": generator.normal(size=len(statistics.expertise))}
 
     monkeypatch.setattr(registry, "get_method", lambda name: Noise())
-    drawn = [choose(random(seed, method="noise", values="own"), experts) for seed in (0, 0, 1)]
+    drawn = [choose(random(seed, method="force", values="own"), experts) for seed in (0, 0, 1)]
     values = [sorted(forced(condition).values()) for condition in drawn]
     assert values[0] == values[1] != values[2]
     assert values[0] == sorted(np.random.default_rng([0, 2]).normal(size=3))
-    assert forced(choose(spec(method="noise"), experts)) == forced(choose(spec(method="noise"), experts))
+    assert forced(choose(spec(method="force"), experts)) == forced(choose(spec(method="force"), experts))
 
 
 def test_too_many_units_or_an_unknown_language_are_refused(experts):

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from workflow_scripts.embeddings.embedding_files import copy_part, read_aligned, read_part, write_part
+from workflow_scripts.embeddings.embedding_files import copy_language, read_aligned, read_part, write_part
 from workflow_scripts.jobs.errors import StudyError
 
 IDS = ["dev-1", "dev-2", "ü-3"]
@@ -16,8 +16,8 @@ def path(tmp_path):
     with h5py.File(tmp_path / "embeddings.h5", "w") as file:
         for number, language in enumerate(["es", "de"]):
             with h5py.File(tmp_path / f"{language}.h5", "w") as cell:
-                write_part(cell, IDS, np.full((3, 4), number + 0.5))
-            copy_part(tmp_path / f"{language}.h5", file, language, "sentence")
+                write_part(cell.create_group("sentence"), IDS, np.full((3, 4), number + 0.5))
+            copy_language(tmp_path / f"{language}.h5", file, language)
     return tmp_path / "embeddings.h5"
 
 

@@ -1,5 +1,6 @@
 """The stages that run a model, on a tiny one: what they write, and what they need not compute again."""
 
+import random
 import re
 import shutil
 from itertools import combinations
@@ -19,6 +20,7 @@ from workflow_scripts.interventions.linear_act import transport_line
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.jobs.usage import Usage, read_usage
+from workflow_scripts.measures.retrieval import top1_accuracies
 from workflow_scripts.models import loading
 from workflow_scripts.models.batching import batches, encode
 from workflow_scripts.models.manifests import write_manifest
@@ -55,10 +57,19 @@ def study(load, tmp_path):
     return model, tmp_path
 
 
-def run(stage, folder, spec, code="c0", **paths):
+def run(stage, folder, spec, code="c0", tokens_per_batch=64, **paths):
     given = {name: [path] if isinstance(path, str) else path for name, path in paths.items()}
     options = [item for name, some in given.items() for item in (f"--{name}", *(str(folder / path) for path in some))]
-    running = ["--cache", str(folder / "cache"), "--code", code, "--device", "cpu", "--tokens-per-batch", "64"]
+    running = [
+        "--cache",
+        str(folder / "cache"),
+        "--code",
+        code,
+        "--device",
+        "cpu",
+        "--tokens-per-batch",
+        str(tokens_per_batch),
+    ]
     running += ["--usage", str(folder / "usage.json")]
     stage.main(["--spec", canonical_json(spec), *options, *(running if stage is not rank_neurons else [])])
 
@@ -157,19 +168,28 @@ def test_activations_too_large_for_the_storage_are_refused(study, monkeypatch):
     assert not (folder / "activations.h5").exists()
 
 
-def embed(folder, languages, condition="base", layers=("last",), others=(), **changes):
+def embed(
+    folder,
+    languages,
+    condition="base",
+    layers=("last",),
+    parts=("sentence",),
+    texts="texts.parquet",
+    others=(),
+    tokens_per_batch=64,
+    **changes,
+):
     """Embed into base.h5 and, of further layers, base-2.h5 and so on; with `others`, data sets of the same texts.
 
     Of each of these, the last layer of its languages goes into base.{name}.h5.
     """
-    dataset = {"name": "dev", "languages": languages, "parts": ["sentence"], "layers": list(layers)}
+    dataset = {"name": "dev", "languages": languages, "parts": list(parts), "layers": list(layers)}
     datasets = [dataset, *({**dataset, "name": name, "languages": codes, "layers": ["last"]} for name, codes in others)]
     spec = {"datasets": datasets, "pooling": "mean", "max_tokens": 128}
-    texts = ["texts.parquet"] * len(datasets)
     spaces = [f"{condition}.h5" if layer == "last" else f"{condition}-{layer}.h5" for layer in layers]
     spaces += [f"{condition}.{name}.h5" for name, _ in others]
-    files = {"model": "model.json", "condition": f"{condition}.json", "texts": texts}
-    run(embed_sentences, folder, {**spec, **changes}, **files, embeddings=spaces)
+    files = {"model": "model.json", "condition": f"{condition}.json", "texts": [texts] * len(datasets)}
+    run(embed_sentences, folder, {**spec, **changes}, tokens_per_batch=tokens_per_batch, **files, embeddings=spaces)
 
 
 def count_forwards(monkeypatch):
@@ -184,6 +204,52 @@ def count_forwards(monkeypatch):
     return embedded
 
 
+@pytest.mark.parametrize("tokens", [16, 40, 64, 200])
+def test_copies_of_a_sentence_have_one_vector_and_tie_at_every_size_of_batches(study, tokens):
+    """Every second paraphrase stands three times: three candidates tie for a query, which counts a third."""
+    _, folder = study
+    draw = random.Random(0)
+    words = [
+        "the",
+        "of",
+        "a",
+        "river",
+        "house",
+        "old",
+        "small",
+        "green",
+        "walks",
+        "sees",
+        "under",
+        "over",
+        "many",
+        "bright",
+        "stone",
+        "paper",
+    ]
+    seconds = [" ".join(draw.choices(words, k=2 + number % 5)) for number in range(20)]
+    assert len(set(seconds)) == 20
+    pairs = [(f"{second} {draw.choice(words)}", second) for second in seconds * 3]
+    pairs[7] = (pairs[3][1], pairs[7][1])  # a sentence that is in both parts
+    rows = [
+        (f"dev-{number:02}", "en", f"sentence{side}", text)
+        for number, pair in enumerate(pairs)
+        for side, text in enumerate(pair, start=1)
+    ]
+    schema.write(folder / "pairs.parquet", pd.DataFrame(rows, columns=schema.COLUMNS))
+    embed(folder, ["en"], parts=["sentence1", "sentence2"], texts="pairs.parquet", tokens_per_batch=tokens)
+    (_, first), (_, second) = (read_part(folder / "base.h5", "en", part) for part in ("sentence1", "sentence2"))
+    np.testing.assert_array_equal(second, np.tile(second[:20], (3, 1)))
+    np.testing.assert_array_equal(first[7], second[3])
+    # Against cosines in double precision of distinct candidates alone, each standing for its three copies.
+    distinct = second[:20].astype(float)
+    cosines = first.astype(float) @ distinct.T / np.linalg.norm(distinct, axis=1)
+    expected = np.mean(cosines.argmax(axis=1) == np.arange(60) % 20) / 3
+    found = top1_accuracies(first, second, np.arange(60), ["cosine"])["cosine"]
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert read_usage(folder / "usage.json").sequences == len({text for pair in pairs for text in pair})
+
+
 def test_a_finished_language_is_not_embedded_again(study, monkeypatch):
     _, folder = study
     embedded = count_forwards(monkeypatch)
@@ -194,7 +260,7 @@ def test_a_finished_language_is_not_embedded_again(study, monkeypatch):
     assert len(embedded) == 2
     assert (folder / "base.h5").read_bytes() == first
     embed(folder, ["en", "de", "ja"])
-    assert embedded[2:] == ["base: embedding dev ja sentence"]
+    assert embedded[2:] == ["base: embedding dev ja"]
     embed(folder, ["en"], max_tokens=4)
     assert len(embedded) == 4
 
@@ -267,7 +333,7 @@ def test_out_of_memory_halves_the_batch_says_so_and_gives_the_same(study, monkey
     real = backbone.forward
 
     def forward(self, input_ids, *call, **options):
-        if len(input_ids) > 1:
+        if len(input_ids) > 2:  # as many as are read when a model is looked at
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return real(self, input_ids, *call, **options)
 

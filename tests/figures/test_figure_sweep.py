@@ -31,7 +31,8 @@ SPEC = {
     "identifier": "langid",
     "sentences": 16,
     "seeds": [0, 1, 2],
-    "dataset": "Wikipedia",
+    "dataset": "wikipedia",
+    "left_out": [],
 }
 SUFFIXES = ["pdf", "png", "csv", "json"]
 # In the order of the axes: rows of panels, then columns.
@@ -204,7 +205,7 @@ def test_the_caption_says_what_is_shown(default):
     for part in (
         "langid.py",
         "mean and range over 3 random seeds of 16 texts",
-        "Wikipedia",
+        "wikipedia",
         "standard error",
         "dashed",
     ):
@@ -229,7 +230,7 @@ def test_each_of_many_targets_has_its_own_look():
 @pytest.mark.parametrize("targets", [3, 7, 12])
 @pytest.mark.parametrize("models", [1, 2, 3])
 def test_the_legend_is_about_as_wide_as_the_panels(targets, models):
-    names = {f"x{number}": "Norwegian" for number in range(targets)}
+    names = {f"x{chr(ord('a') + number)}": "Norwegian" for number in range(targets)}
     shown = [{"name": f"m{number}", "label": "Model", "seen": []} for number in range(models)]
     spec = figure_sweep.Spec(
         **{**SPEC, "models": shown, "targets": list(names), "names": names, "chosen": {"m0": 100}, "poolings": ["max"]}

@@ -10,9 +10,10 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
 from matplotlib.markers import MarkerStyle
 
+from workflow_scripts.config.sections import Resampling
 from workflow_scripts.figures import drawing, figure_abx, figure_abx_pairs
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.measures.averages import Resampling, average_over_pairs
+from workflow_scripts.measures.averages import average_over_pairs
 from workflow_scripts.tables import layout, table_abx
 
 LANGUAGES = ["de", "en", "es", "ja"]
@@ -24,9 +25,8 @@ TABLE = {
     "targets": ["es", "en"],
     "languages": LANGUAGES,
     "dataset": "flores",
-    "resamples": 400,
-    "confidence": 0.9,
-    "seed": 3,
+    "seeds": [],
+    "resampling": {"resamples": 400, "confidence": 0.9, "seed": 3},
 }
 MODEL = {"name": "aya-8b", "label": "Aya-8B", "seen": ["de", "en", "es"]}
 FIGURE = {
@@ -85,7 +85,7 @@ def test_the_table_has_macro_averages_and_the_interval_of_their_difference(tmp_p
         pre = scores[row.model, None, None, row.task]
         post = scores[row.model, row.target, row.pooling, row.task]
         assert (row.pre, row.post) == pytest.approx((mean_over_pairs(pre), mean_over_pairs(post)))
-        expected = average_over_pairs(post - pre, Resampling(400, 0.9, seed=3))
+        expected = average_over_pairs(post - pre, Resampling(resamples=400, confidence=0.9, seed=3))
         assert row.change == pytest.approx(row.post - row.pre) == pytest.approx(expected.mean)
         assert (row.ci_low, row.ci_high) == pytest.approx((expected.ci_low, expected.ci_high))
         assert (row.languages, row.resamples) == (4, expected.resamples)

@@ -2,11 +2,14 @@
 
 import errno
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from workflow_scripts.embeddings.embedding_files import read_part, write_part
+from workflow_scripts.jobs.cells import CellStore
 from workflow_scripts.jobs.errors import DamagedFile, StudyError
 from workflow_scripts.jobs.hdf5 import created, opened, read_strings, write_strings
 from workflow_scripts.models.sites import NeuronSite
@@ -54,6 +57,27 @@ READERS = {
     "experts": (write_experts, experts),
     "tokens": (write_tokens, tokens),
 }
+
+
+WRITER = "import h5py, sys; file = h5py.File(sys.argv[1], 'r+'); print('open', flush=True); sys.stdin.read()"
+
+
+@pytest.mark.parametrize("of_the_cache", [True, False])
+def test_a_file_that_another_program_writes_to_is_told_as_locked_and_is_not_taken_for_damaged(tmp_path, of_the_cache):
+    store, key = CellStore(tmp_path, "kind"), {"a": 1}
+    path = store.get(key, lambda file: file.create_dataset("x", data=[1, 2]))
+    command = [sys.executable, "-c", WRITER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout.readline() == "open\n"
+        with pytest.raises(StudyError, match=r"\.h5 is locked: another program.*Close it there") as refused:
+            if of_the_cache:
+                store.get(key, lambda file: pytest.fail("computed again"))
+            else:
+                with opened(path):
+                    pytest.fail("read")
+        assert not isinstance(refused.value, DamagedFile)
+        writer.stdin.close()
+    assert store.get(key, lambda file: pytest.fail("computed again")) == path
 
 
 @pytest.mark.parametrize("kind", READERS)

@@ -1,5 +1,6 @@
 """What holds of all stages."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 STAGES = find_stages(ROOT / "workflow_scripts")
 # Or tokenizing as they do.
 RUNNING_MODELS = {
-    "count_active_tokens", "record_responses", "fit_by_layer", "convert_gguf", "embed_sentences",
+    "count_active_tokens", "record_responses", "fit_by_layer", "convert_gguf", "embed_sentences", "export_model",
     "evaluate_model", "generate_texts", "average_states", "describe_model", "measure_perplexity",
     "compare_subwords", "train_model", "embed_words",
 }  # fmt: skip
@@ -25,6 +26,23 @@ def test_stages_that_run_no_model_import_no_torch():
     code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
     imported = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"torch", "transformers", "umap", "sklearn"} & set(imported.stdout.split())
+
+
+def test_modules_that_are_no_stages_do_not_import_the_command_line():
+    """Save for those that make the command lines of tables and figures: anyone can import the others."""
+    modules = sorted((ROOT / "workflow_scripts").rglob("*.py"))
+    importing = [
+        module
+        for module in modules
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.{node.names[0].name}" == "workflow_scripts.jobs.stage"
+    ]
+    others = [str(each.relative_to(ROOT)) for each in importing if each not in map(path_of, STAGES.values())]
+    assert others == ["workflow_scripts/figures/run.py", "workflow_scripts/tables/run.py"]
+
+
+def path_of(module):
+    return ROOT / f"{module.replace('.', '/')}.py"
 
 
 def run_failing(code, **options):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workflow_scripts.config.sections import Resampling
 from workflow_scripts.figures import figure_similarity
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.kinship.mixed import fit_mixed_model
@@ -24,9 +25,13 @@ SPEC = {
     "languages": LANGUAGES,
     "dataset": "flores",
     "similarity": "cosine",
-    "confidence": 0.9,
 }
-CORRELATED = {**SPEC, "measure": "pairs", "resamples": 200, "seed": 3}
+MIXED = {**SPEC, "confidence": 0.9}
+CORRELATED = {
+    **SPEC,
+    "measure": "pairs",
+    "resampling": {"resamples": 200, "confidence": 0.9, "seed": 3},
+}
 MEASURES = ["genetic", "trigrams", "subwords"]
 
 
@@ -100,7 +105,7 @@ def test_correlations_are_of_each_outcome_with_each_similarity(tmp_path, study):
             if outcome.startswith("transfer"):
                 values = np.where(np.arange(COUNT)[:, None] < 4, values, np.nan)
                 values = np.where(np.arange(COUNT) < 4, values, np.nan)
-            expected = correlate_pairs(matrices, values[None], 200, 0.9, "percentile", 3)
+            expected = correlate_pairs(matrices, values[None], Resampling(resamples=200, confidence=0.9, seed=3))
             here = tidy[(tidy["model"] == model) & (tidy["outcome"] == outcome)]
             here = here[here["target"].isna() if target is None else here["target"] == target]
             assert here["measure"].tolist() == MEASURES * 2
@@ -151,7 +156,7 @@ def test_over_two_languages_correlations_are_not_defined(tmp_path, study):
 def test_mixed_models_are_fitted_to_each_outcome(tmp_path, study):
     similar, measured, paths = study
     kinds = ["similarities", "retrieval"]
-    tidy, table, _ = run(table_similarity_mixed, tmp_path, {**SPEC, "targets": ["es"]}, paths, kinds)
+    tidy, table, _ = run(table_similarity_mixed, tmp_path, {**MIXED, "targets": ["es"]}, paths, kinds)
     assert len(tidy) == 2 * 2 * 3
     for model, target in product(MODELS, [None, "es"]):
         values = measured["retrieval", model, None, None]
@@ -172,7 +177,7 @@ def test_mixed_models_are_fitted_to_each_outcome(tmp_path, study):
 
 
 def test_a_mixed_model_of_few_languages_says_so(tmp_path, study):
-    few = {**SPEC, "languages": LANGUAGES[:4]}
+    few = {**MIXED, "languages": LANGUAGES[:4]}
     tidy, table, _ = run(table_similarity_mixed, tmp_path, few, study[2], ["similarities", "retrieval"])
     assert tidy["coefficient"].isna().all()
     assert {row[-1].text for row in table.rows} == {"too few languages"}
@@ -183,6 +188,7 @@ def test_the_figure_draws_every_correlation_of_a_model(tmp_path, study):
     run(table_similarity, tmp_path, {**CORRELATED, "poolings": ["max", "mean"]}, study[2], study[2])
     correlations = pd.read_csv(tmp_path / "workflow_scripts.tables.table_similarity.csv")
     spec = {"model": {"name": "aya-8b", "label": "Aya-8B"}, "dataset": "flores", "languages": LANGUAGES}
+    spec["confidence"] = 0.95
     files = {name: str(tmp_path / f"figure.{name}") for name in ("pdf", "png", "csv", "json")}
     options = [item for name, path in files.items() for item in (f"--{name}", path)]
     source = str(tmp_path / "workflow_scripts.tables.table_similarity.csv")

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workflow_scripts.config.sections import Resampling
 from workflow_scripts.embeddings.embedding_files import write_part
 from workflow_scripts.interventions.conditions import Condition, Site, write_condition
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.measures import measure_space, retrieve_paraphrases
-from workflow_scripts.measures.averages import Resampling, average_over_pairs
+from workflow_scripts.measures.averages import average_over_pairs
 from workflow_scripts.measures.definitions.distances import centred_pair_distances, pair_distances
 from workflow_scripts.measures.definitions.relations import debiased_cka
 from workflow_scripts.measures.effects import EFFECTS

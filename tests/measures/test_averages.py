@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from workflow_scripts.config.sections import Resampling
 from workflow_scripts.measures.averages import (
-    Resampling,
     average_over_languages,
     average_over_pairs,
     averages_over_languages,
@@ -30,7 +30,7 @@ def mean_over_pairs(values, drawn):
 
 def test_the_average_over_pairs_and_its_interval_are_those_of_loops_over_resampled_languages():
     values = pair_values(0)
-    found = average_over_pairs(values, Resampling(20_000, seed=1))
+    found = average_over_pairs(values, Resampling(resamples=20_000, seed=1))
     assert found.mean == pytest.approx(np.nanmean(values))
     draw = np.random.default_rng(7)
     drawn = [mean_over_pairs(values, draw.integers(0, 6, 6)) for _ in range(4_000)]
@@ -49,14 +49,14 @@ def test_each_resample_weights_pairs_by_how_often_their_languages_were_drawn():
     expected = np.array([mean_over_pairs(values, rows) for rows in drawn])
     defined = expected[~np.isnan(expected)]
     assert 0 < len(defined) < 500
-    found = average_over_pairs(values, Resampling(500, seed=4))
+    found = average_over_pairs(values, Resampling(resamples=500, seed=4))
     assert found.resamples == len(defined)
     assert (found.ci_low, found.ci_high) == pytest.approx(np.quantile(defined, [0.025, 0.975]), abs=1e-12)
 
 
 def test_the_bca_interval_is_scipys():
     values = pair_values(2, languages=9)
-    found = average_over_pairs(values, Resampling(2_000, 0.9, "BCa", seed=3))
+    found = average_over_pairs(values, Resampling(resamples=2_000, confidence=0.9, interval="BCa", seed=3))
     expected = stats.bootstrap(
         (np.arange(9),),
         lambda drawn: mean_over_pairs(values, drawn),
@@ -78,7 +78,7 @@ def test_two_languages_have_a_mean_and_no_interval():
 @pytest.mark.parametrize("interval", ["percentile", "BCa"])
 def test_the_average_over_languages_and_its_interval_are_scipys(interval):
     values = np.random.default_rng(5).normal(size=8)
-    found = average_over_languages(values, Resampling(400, 0.9, interval, seed=6))
+    found = average_over_languages(values, Resampling(resamples=400, confidence=0.9, interval=interval, seed=6))
     settings = {"n_resamples": 400, "confidence_level": 0.9, "method": interval, "rng": np.random.default_rng(6)}
     expected = stats.bootstrap((values,), np.mean, **settings).confidence_interval
     assert found.mean == pytest.approx(values.mean())
@@ -90,7 +90,7 @@ def test_the_average_over_languages_and_its_interval_are_scipys(interval):
 
 @pytest.mark.parametrize("interval", ["percentile", "BCa"])
 def test_many_averages_are_those_one_by_one(interval):
-    resampling = Resampling(300, interval=interval, seed=2)
+    resampling = Resampling(resamples=300, interval=interval, seed=2)
     matrices = np.stack([pair_values(seed) for seed in range(3)])
     for many, each, values in (
         (averages_over_pairs, average_over_pairs, matrices),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from workflow_scripts.config.sections import Resampling
 from workflow_scripts.measures.correlations import correlate
 
 
@@ -15,25 +16,25 @@ def sides():
 
 
 def test_r_and_p_are_scipys(sides):
-    found = correlate(*sides, resamples=200)
+    found = correlate(*sides, Resampling(resamples=200))
     expected = stats.pearsonr(*sides)
     assert (found.r, found.p_value) == pytest.approx((expected.statistic, expected.pvalue))
 
 
 def test_the_percentile_interval_is_that_of_resampled_languages(sides):
     x, y = sides
-    found = correlate(x, y, resamples=20_000, seed=1)
+    found = correlate(x, y, Resampling(resamples=20_000, seed=1))
     draw = np.random.default_rng(99)
     rows = [draw.integers(0, 12, 12) for _ in range(5_000)]
     drawn = [stats.pearsonr(x[row], y[row]).statistic for row in rows]
     assert (found.ci_low, found.ci_high) == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.03)
     assert found.resamples == 20_000
-    assert found == correlate(x, y, resamples=20_000, seed=1)
-    assert found != correlate(x, y, resamples=20_000, seed=2)
+    assert found == correlate(x, y, Resampling(resamples=20_000, seed=1))
+    assert found != correlate(x, y, Resampling(resamples=20_000, seed=2))
 
 
 def test_the_bca_interval_is_scipys(sides):
-    found = correlate(*sides, resamples=5_000, interval="BCa", seed=3)
+    found = correlate(*sides, Resampling(resamples=5_000, interval="BCa", seed=3))
     statistic = lambda x, y: stats.pearsonr(x, y).statistic  # noqa: E731
     rng = np.random.default_rng(3)
     expected = stats.bootstrap(
@@ -51,13 +52,25 @@ def test_the_bca_interval_is_scipys(sides):
     ],
 )
 def test_a_constant_side_or_two_languages_have_no_correlation(x, y):
-    assert np.isnan(vars(correlate(np.array(x), np.array(y)))["r"])
-    assert correlate(np.array(y), np.array(x)).resamples == 0
+    assert np.isnan(vars(correlate(np.array(x), np.array(y), Resampling()))["r"])
+    assert correlate(np.array(y), np.array(x), Resampling()).resamples == 0
+
+
+@pytest.mark.parametrize("confidence", [0.95, 0.85])
+def test_no_interval_where_more_resamples_are_undefined_than_lie_outside_of_it(confidence):
+    """One language of twelve differs, so that 35% of resamples lack it: what is left would tell nothing of the rest."""
+    x, y = np.eye(12)[3], np.random.default_rng(0).normal(size=12)
+    found = correlate(x, y, Resampling(resamples=2_000, confidence=confidence))
+    assert found.r == pytest.approx(stats.pearsonr(x, y).statistic) and np.isfinite(found.p_value)
+    assert found.resamples == pytest.approx(2_000 * (1 - (11 / 12) ** 12), rel=0.05)
+    assert np.isnan([found.ci_low, found.ci_high]).all()
+    three = correlate(np.array([1.0, 2.0, 2.5]), np.array([2.0, 1.0, 5.0]), Resampling(confidence=confidence))
+    assert np.isnan(three.ci_low) == (confidence > 8 / 9)
 
 
 def test_resamples_with_a_constant_side_are_left_out_and_counted():
     x, y = np.array([1.0, 2.0, 2.5]), np.array([2.0, 1.0, 5.0])
-    found = correlate(x, y, resamples=9_000)
+    found = correlate(x, y, Resampling(resamples=9_000, confidence=0.85))
     # Three languages: one in nine resamples is the same language three times.
     assert found.resamples == pytest.approx(8_000, rel=0.02)
     assert -1 <= found.ci_low <= found.ci_high <= 1

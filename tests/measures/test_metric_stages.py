@@ -134,7 +134,7 @@ def test_correlations_are_those_of_the_csvs(files):
         "seen": ["de", "en", "fr", "es"],
         "similarities": ["csls"],
         "measures": ["pairs"],
-        "resamples": 200,
+        "resampling": {"resamples": 200},
     }
     inputs = {
         "base_distances": "base.distances.csv",

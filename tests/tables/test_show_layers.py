@@ -7,16 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workflow_scripts.config.sections import Resampling
 from workflow_scripts.figures import drawing, figure_checkpoints, figure_layers
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.measures.averages import Resampling, average_over_pairs
+from workflow_scripts.measures.averages import average_over_pairs
 from workflow_scripts.measures.compared import COMPARED, read_compared
 from workflow_scripts.tables import layout, table_checkpoints, table_layers
 
 LANGUAGES = ["de", "en", "es", "ja"]
 LAYERS = ["0", "2", "last"]
 COMMON = {"languages": LANGUAGES, "pivot": "en", "pivot_name": "English", "dataset": "flores"}
-BOOTSTRAP = {"resamples": 400, "confidence": 0.9, "seed": 3}
+BOOTSTRAP = {"resampling": {"resamples": 400, "confidence": 0.9, "seed": 3}}
 MODEL = {"name": "demo", "label": "Demo"}
 TABLE = {
     "models": [{"model": MODEL, "layers": LAYERS}],
@@ -105,7 +106,7 @@ def test_the_table_has_every_condition_layer_and_measure(tmp_path, layered):
             assert row["change"] == pytest.approx(mean_of_pairs(post - pre, measure))
             assert row["ci_low"] < row["change"] < row["ci_high"]
             if measure != "mexa":
-                expected = average_over_pairs(post - pre, Resampling(400, 0.9, seed=3))
+                expected = average_over_pairs(post - pre, Resampling(resamples=400, confidence=0.9, seed=3))
                 assert (row["ci_low"], row["ci_high"]) == pytest.approx((expected.ci_low, expected.ci_high))
     assert [cell.text for cell in shown.rows[1][:3]] == ["Demo", "0", "es"]
     last = rows.loc[("expert", "es", "0", "distance")]

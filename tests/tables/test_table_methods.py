@@ -45,7 +45,7 @@ SPEC = {
     "languages": LANGUAGES,
     "paraphrased": ["es"],
     "similarity": "cosine",
-    "resamples": 50,
+    "resampling": {"resamples": 100},
 }
 
 
@@ -243,7 +243,9 @@ def by_language(method, strength, metric, target):
 def resampled(differences, languages):
     """Percentiles of what means over languages are in resamples, drawn as scipy draws them; a dict for each target."""
     means = []
-    for drawn in np.random.default_rng(0).integers(0, len(languages), (SPEC["resamples"], len(languages))):
+    for drawn in np.random.default_rng(0).integers(
+        0, len(languages), (SPEC["resampling"]["resamples"], len(languages))
+    ):
         names = [languages[each] for each in drawn]
         of_targets = []
         for of_target in differences:

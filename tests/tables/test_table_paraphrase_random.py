@@ -14,7 +14,15 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.tables import table_paraphrase
 
 MODELS = [{"name": "bloom-7b", "label": "Bloom-7B"}, {"name": "aya-8b", "label": "Aya-8B"}]
-SPEC = {"models": MODELS, "poolings": ["max"], "targets": ["en", "es"], "similarity": "cosine"}
+SPEC = {
+    "models": MODELS,
+    "poolings": ["max"],
+    "targets": ["en", "es"],
+    "similarity": "cosine",
+    "names": {},
+    "units": "expert",
+    "seeds": [],
+}
 RANDOM = {**SPEC, "units": "random", "seeds": [3, 1, 4]}
 
 

@@ -269,6 +269,7 @@ def test_a_file_that_holds_other_columns_is_refused(distances, text):
 # --- Table 2 ---
 
 TABLE2 = {"poolings": ["max"], "targets": TARGETS, "similarity": "cosine", "measure": "pairs", "candidates_set": "seen"}
+TABLE2["resampling"] = {"resamples": 1_000, "interval": "percentile", "confidence": 0.95, "seed": 0}
 
 
 @pytest.fixture
@@ -327,6 +328,25 @@ def test_table_2_csv_holds_every_reading_in_full_precision(correlations):
     pd.testing.assert_frame_equal(
         written.sort_values(key, ignore_index=True), expected.sort_values(key, ignore_index=True), check_dtype=False
     )
+
+
+def test_table_2_says_how_many_resamples_were_undefined_and_whose_p_it_is(correlations):
+    said = run_table2(correlations)["markdown"]
+    assert "left out" not in said and "p is that of Pearson's r by Student's t distribution" in said
+    frame = correlations.frame
+    few = (frame["query"] == "en") & (frame["correlation"] == "d_post~d_pre") & (frame["model"] == "aya-8b")
+    frame.loc[few, ["resamples", "ci_low", "ci_high"]] = [636, np.nan, np.nan]
+    frame.loc[few & (frame["model"] != "aya-8b"), "resamples"] = 990
+    frame.loc[(frame["query"] == "es") & (frame["correlation"] == "acc_post~d_post"), "resamples"] = 990
+    frame.loc[frame["r"].isna(), "resamples"] = 0
+    _, paths = write_metrics(correlations.folder, "correlations", frame)
+    written = run_table2(SimpleNamespace(folder=correlations.folder, paths=paths))
+    # Of 2 models, 3 targets and 4 correlations, those of ja that have no r at all are none of these.
+    shown = 2 * len(TARGETS) * 4 - 2
+    assert (
+        f"are left out: of 3 of the {shown} correlations, 364 of 1,000 at most. The interval is NA where they are more "
+        "than 5% (of 1 correlations)"
+    ) in written["markdown"]
 
 
 def test_table_2_without_the_shown_reading_is_refused(correlations):

@@ -282,7 +282,7 @@ def test_a_deleted_language_alone_passes_through_the_model_again(study):
 def holds(cell: Path, embeddings: Path, language: str) -> bool:
     """Whether a cell has the embeddings that a file has for a language."""
     with h5py.File(cell) as one, h5py.File(embeddings) as other:
-        return (one["embeddings"][:].tobytes()) == other[f"{language}/sentence/embeddings"][:].tobytes()
+        return one["sentence/embeddings"][:].tobytes() == other[f"{language}/sentence/embeddings"][:].tobytes()
 
 
 def flip_a_byte(path: Path) -> None:

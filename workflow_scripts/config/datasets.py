@@ -39,7 +39,7 @@ LABELS: dict[Task, list[str]] = {"topics": ["topic"], "treebank": ["spans", "tag
 WIKIPEDIA = "20231101"  # snapshot that the paper takes (appendix B)
 FOLDERS = {"flores200": "flores200_dataset", "lines": "."}  # where they are not called like the layout
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")  # suffixes of tables
-# The languages that a published data set has, of those that are built in: Tatoeba and BUCC-18 as in XTREME.
+# The built-in languages that a published data set has: Tatoeba and BUCC-18 as in XTREME.
 COVERED: dict[str, list[str]] = {
     "flores200": list(BUILT_IN),
     "sib200": list(BUILT_IN),
@@ -100,38 +100,42 @@ class DatasetConfig(Section):
     """One data set: a source and a layout."""
 
     source: Literal["cldr", "local", "url", "hub"] = Field(
-        description="cldr: generated from Unicode CLDR; local: files under data_root; url: files in an archive; hub: the "
-        "Hugging Face hub."
+        description="Where the texts come from. cldr: generated from Unicode CLDR; local: files under `data_root`; url: files in "
+        "an archive; hub: the Hugging Face hub."
     )
     layout: Literal["flores200", "lines", "table", "paws-x", "tatoeba", "bucc2018", "wikipedia", "sib200", "ud-pud"] = (
-        Field(description="How its files are laid out, and so its task; of a generated one, whose counterpart it is.")
+        Field(
+            description="Layout of the files, which gives the task; a generated data set has the task of this layout."
+        )
     )
     split: str = Field(
         pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$",
-        description="Split as the files name it: dev, devtest, test, validation, dev_2k; sib200: the half of FLORES, dev or "
-        "devtest, of whichever split of its own.",
+        description="Split, as the files name it, like dev, devtest, test, validation or dev_2k; for sib200, the half of "
+        "FLORES that the sentences are from, dev or devtest.",
     )
-    sentences: Annotated[int, Field(ge=1)] | None = Field(None, description="Take the first n; all where absent.")
+    sentences: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Number of sentences that are read, from the first on; null: all."
+    )
     path: PathName | None = Field(
         None,
-        description="local, url: folder under data_root or in the archive, where it is not the layout's usual one; of a table "
-        "its file, .csv, .tsv, .jsonl or .parquet.",
+        description="local, url: folder under `data_root` or in the archive, where it is not the usual one of the layout; for "
+        "the layout table, the file (.csv, .tsv, .jsonl or .parquet).",
     )
     url: Annotated[str, Field(max_length=2000)] | None = Field(
-        None, description="url: of a tar archive or a zip; https, http or file."
+        None, description="url: address of a tar or zip archive; https, http or file."
     )
     sha256: str | None = Field(
         None, pattern=r"^[0-9a-f]{64}$", description="url: SHA-256 of the archive, 64 hexadecimal digits."
     )
     repository: PathName | None = Field(
-        None, description="hub: owner/name, or a local directory laid out like the hub's."
+        None, description="hub: repository, owner/name, or a local directory laid out like one."
     )
     revision: str | None = Field(None, description="hub: commit of the repository, 40 hexadecimal digits.")
-    seed: Seed = Field(0, description="cldr: seed of the draw of meanings.")
+    seed: Seed = Field(0, description="cldr: seed of the draw of the sentences' meanings.")
     distractors: Annotated[int, Field(ge=0)] | None = Field(
         None,
-        description="bucc2018: English sentences that translate no query: so many of them, all where absent; of generated "
-        "ones none.",
+        description="bucc2018: number of English sentences that translate no query; null: all, or none in a generated data "
+        "set.",
     )
 
     @property

@@ -22,12 +22,12 @@ beside this file makes editors complete and check a config.
 
 
 def schema() -> dict[str, Any]:
-    """JSON schema of the whole config."""
+    """Return the JSON schema of the whole config."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
 
 
 def description() -> str:
-    """Markdown with a table of keys for each section."""
+    """Return Markdown with a table of the keys of each section."""
     whole = schema()
     sections = {"Top level": whole, **whole["$defs"]}
     parts = [HEAD]
@@ -35,17 +35,22 @@ def description() -> str:
         if "properties" not in section:
             continue
         about = "" if name == "Top level" else section.get("description", "")
-        rows = [_row(key, field, key in section.get("required", [])) for key, field in section["properties"].items()]
+        rows = [
+            _row(key, field, key in section.get("required", []), whole["$defs"])
+            for key, field in section["properties"].items()
+        ]
         table = "\n".join(["| key | value | default | what |", "| --- | --- | --- | --- |", *rows])
         parts.append(f"## {name.removesuffix('Section')}\n\n{about}\n\n{table}\n".replace("\n\n\n", "\n\n"))
     return "\n".join(parts)
 
 
-def _row(key: str, field: dict[str, Any], required: bool) -> str:
+def _row(key: str, field: dict[str, Any], required: bool, sections: dict[str, Any]) -> str:
+    """Return the row of a key; a key without a description of its own has that of its section."""
     default = "required" if required else f"`{json.dumps(field['default'])}`" if "default" in field else "none"
     if isinstance(field.get("default"), dict):
         default = "see below"
-    what = field.get("description", "").replace("|", "\\|").replace("\n", " ")
+    section = sections.get(field.get("$ref", "").rsplit("/", 1)[-1], {})
+    what = field.get("description", section.get("description", "")).replace("|", "\\|").replace("\n", " ")
     return f"| `{key}` | {_type(field)} | {default} | {what} |"
 
 

@@ -58,7 +58,7 @@ LanguageCode = Annotated[
     str,
     Field(
         pattern=r"^[a-z]{2,3}([a-z]{4})?$",
-        description="Two-letter (ISO 639-1) or three-letter (ISO 639-3) language code, perhaps with a script, like zhohant.",
+        description="Two-letter (ISO 639-1) or three-letter (ISO 639-3) language code, which a script may follow, like zhohant.",
     ),
     BeforeValidator(_not_a_yaml_boolean),
 ]
@@ -80,7 +80,7 @@ MethodName = Annotated[
     Field(
         pattern=f"^{METHOD_NAME}$",
         max_length=64,
-        description="A name that ends the names of conditions: lower-case letters, _, and from the third on digits.",
+        description="A name that ends the names of conditions: lower-case letters and _, and digits from the third character on.",
     ),
     BeforeValidator(_not_a_yaml_boolean),
 ]

@@ -1,4 +1,4 @@
-"""The config's files as they are written: of two equal keys YAML keeps the last and says nothing, so they are refused."""
+"""The files of the config as they are written. YAML silently keeps the last of two equal keys; they are refused here."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ def refuse_repeated_keys(files: Sequence[str]) -> None:
 def _repeated_keys(text: str) -> Iterator[tuple[str, int, int]]:
     """The path of each repeated key in a YAML text, and the lines of its first place and of the other."""
     try:
-        # Nodes, of which nothing is built yet: both keys are still there.
+        # Nodes from which nothing is built yet, so that both keys are still there.
         waiting = [("", yaml.compose(text, Loader=yaml.SafeLoader))]
     except yaml.YAMLError:
         return  # JSON with tabs, which Snakemake has read

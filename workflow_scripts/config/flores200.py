@@ -79,7 +79,7 @@ CHINESE = {"Hans": "Simplified", "Hant": "Traditional"}  # CLDR says "Simplified
 
 
 def rows(flores: list[str]) -> list[dict[str, str]]:
-    """Return a row a language, with the columns `COLUMNS`, given the codes of FLORES-200."""
+    """Return a row per language, with the columns `COLUMNS`, given the codes of FLORES-200."""
     from babel.core import Locale, get_global
     from babel.localedata import locale_identifiers
 

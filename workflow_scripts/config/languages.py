@@ -20,12 +20,12 @@ class Language(BaseModel):
     iso639_3: str = Field(pattern=r"^[a-z]{3}$", description="ISO 639-3 code.")
     flores: str = Field(
         pattern=r"^[a-z]{3}_[A-Z][a-z]{3}(_[a-z0-9]+)?$",
-        description="FLORES-200 code, like spa_Latn; of a dialect in FLORES+ like apc_Arab_nort3139.",
+        description="FLORES-200 code, like spa_Latn, or the FLORES+ code of a dialect, like apc_Arab_nort3139.",
     )
-    cldr: str | None = Field(None, description="CLDR locale for the generated corpus; the language's code if absent.")
-    family: str | None = Field(None, description="Largest group of related languages by Glottolog; none of an isolate.")
-    flores_plus: str | None = Field(None, description="FLORES+ code where it is another than in FLORES-200.")
-    tatoeba: str | None = Field(None, description="Code in Tatoeba's file names where it is not iso639_3, like ara.")
+    cldr: str | None = Field(None, description="CLDR locale of generated texts; null: the code of the language.")
+    family: str | None = Field(None, description="Top-level family in Glottolog; null: the language is an isolate.")
+    flores_plus: str | None = Field(None, description="FLORES+ code; null: it is the FLORES-200 code.")
+    tatoeba: str | None = Field(None, description="Code in the file names of Tatoeba, like ara; null: it is iso639_3.")
 
     @property
     def script(self) -> str:

@@ -62,27 +62,28 @@ class GGUFSource(Section):
 class TrainingSource(Section):
     """A small BLOOM trained from scratch on a data set of the study."""
 
-    dataset: Slug = Field(description="Name of the data set to train on, in `datasets`.")
-    held_out: Slug = Field(description="Name of the data set on which perplexity is reported.")
-    languages: Languages = Field(description="Languages to train on.")
+    dataset: Slug = Field(description="Name in `datasets` of the data set that the model is trained on.")
+    held_out: Slug = Field(description="Name in `datasets` of the data set on which held-out perplexity is reported.")
+    languages: Languages = Field(description="Languages that the model is trained on.")
     proportions: dict[LanguageCode, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict,
-        description="Share of a language's sentences that is used, 1 where absent; above 1 repeats.",
+        description="Share of a language's sentences that is used, by language; 1 for a language that is not named. Above 1, "
+        "sentences are repeated.",
     )
     vocabulary: int = Field(6144, ge=300, description="Size of the byte-level BPE vocabulary.")
-    layers: int = Field(4, ge=1)
+    layers: int = Field(4, ge=1, description="Number of blocks.")
     width: int = Field(128, ge=8, description="Size of the hidden state.")
-    heads: int = Field(4, ge=1)
-    steps: int = Field(1200, ge=1, description="Optimiser steps.")
-    tokens_per_batch: int = Field(4096, ge=64, description="Tokens in one optimiser step.")
+    heads: int = Field(4, ge=1, description="Number of attention heads per block.")
+    steps: int = Field(1200, ge=1, description="Number of optimiser steps.")
+    tokens_per_batch: int = Field(4096, ge=64, description="Number of tokens per optimiser step.")
     learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate of the cosine schedule.")
     warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises.")
-    weight_decay: float = Field(0.1, ge=0)
-    seed: Seed = 0
+    weight_decay: float = Field(0.1, ge=0, description="Weight decay of AdamW.")
+    seed: Seed = Field(0, description="Seed of the initial weights and of the order of the sentences.")
     checkpoints: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field(
         [],
-        description="Optimiser steps after which the weights are kept, 0 being the untrained model; each is a model of "
-        "its own for every target, named like demo-step50.",
+        description="Optimiser steps whose weights are kept, 0 being the untrained model. Each is measured as a model of its "
+        "own, named like demo-step50.",
     )
 
     @model_validator(mode="after")
@@ -104,7 +105,7 @@ class Checkpoint(NamedTuple):
 
 
 class ModelConfig(Section):
-    """One model. Exactly one of hub, path, gguf and train says where it comes from."""
+    """A model; exactly one of `hub`, `path`, `gguf` and `train` says where it comes from."""
 
     label: ModelLabel
     hub: str | None = Field(
@@ -112,50 +113,58 @@ class ModelConfig(Section):
         pattern=f"^{REPOSITORY}$",
         description="Repository on the Hugging Face hub, owner/name.",
     )
-    revision: str | None = Field(None, description="Commit of the hub repository: 40 hexadecimal digits.")
+    revision: str | None = Field(None, description="Commit of the repository on the hub, 40 hexadecimal digits.")
     path: PathName | None = Field(
-        None, description="Directory that transformers can load: config.json, safetensors, tokenizer."
+        None,
+        description="Directory that transformers can load, with config.json, weights as safetensors and a tokenizer.",
     )
-    gguf: GGUFSource | None = Field(None, description="A GGUF file.")
-    train: TrainingSource | None = Field(None, description="Train a small model from scratch.")
+    gguf: GGUFSource | None = Field(None, description="GGUF file that the model is unpacked from.")
+    train: TrainingSource | None = Field(None, description="How a small model is trained from scratch.")
     architecture: Architecture = Field(
         "causal",
-        description="causal: writes text from left to right; encoder_decoder: its encoder is measured; encoder, also "
-        "for a decoder without an LM head. The last two have no perplexity and no generation.",
+        description="Kind of the model. causal: it writes text from left to right; encoder_decoder: its encoder is "
+        "measured; encoder: it writes no text, like a decoder without an LM head. Perplexity and generation are measured "
+        "of causal models alone.",
     )
-    k: int = Field(ge=0, description="Number of experts to intervene on.")
+    k: int = Field(ge=0, description="Number of experts, on which the intervention acts.")
     neurons: int | None = Field(
-        None, gt=0, description="Number of neurons the site rule must find; lets k be checked before weights are there."
+        None,
+        gt=0,
+        description="Number of neurons that `neurons.sites` finds in the model, so that k is checked before weights are there.",
     )
     billion_parameters: float | None = Field(
         None,
         gt=0,
-        description="Size of the model, from which jobs on a cluster ask for memory and time; taken to be 8 where absent.",
+        description="Parameters of the model in billions, from which a cluster is asked for memory and time; where null, 8.",
     )
     seen: Annotated[list[LanguageCode], Distinct] | Literal["all"] = Field(
-        "all", description="Candidate languages seen in pre-training; the others are marked red in figures."
+        "all", description="Candidate languages that were seen in pre-training; figures mark the others in red."
     )
     layers: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field(
         [],
-        description="Layers that are embedded and measured beside embeddings.layer: n is the states after n blocks, 0 "
-        "the token embeddings.",
+        description="Layers that are measured beside `embeddings.layer`. n: states after n blocks, 0 being the token "
+        "embeddings.",
     )
     published: PublishedName = None
     dtype: WeightType = "float32"
     device_map: Literal["auto"] | None = Field(
-        None, description="auto spreads a model larger than a card over all cards."
+        None, description="Where the weights lie. auto: spread over all GPUs, for a model larger than one GPU."
     )
-    gpus: int = Field(1, ge=1, description="GPUs that a job takes which runs this model; more with device_map: auto.")
-    tokens_per_batch: int | None = Field(None, ge=1, description="Overrides compute.tokens_per_batch for this model.")
-    device: Device | None = Field(None, description="Overrides compute.device for this model.")
-    threads: int | None = Field(None, ge=1, description="Overrides compute.threads for this model.")
+    gpus: int = Field(
+        1, ge=1, description="Number of GPUs of a job that runs this model; more than one with `device_map: auto`."
+    )
+    tokens_per_batch: int | None = Field(None, ge=1, description="As `compute.tokens_per_batch`, for this model.")
+    device: Device | None = Field(None, description="As `compute.device`, for this model.")
+    threads: int | None = Field(None, ge=1, description="As `compute.threads`, for this model.")
     text_prefix: str = Field(
         "",
-        description="Put before each text that is embedded or that neurons respond to, like `query: ` for the E5 models; "
-        "perplexity and generation go without.",
+        description="Text before every sentence that is embedded or that neurons respond to, like `query: ` for the E5 "
+        "models; there is none in perplexity and generation.",
     )
-    trust_remote_code: bool = Field(False, description="Run Python code from the model's repository.")
-    pickle_weights: bool = Field(False, description="Allow .bin weights (read with weights_only, yet still pickles).")
+    trust_remote_code: bool = Field(False, description="Whether Python code from the model's repository may run.")
+    pickle_weights: bool = Field(
+        False, description="Whether weights may be .bin files, which are pickles (read with weights_only)."
+    )
 
     @field_validator("revision")
     @classmethod
@@ -187,12 +196,12 @@ class ModelConfig(Section):
         return self
 
     def at_step(self, step: int) -> "ModelConfig":
-        """This trained model as it was after so many optimiser steps."""
+        """Return this trained model as it was after a number of optimiser steps."""
         return self.model_copy(update={"label": f"{self.label}, step {step}", "published": None})
 
     @property
     def source(self) -> str:
-        """Which of hub, path, gguf, train this model comes from."""
+        """Return which of hub, path, gguf and train this model comes from."""
         return next(source for source in SOURCES if getattr(self, source) is not None)
 
     def known_neurons(self) -> int | None:

@@ -28,14 +28,19 @@ ShownTarget = Annotated[
     Field(description="Target that Table 3 and Figures 1, 3, 4 and 5 show; Spanish in the paper."),
 ]
 ProbingLanguages = Annotated[
-    Languages, Field(min_length=2, description="Languages whose sentences experts are found on: target and negatives.")
+    list[LanguageCode],
+    Field(min_length=2, description="Languages whose sentences experts are found on: target and negatives."),
+    Distinct,
 ]
 SpaceLanguages = Annotated[
-    Languages,
-    Field(min_length=2, description="Languages of the parallel corpus, between all pairs of which is measured."),
+    list[LanguageCode],
+    Field(min_length=2, description="Languages of the parallel corpus, all pairs of which are measured."),
+    Distinct,
 ]
 ProbedLanguages = Annotated[
-    Languages, Field(min_length=2, description="Languages in each of which a probe is trained and tested.")
+    list[LanguageCode],
+    Field(min_length=2, description="Languages in each of which a probe is trained and tested."),
+    Distinct,
 ]
 LanguageNames = Annotated[dict[LanguageCode, str], Field(description="English names of languages, by code.")]
 LanguageFiles = Annotated[
@@ -76,11 +81,10 @@ RANKED = (
     "top: those of the highest expertise; bottom: those of the lowest; two_sided: those whose expertise is farthest from "
     "½; per_layer: those of the highest expertise in each layer"
 )
-RankedSelection = Annotated[
-    Literal["top", "bottom", "two_sided", "per_layer"], Field(description=f"Which k neurons are the experts. {RANKED}.")
-]
+ByExpertise = Literal["top", "bottom", "two_sided", "per_layer"]
+RankedSelection = Annotated[ByExpertise, Field(description=f"Which k neurons are the experts. {RANKED}.")]
 Selection = Annotated[
-    Literal["top", "bottom", "two_sided", "per_layer", "lape"],
+    Literal[ByExpertise, "lape"],
     Field(
         description=f"Which k neurons are the experts. {RANKED}; lape: those whose probability of being active has the "
         "lowest entropy over languages."

@@ -43,17 +43,19 @@ class Config(Section):
     """A study, from one YAML file or an overlay on config.yaml."""
 
     study: StudySection
-    models: dict[Slug, ModelConfig] = Field(description="Models that can be named in study.models.")
-    datasets: dict[Slug, DatasetConfig] = Field(description="Data sets that can be named in a role of the study.")
+    models: dict[Slug, ModelConfig] = Field(description="Models by name, from which `study.models` chooses.")
+    datasets: dict[Slug, DatasetConfig] = Field(
+        description="Data sets by name, from which the roles of the study choose."
+    )
     languages: dict[LanguageCode, Language] = Field(
-        default_factory=dict, description="Languages beside the built-in ones, those of FLORES-200."
+        default_factory=dict, description="Languages beside those of FLORES-200, which are built in."
     )
     neurons: NeuronsSection = NeuronsSection()
     experts: ExpertsSection = ExpertsSection()
     intervention: InterventionSection = InterventionSection()
     methods: dict[MethodName, ComparedSection] = Field(
         default_factory=dict,
-        description="Interventions that can be named in study.comparison, by the names they are shown by.",
+        description="Interventions by the names that tables show, from which `study.comparison` chooses.",
     )
     random_control: RandomControlSection = RandomControlSection()
     sweep: SweepSection = SweepSection()
@@ -66,9 +68,12 @@ class Config(Section):
     similarity: SimilaritySection = SimilaritySection()
     transfer: TransferSection = TransferSection()
     compute: ComputeSection = ComputeSection()
-    data_root: PathName | None = Field(None, description="Folder that holds local data sets.")
-    results: PathName = Field("results", description="Folder of everything the study makes.")
-    cache: PathName = Field("cache", description="Store of finished languages; studies may share it.")
+    data_root: PathName | None = Field(None, description="Folder of local data sets.")
+    results: PathName = Field("results", description="Folder of everything that the study makes.")
+    cache: PathName = Field(
+        "cache",
+        description="Folder of finished pieces of work, such as the embeddings of one language; studies may share it.",
+    )
 
     @property
     def language_table(self) -> dict[str, Language]:

@@ -7,12 +7,13 @@ that a killed job, an added language or an added data set costs only what is mis
 from contextlib import ExitStack
 from pathlib import Path
 
+import h5py
 import numpy as np
 from pydantic import Field
 
 from workflow_scripts.config.fields import Languages
-from workflow_scripts.config.settings import DatasetName, EmbeddingPooling, Layer, Layers, MaxTokens
-from workflow_scripts.embeddings.embedding_files import copy_part, write_part
+from workflow_scripts.config.settings import DatasetName, EmbeddingPooling, Layers, MaxTokens
+from workflow_scripts.embeddings.embedding_files import copy_language, write_part
 from workflow_scripts.interventions.conditions import Condition, read_condition
 from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs import stage
@@ -62,27 +63,37 @@ def main(command: list[str] | None = None) -> None:
                     for _ in dataset.layers
                 ]
                 for language in dataset.languages:
-                    for part in dataset.parts:
-                        what, texts = f"{dataset.name} {language} {part}", read_part(texts_path, language, part)
-                        cells = embed_part(run, spec, condition, dataset.layers, language, what, *texts)
-                        for cell, out in zip(cells, outs, strict=True):
-                            copy_part(cell, out, language, part)
+                    parts = {part: read_part(texts_path, language, part) for part in dataset.parts}
+                    cells = embed_language(run, spec, condition, dataset, language, parts)
+                    for cell, out in zip(cells, outs, strict=True):
+                        copy_language(cell, out, language)
 
 
-def embed_part(
+def embed_language(
     run: ModelRun,
     spec: Spec,
     condition: Condition,
-    layers: list[Layer],
+    dataset: EmbeddedDataset,
     language: str,
-    what: str,
-    ids: list[str],
-    texts: list[str],
+    parts: dict[str, tuple[list[str], list[str]]],
 ) -> list[Path]:
-    """Return the cells of one part of one language by each layer, embedded where the cache has none."""
+    """Return the cells of one language of a data set by each layer, embedded where the cache has none.
+
+    All parts of the language are in one cell and one pass, so that copies have one vector also across parts.
+
+    Args:
+        run: Of the model.
+        spec: How texts are embedded.
+        condition: What is done to the model.
+        dataset: What is embedded of it; each of its layers is a cell.
+        language: Its language.
+        parts: Ids and texts of each part, by its name.
+    """
     settings = spec.model_dump(include={"pooling", "max_tokens"})
-    hashed = content_hash([ids, texts])
+    layers = dataset.layers
+    hashed = content_hash(parts)
     keys = [run.key(language, change=condition.change, layer=layer, **settings, texts=hashed) for layer in layers]
+    texts = [text for _, of_part in parts.values() for text in of_part]
 
     def embed(places: list[int]) -> list[np.ndarray]:
         from workflow_scripts.embeddings.sentences import embed_layers
@@ -94,11 +105,17 @@ def embed_part(
                 [None if layers[place] == "last" else layers[place] for place in places],
                 **settings,
                 tokens_per_batch=run.tokens_per_batch,
-                what=f"{condition.name}: embedding {what}",
+                what=f"{condition.name}: embedding {dataset.name} {language}",
                 language=language,
             )
 
-    return run.cells(keys, embed, lambda cell, embeddings: write_part(cell, ids, embeddings))
+    def write(cell: h5py.File, embeddings: np.ndarray) -> None:
+        start = 0
+        for part, (ids, _) in parts.items():
+            write_part(cell.create_group(part), ids, embeddings[start : start + len(ids)])
+            start += len(ids)
+
+    return run.cells(keys, embed, write)
 
 
 if __name__ == "__main__":

@@ -24,12 +24,13 @@ def write_part(group: h5py.Group, ids: list[str], embeddings: np.ndarray) -> Non
     )
 
 
-def copy_part(cell: Path, file: h5py.File, language: str, part: str) -> None:
-    """Add one part of one language, from a cell of the cache, to a file of embeddings."""
+def copy_language(cell: Path, file: h5py.File, language: str) -> None:
+    """Add the parts of one language, from a cell of the cache, to a file of embeddings."""
     with h5py.File(cell, "r") as source:
-        for name in source:
-            # Into a group that is there: one that HDF5 makes as it copies says when it was made.
-            source.copy(source[name], file.require_group(f"{language}/{part}"), name=name)
+        for part, group in source.items():
+            for name in group:
+                # Into a group that is there: one that HDF5 makes as it copies says when it was made.
+                source.copy(group[name], file.require_group(f"{language}/{part}"), name=name)
 
 
 class StoredEmbeddings:

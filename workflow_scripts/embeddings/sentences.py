@@ -31,6 +31,9 @@ def embed_layers(
 ) -> list[np.ndarray]:
     """Embeddings of texts by some layers, float32 [texts, d] each, from one pass through the model.
 
+    Texts of the same tokens go through the model once and have the same vector: in two batches they would differ in
+    the last bits, and a candidate would beat its own copy.
+
     Args:
         layers: None for the last hidden state, after the final norm; n for the states after n blocks.
         pooling: mean over real tokens, specials included; the same without the beginning-of-sentence token (BERT's
@@ -45,27 +48,35 @@ def embed_layers(
     """
     token_ids = model.encode(texts, max_tokens, language)
     bos = _first_token(model) if pooling == "mean_without_bos" else None
+    distinct, copies = _distinct(token_ids)
     embeddings: list[np.ndarray] = [np.empty(0)] * len(layers)
-    with Progress(what, total=len(texts), unit="sentence") as progress:
+    with Progress(what, total=len(distinct), unit="sentence") as progress:
 
         def forward(batch: Batch) -> None:
             for place, hidden in enumerate(model.forward_layers(batch, layers)):
                 pooled = _pool(hidden, batch.to(hidden.device), pooling, bos)
                 if not embeddings[place].size:  # layers within OPT-350m are wider than the last
-                    embeddings[place] = np.empty((len(texts), pooled.shape[1]), dtype=np.float32)
+                    embeddings[place] = np.empty((len(distinct), pooled.shape[1]), dtype=np.float32)
                 embeddings[place][batch.rows] = pooled.cpu().numpy()
             progress.advance(len(batch.rows), tokens=batch.tokens)
 
-        for batch in batches(token_ids, tokens_at_once(tokens_per_batch, model.device), model.pad_id):
+        for batch in batches(distinct, tokens_at_once(tokens_per_batch, model.device), model.pad_id):
             run_halving(forward, batch)
     finite = np.logical_and.reduce([np.isfinite(of_layer).all(axis=1) for of_layer in embeddings])
     if not finite.all():
-        row = int(np.argmin(finite))
+        text = texts[copies.index(int(np.argmin(finite)))]
         raise StudyError(
-            f"{model.manifest.name} gives NaN or infinite hidden states, first for {texts[row][:60]!r}: its weights "
+            f"{model.manifest.name} gives NaN or infinite hidden states, first for {text[:60]!r}: its weights "
             f"are damaged, or {model.manifest.dtype} is too narrow for it (try float32 or bfloat16)."
         )
-    return embeddings
+    return embeddings if len(distinct) == len(texts) else [of_layer[copies] for of_layer in embeddings]
+
+
+def _distinct(token_ids: Sequence[list[int]]) -> tuple[list[list[int]], list[int]]:
+    """The distinct ones of token ids in the order in which they come, and which of these each is."""
+    places: dict[tuple[int, ...], int] = {}
+    copies = [places.setdefault(tuple(ids), len(places)) for ids in token_ids]
+    return [list(ids) for ids in places], copies
 
 
 def _first_token(model: LanguageModel) -> int | None:

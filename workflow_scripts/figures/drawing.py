@@ -19,7 +19,7 @@ from workflow_scripts.figures.specs import PanelsSpec
 from workflow_scripts.jobs.files import canonical_json, write_text, written_whole
 from workflow_scripts.tables.shown_models import Model, Panel
 
-# What every stage that draws a figure writes.
+# What every stage of a figure writes.
 OUTPUTS = {
     "pdf": "the figure for print",
     "png": "the figure for screens",
@@ -34,15 +34,15 @@ POST_COLOUR = "#0072B2"
 UNSEEN_COLOUR = "#C00000"
 MUTED_COLOUR = "#6E7781"
 
-# Of lines that have to be told apart: those two and others of theirs but yellow, which is faint on white. Seven colours
-# and nine markers make 63 pairs before one repeats.
+# Looks of lines that have to be told apart: these two colours and others of Okabe and Ito but yellow, which is faint on
+# white. Seven colours and nine markers make 63 pairs before a pair repeats.
 COLOURS = [POST_COLOUR, PRE_COLOUR, "#009E73", "#CC79A7", "#000000", "#56B4E9", "#D55E00"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">"]
 LINE = {"linewidth": 1.1, "markersize": 3.6, "markeredgewidth": 0.8}
 
-COLUMN_WIDTH = 3.1  # inches; a figure is no narrower
+COLUMN_WIDTH = 3.1  # inches, the least width of a figure
 LEGEND_HEIGHT = 0.45  # inches
-LEGEND_ROW_HEIGHT = 0.16  # inches, of each further row
+LEGEND_ROW_HEIGHT = 0.16  # inches, for each row of the legend after the first
 
 STYLE = {
     "axes.axisbelow": True,
@@ -161,7 +161,7 @@ def pooled_title(title: str, pooling: str, poolings: list[str]) -> str:
 
 
 def looks(names: list[str]) -> dict[str, dict[str, str]]:
-    """Colour and marker of each name's line."""
+    """Return the colour and the marker of each name's line."""
     return {
         name: {"color": colour, "marker": marker}
         for name, colour, marker in zip(names, cycle(COLOURS), cycle(MARKERS), strict=False)
@@ -169,7 +169,7 @@ def looks(names: list[str]) -> dict[str, dict[str, str]]:
 
 
 def add_legend(figure: Figure, handles: list[Artist]) -> None:
-    """A legend below the panels, in as few rows as there is room for; the figure grows by those beyond the first."""
+    """Add a legend below the panels in as few rows as fit; each row beyond the first makes the figure higher."""
     columns = legend_columns([handle.get_label() for handle in handles], figure.get_figwidth())
     rows = math.ceil(len(handles) / columns)
     figure.set_figheight(figure.get_figheight() + LEGEND_ROW_HEIGHT * (rows - 1))
@@ -177,7 +177,7 @@ def add_legend(figure: Figure, handles: list[Artist]) -> None:
 
 
 def legend_columns(labels: list[str], width: float) -> int:
-    """Columns of a legend of these labels that is about no wider than `width` inches and has the fewest rows."""
+    """Return the number of columns with which a legend fits in about `width` inches and has the fewest rows."""
     inches = np.array([0.5 + 0.055 * len(label) for label in labels])  # with the line before the label
     for rows in range(1, len(labels)):
         columns = math.ceil(len(labels) / rows)
@@ -197,7 +197,7 @@ def label_languages(axis: Axis, positions: np.ndarray, languages: list[str], mod
 
 
 def unseen_key(models: list[Model], languages: list[str]) -> list[Line2D]:
-    """The legend's entry for red labels with an asterisk; none if every model has seen every language."""
+    """Return the legend's entry for red labels with an asterisk; none if every model has seen every language."""
     if all(model.has_seen(code) for model in models for code in languages):
         return []
     mark = {"marker": r"$\ast$", "markersize": 6, "markeredgewidth": 0.4, "linestyle": "none"}

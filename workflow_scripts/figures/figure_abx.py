@@ -17,12 +17,12 @@ from workflow_scripts.tables.shown_models import Panel
 
 CHANCE = 0.5
 MARKERS = {"language": "o", "meaning": "D"}
-OFFSETS = {"language": -0.2, "meaning": 0.2}  # of the distance between two languages
+OFFSETS = {"language": -0.2, "meaning": 0.2}  # in distances between two neighbouring languages
 INCHES_PER_LANGUAGE = 0.2
 
 
 def scores_of_languages(scores: pd.DataFrame, spec: SpacePanelsSpec) -> pd.DataFrame:
-    """One row a pair of marks: model, pooling, target, task, language, pre and post.
+    """Return one row per pair of marks: model, pooling, target, task, language, pre and post.
 
     A language's score is the mean over its pairs with the others, in both orders.
 
@@ -39,7 +39,7 @@ def scores_of_languages(scores: pd.DataFrame, spec: SpacePanelsSpec) -> pd.DataF
 
 
 def draw(drawn: pd.DataFrame, spec: SpacePanelsSpec) -> Figure:
-    """Axes for each panel and pooling: two marks a language and task, joined by a line; chance is dashed."""
+    """Draw axes per panel and pooling: two marks per language and task, joined by a line; chance is dashed."""
     height = 0.6 + INCHES_PER_LANGUAGE * len(spec.languages)
     figure, axes = drawing.panels(spec, 2.0, height, "ABX score", "Language", sharex=True)
     for axis, panel, pooling in drawing.each_panel(axes, spec):
@@ -61,7 +61,7 @@ def draw(drawn: pd.DataFrame, spec: SpacePanelsSpec) -> Figure:
 
 
 def draw_panel(axis: Axes, scores: pd.DataFrame, panel: Panel, spec: SpacePanelsSpec) -> None:
-    """The marks of one panel, languages from top to bottom; `scores` has pre and post by task and language."""
+    """Draw the marks of one panel, languages from top to bottom; `scores` has pre and post by task and language."""
     rows = np.arange(len(spec.languages))
     axis.axvline(CHANCE, color=drawing.MUTED_COLOUR, linewidth=0.7, linestyle="--", zorder=1)
     for task in TASKS:
@@ -75,7 +75,7 @@ def draw_panel(axis: Axes, scores: pd.DataFrame, panel: Panel, spec: SpacePanels
 
 
 def caption(spec: SpacePanelsSpec) -> str:
-    """What the figure shows and how it was computed."""
+    """Return what the figure shows and how it was computed."""
     return (
         f"ABX scores on {spec.dataset} before and after the intervention on experts of {spec.target_names}, for each "
         "language "

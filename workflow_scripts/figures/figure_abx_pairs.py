@@ -15,9 +15,9 @@ from workflow_scripts.measures.metric_files import pair_matrix, read_metrics
 
 
 def changes(scores: pd.DataFrame, spec: SpacePanelsSpec) -> dict[tuple[str, str, str, str], np.ndarray]:
-    """Change of score (post − pre), the mean of both orders of a pair: [languages, languages], NaN on the diagonal.
+    """Return the change of score (post − pre) by model, pooling, target and task.
 
-    By model, pooling, target and task.
+    It is the mean of both orders of a pair: [languages, languages], NaN on the diagonal.
 
     Raises:
         StudyError: an observation is missing.
@@ -31,7 +31,7 @@ def changes(scores: pd.DataFrame, spec: SpacePanelsSpec) -> dict[tuple[str, str,
 
 
 def tidy(found: dict[tuple[str, str, str, str], np.ndarray], spec: SpacePanelsSpec) -> pd.DataFrame:
-    """One row a coloured cell: model, pooling, target, task, first, second (later in the order) and change."""
+    """Return one row per coloured cell: model, pooling, target, task, first, second (later in the order) and change."""
     key = ["model", "pooling", "target", "task"]
     return pd.DataFrame(
         [
@@ -45,7 +45,7 @@ def tidy(found: dict[tuple[str, str, str, str], np.ndarray], spec: SpacePanelsSp
 
 
 def draw(found: dict[tuple[str, str, str, str], np.ndarray], spec: SpacePanelsSpec) -> Figure:
-    """A heat map for each model and pooling: language discrimination below the diagonal, meaning above."""
+    """Draw a heat map for each model and pooling: language discrimination below the diagonal, meaning above."""
     figure, axes = square_maps(spec, spec.languages, "above the diagonal: meaning", "below the diagonal: language")
     sizes = np.abs(np.stack(list(found.values())))
     limit = float(np.max(sizes, where=np.isfinite(sizes), initial=0)) or 1.0
@@ -58,7 +58,7 @@ def draw(found: dict[tuple[str, str, str, str], np.ndarray], spec: SpacePanelsSp
 
 
 def caption(spec: SpacePanelsSpec) -> str:
-    """What the figure shows and how it was computed."""
+    """Return what the figure shows and how it was computed."""
     return (
         f"Change in ABX score (post − pre) on {spec.dataset} by the intervention on experts of {spec.target_names}, "
         "for each "

@@ -1,4 +1,4 @@
-"""Distance, retrieval, MEXA and ABX scores of one trained model at the steps of its training that are kept."""
+"""Distance, retrieval, MEXA and ABX scores of a trained model after each kept step of its training."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ LINE = {**drawing.LINE, "color": drawing.POST_COLOUR, "marker": "o"}
 
 
 class Spec(stage.Spec):
-    """What the figure shows."""
+    """What the figure depends on, beside its files."""
 
     model: Model
     steps: list[int] = Field(min_length=1, description="Optimiser steps, ascending; the last is the model's.")
@@ -28,7 +28,7 @@ class Spec(stage.Spec):
 
 
 def points(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a point: model, step, measure, value, ci_low and ci_high.
+    """Return one row per point: model, step, measure, value, ci_low and ci_high.
 
     Raises:
         StudyError: the table lacks one.
@@ -38,7 +38,7 @@ def points(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
-    """A panel for each measure, a line with a band for its interval; steps are equally far apart."""
+    """Draw a panel for each measure, a line with a band for its interval; steps are equally far apart."""
     figure, axes = measure_panels([""], spec.model.label)
     positions = np.arange(len(spec.steps))
     for measure in COMPARED:
@@ -51,7 +51,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
 
 
 def caption(spec: Spec) -> str:
-    """What the figure shows and how it was computed."""
+    """Return what the figure shows and how it was computed."""
     return (
         f"Measures on {spec.dataset} of {spec.model.label} after so many optimiser steps, without an intervention, and "
         f"their {100 * spec.confidence:g}% bootstrap intervals over languages. {definitions(spec.pivot_name)} "

@@ -22,7 +22,7 @@ RANDOM = {"color": drawing.MUTED_COLOUR, "linewidth": 1.1, "linestyle": (0, (4, 
 
 
 class Spec(stage.Spec):
-    """What the figure shows."""
+    """What the figure depends on, beside its files."""
 
     model: Model
     layers: list[str] = Field(min_length=1, description="Layers in their order, the main one among them.")
@@ -35,7 +35,7 @@ class Spec(stage.Spec):
 
 
 def points(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a point: pooling, units, target, layer, measure and value; no pooling of the unintervened model.
+    """Return one row per point: pooling, units, target, layer, measure and value; no pooling of the unintervened model.
 
     Raises:
         StudyError: the table lacks one.
@@ -53,7 +53,7 @@ def points(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
-    """A panel for each measure and pooling; layers are equally far apart."""
+    """Draw a panel for each measure and pooling; layers are equally far apart."""
     figure, axes = measure_panels(spec.poolings, spec.model.label)
     for pooling in spec.poolings:
         for measure in COMPARED:
@@ -64,7 +64,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
 
 
 def draw_panel(axis: Axes, here: pd.DataFrame, spec: Spec) -> None:
-    """The lines of one measure."""
+    """Draw the lines of one measure."""
     positions = np.arange(len(spec.layers))
 
     def line(units: str, target: str | None = None, **look) -> None:
@@ -81,7 +81,7 @@ def draw_panel(axis: Axes, here: pd.DataFrame, spec: Spec) -> None:
 
 
 def legend_handles(spec: Spec) -> list[Artist]:
-    """What the legend explains."""
+    """Return what the legend explains."""
     experts = [
         Line2D([], [], **drawing.LINE, **look, label=spec.names.get(target, target))
         for target, look in drawing.looks(spec.targets).items()
@@ -95,7 +95,7 @@ def legend_handles(spec: Spec) -> list[Artist]:
 
 
 def caption(spec: Spec) -> str:
-    """What the figure shows and how it was computed."""
+    """Return what the figure shows and how it was computed."""
     control = " Dashed: as many random neurons instead of the target's experts." if spec.control else ""
     return (
         f"Measures on {spec.dataset} by layer of {spec.model.label}, before (grey) and after the intervention on "

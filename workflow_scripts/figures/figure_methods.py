@@ -19,13 +19,13 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.tables.comparison import COST, METRICS
 from workflow_scripts.tables.shown_models import BASE_ROW, CONSTANT_ROW, OWN_ROW, Model
 
-# Okabe and Ito (2008), but for the yellow, which is too light for lines, and the black of the study's own.
+# Colours of Okabe and Ito (2008) but yellow, which is too light for lines, and black, that of the study's own method.
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#6E7781"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">"]
 
 
 class Spec(stage.Spec):
-    """What the figure shows."""
+    """What the figure depends on, beside its files."""
 
     model: Model
     poolings: Poolings
@@ -36,9 +36,9 @@ class Spec(stage.Spec):
 
 
 def points(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a mark: pooling, method, strength, then every metric that was measured, in the order they are drawn.
+    """Return one row per mark, in the order of drawing: pooling, method, strength, and every measured metric.
 
-    Methods on layers, which know of no pooling, stand with every one; and so does the unintervened model.
+    Methods on layers, which have no pooling, and the unintervened model are drawn for every pooling.
 
     Raises:
         StudyError: the table lacks this model.
@@ -58,7 +58,7 @@ def points(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
-    """A panel a metric, perplexity along the other axis; a row of panels a pooling."""
+    """Draw a panel per metric, with perplexity along the other axis, and a row of panels per pooling."""
     shown = shown_metrics(drawn)
     room = {"below": 0.9, "least_width": 2 * drawing.COLUMN_WIDTH}
     figure, axes = drawing.grid(len(spec.poolings), len(shown), 2.1, 1.9, **room, sharex="row")
@@ -83,19 +83,22 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
 
 
 def shown_metrics(drawn: pd.DataFrame) -> list[str]:
-    """Metrics that were measured at all, but for the perplexity."""
+    """Return metrics that were measured at all, but for the perplexity."""
     return [metric for metric in METRICS if metric != COST and metric in drawn and drawn[metric].notna().any()]
 
 
 def shown_cost(rows: pd.DataFrame) -> float:
-    """The perplexity at which a row of panels ends: text that is far beyond that of the study's own is no text, and all
-    that methods are chosen by would be squeezed into a corner."""
+    """Return the perplexity at which a row of panels ends.
+
+    Far beyond the perplexity of the study's own intervention text is no text, and showing it would squeeze the panel's
+    other marks into a corner.
+    """
     base, own = (rows.loc[rows["method"] == method, COST].max() for method in (BASE_ROW, OWN_ROW))
     return base + max(1.5, 3 * (own - base)) if own > base else math.inf
 
 
 def drawn_methods(drawn: pd.DataFrame, spec: Spec) -> list[str]:
-    """Rows of the comparison that have marks, in the order of the legend."""
+    """Return rows of the comparison that have marks, in the order of the legend."""
     there = set(drawn.dropna(subset=COST)["method"])
     return [method for method in looks(spec) if method in there]
 
@@ -108,7 +111,7 @@ def looks(spec: Spec) -> dict[str, dict[str, str]]:
 
 
 def draw_panel(axis: Axes, rows: pd.DataFrame, metric: str, spec: Spec) -> None:
-    """A line a method, from the unintervened model over its strengths; the constant's level is dotted."""
+    """Draw a line per method, from the unintervened model over its strengths; the constant's level is dotted."""
     base = rows[rows["method"] == BASE_ROW]
     for method, look in looks(spec).items():
         points = rows[rows["method"] == method].dropna(subset=[COST, metric])
@@ -130,7 +133,7 @@ def draw_panel(axis: Axes, rows: pd.DataFrame, metric: str, spec: Spec) -> None:
 
 
 def caption(spec: Spec, drawn: pd.DataFrame) -> str:
-    """What the figure shows and how it was computed."""
+    """Return what the figure shows and how it was computed."""
     left_out = [
         method for method in [OWN_ROW, *spec.methods] if method not in drawn_methods(drawn, spec)
     ]  # fmt: skip

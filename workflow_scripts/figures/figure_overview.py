@@ -23,6 +23,7 @@ from matplotlib.transforms import Affine2D, ScaledTranslation
 
 from workflow_scripts.config.settings import Medoid, ShownSimilarity
 from workflow_scripts.figures import drawing
+from workflow_scripts.figures.fonts import can_draw, composed
 from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.figures.specs import SpacePanelsSpec
 from workflow_scripts.jobs import stage
@@ -50,14 +51,14 @@ TEXTS = ["query_text", "pre_text", "right_text"]
 
 
 class Spec(SpacePanelsSpec):
-    """What the figure shows."""
+    """What the figure depends on, beside its files."""
 
     similarity: ShownSimilarity
     medoid: Medoid
 
 
 def observations(medoid: pd.DataFrame, examples: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row for each model, pooling, target and language.
+    """Return one row per model, pooling, target and language.
 
     `pre` and `post` are the distances to the medoid. Candidate languages have the number of queries that change; the
     one whose example is drawn has its texts and the rank of the translation before the intervention.
@@ -74,7 +75,7 @@ def observations(medoid: pd.DataFrame, examples: pd.DataFrame, spec: Spec) -> pd
 def panel_observations(
     medoid: pd.DataFrame, examples: pd.DataFrame, panel: Panel, pooling: str, spec: Spec
 ) -> pd.DataFrame:
-    """The rows of `observations` of one model, target and pooling."""
+    """Return the rows of `observations` of one model, target and pooling."""
     condition = {"model": [panel.model.name], "pooling": [pooling], "target": [panel.target], "dataset": [spec.dataset]}
     around = grid(**condition, medoid=[spec.medoid], language=spec.languages)
     around = pre_and_post(medoid, around, "value", "distances to the medoid")
@@ -89,9 +90,9 @@ def panel_observations(
 
 
 def choose(examples: pd.DataFrame) -> str | None:
-    """The candidate language with the largest net number of queries mended, of those whose example can be drawn.
+    """Return the candidate language in which most queries are mended, net, and whose example can be drawn.
 
-    Of equals, the first. None if there is none.
+    Of equal languages it is the first; None where no example can be drawn.
     """
     drawable = examples[
         [all(isinstance(text, str) and can_draw(text) for text in row) for row in examples[TEXTS].to_numpy()]
@@ -101,29 +102,13 @@ def choose(examples: pd.DataFrame) -> str | None:
     return (drawable["wrong_to_right"] - drawable["right_to_wrong"]).idxmax()
 
 
-def can_draw(text: str) -> bool:
-    """Whether the figures' font has all characters of a text; it lacks Thai, Devanagari, Chinese, Japanese, Korean."""
-    return drawn_characters().issuperset(map(ord, composed(text)))
-
-
-def composed(text: str) -> str:
-    """A text whose accents are one with their letters, else they are drawn beside them, and whose spaces are single."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-@cache
-def drawn_characters() -> frozenset[int]:
-    """Code points of which the figures' font has a glyph."""
-    return frozenset(figures_font().get_charmap())
-
-
 def figures_font() -> FT2Font:
-    """The font that figures are drawn in."""
+    """Return the font that figures are drawn in."""
     return font_manager.get_font(font_manager.findfont(drawing.STYLE["font.family"], fallback_to_default=False))
 
 
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
-    """A row for each panel and pooling: the languages around the medoid, and an example of retrieval."""
+    """Draw a row for each panel and pooling: the languages around the medoid, and an example of retrieval."""
     rows = [(panel, pooling) for panel in spec.panels for pooling in spec.poolings]
     size = (RING_WIDTH + TEXT_WIDTH, HEIGHT * len(rows) + drawing.LEGEND_HEIGHT)
     figure = Figure(figsize=size, layout="constrained")
@@ -147,7 +132,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
 
 
 def draw_ring(axis: PolarAxes, distances: pd.DataFrame, panel: Panel, spec: Spec) -> None:
-    """Two points a language: the angle is the language, the radius its distance to the medoid.
+    """Draw two points per language: the angle is the language, the radius its distance to the medoid.
 
     `distances` is indexed by language.
     """
@@ -173,7 +158,7 @@ def draw_ring(axis: PolarAxes, distances: pd.DataFrame, panel: Panel, spec: Spec
 
 
 def draw_example(axis: Axes, shown: pd.DataFrame, panel: Panel, spec: Spec) -> None:
-    """The query whose retrieval is mended, what is found for it, and how many are; `shown` is indexed by language.
+    """Draw the query whose retrieval is mended, what is found for it, and how many are; `shown` is indexed by language.
 
     Where there is none, the reason.
     """
@@ -201,7 +186,7 @@ def draw_example(axis: Axes, shown: pd.DataFrame, panel: Panel, spec: Spec) -> N
 
 
 def mended(counts: pd.Series) -> str:
-    """How many queries change, of how many."""
+    """Return how many queries change, of how many."""
     return (
         f"{counts['wrong_to_right']:,} of {counts['queries']:,} queries change from wrong to right, "
         f"{counts['right_to_wrong']:,} from right to wrong"
@@ -209,12 +194,12 @@ def mended(counts: pd.Series) -> str:
 
 
 def totals(shown: pd.DataFrame) -> str:
-    """The same over all candidate languages."""
+    """Return how many queries change over all candidate languages."""
     return f"Over all {shown['queries'].count()} candidate languages: {mended(shown[COUNTS].sum())}."
 
 
 def why_none(shown: pd.DataFrame, query: str) -> str:
-    """Why no example is drawn."""
+    """Return why no example is drawn."""
     if shown["wrong_to_right"].sum() == 0:
         return f"No {query} query changes from wrong to right in any candidate language."
     return f"{query} queries change from wrong to right, but the figure's font cannot draw the examples."
@@ -259,7 +244,7 @@ def write_paragraphs(axis: Axes, title: str, colour: str, paragraphs: list[Parag
 
 @cache
 def lines_of(text: str) -> list[str]:
-    """A text that can be drawn, in lines that fit between `INDENT` and `RIGHT`; a long one ends in an ellipsis."""
+    """Return a text in lines that fit between `INDENT` and `RIGHT`; a text that is too long ends in an ellipsis."""
     for letters in range(MOST_LETTERS, 0, -1):
         lines = textwrap.wrap(composed(text), letters, max_lines=MOST_LINES, placeholder=" …")
         if all(width_of(line) <= RIGHT - INDENT for line in lines):
@@ -268,7 +253,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def width_of(line: str) -> float:
-    """Width of a line in points."""
+    """Return the width of a line in points."""
     font = figures_font()
     font.set_size(TEXT_SIZE, 72)
     font.set_text(line, flags=LoadFlags.NO_HINTING)
@@ -276,13 +261,13 @@ def width_of(line: str) -> float:
 
 
 def reads_leftward(text: str) -> bool:
-    """Whether a text is read from right to left: its first letter is Hebrew, Arabic or the like."""
+    """Return whether a text is read from right to left: its first letter is Hebrew, Arabic or the like."""
     directions = (unicodedata.bidirectional(character) for character in text)
     return next((direction for direction in directions if direction in ("L", "R", "AL")), "L") != "L"
 
 
 def caption(spec: Spec) -> str:
-    """What the figure shows and how it was computed."""
+    """Return what the figure shows and how it was computed."""
     return (
         f"The intervention on experts of {spec.target_names}, measured on {spec.dataset}. Left: the centre is the "
         f"{registry.medoids()[spec.medoid].description}, the angle is the language and the radius the cosine distance "

@@ -1,4 +1,4 @@
-"""Figures 3, 6–20 and 27–29: UMAP of all sentences before and after an intervention, a panel a model and target."""
+"""Figures 3, 6–20 and 27–29: UMAP of all sentences before and after an intervention, a panel per model and target."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ CONES_TO_RGB = np.array(
 
 
 class Spec(SpacePanelsSpec):
-    """What the figure shows."""
+    """What the figure depends on, beside its files."""
 
     units: Units
     seed: Seed | None = Field(description="Seed of the draw of the random control; null for experts.")
@@ -61,7 +61,7 @@ class Spec(SpacePanelsSpec):
 
 
 def read_projections(paths: list[Path]) -> pd.DataFrame:
-    """Concatenate projections: one row a sentence in one space; the column `file` says whence.
+    """Concatenate projections: one row per sentence and space; the column `file` says which file it is from.
 
     Raises:
         StudyError: a file is damaged or no projection.
@@ -73,7 +73,7 @@ def read_projections(paths: list[Path]) -> pd.DataFrame:
 
 
 def positions(projections: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """The sentences that the figure shows, with their coordinates and whether the model has seen their language.
+    """Return the sentences that the figure shows, with their coordinates and whether the model has seen their language.
 
     Raises:
         StudyError: the projection of a panel or of a language in it is missing, or there are two.
@@ -88,7 +88,7 @@ def positions(projections: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def panel_clouds(panel: Panel, spec: Spec) -> pd.DataFrame:
-    """The keys of one column's clouds, and whether the model has seen the language."""
+    """Return the keys of one column's clouds, and whether the model has seen the language."""
     of_control = {"seed": [spec.seed]} if spec.units == "random" else {}
     keys = grid(
         model=[panel.model.name],
@@ -103,7 +103,7 @@ def panel_clouds(panel: Panel, spec: Spec) -> pd.DataFrame:
 
 
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
-    """Axes for each panel and pooling: a mark a sentence in either space, a label a language and space."""
+    """Draw axes per panel and pooling: a mark per sentence in either space, a label per language and space."""
     figure, axes = drawing.panels(spec, PANEL_SIZE, PANEL_SIZE, "UMAP 1", "UMAP 2")
     labels = {}
     for axis, panel, pooling in drawing.each_panel(axes, spec):
@@ -118,7 +118,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
 
 
 def draw_sentences(axis: Axes, sentences: pd.DataFrame, languages: list[str]) -> None:
-    """A mark for each sentence; the axes show a square of the plane, since UMAP's two directions are alike."""
+    """Draw a mark for each sentence; the axes show a square of the plane, since UMAP's two directions are alike."""
     area = np.clip(20_000 / len(sentences), 1.5, 8)  # points²
     looks = {"pre": {"s": area, "linewidths": 0}, "post": {"s": 1.6 * area, "linewidths": 0.35}}
     colours = language_colours(languages)
@@ -136,7 +136,7 @@ def draw_sentences(axis: Axes, sentences: pd.DataFrame, languages: list[str]) ->
 
 
 def label_clouds(axis: Axes, sentences: pd.DataFrame, panel: Panel) -> list[Annotation]:
-    """A label at the median of each language in each space; labels may still overlap."""
+    """Add a label at the median of each language in each space; labels may still overlap."""
     labels = []
     for (space, language), cloud in sentences.groupby(["space", "language"])[["x", "y"]]:
         label = axis.annotate(
@@ -206,7 +206,7 @@ def without_overlap(centres: np.ndarray, sizes: np.ndarray, bounds: np.ndarray) 
 
 
 def language_colours(languages: list[str]) -> dict[str, dict[str, np.ndarray]]:
-    """For either space, a colour [red, green, blue] a language: one hue a language, light before and dark after.
+    """Return for either space a colour [red, green, blue] per language: one hue each, light before and dark after.
 
     Lightness and chroma alternate, since so many hues alone are hard to tell apart.
     """
@@ -218,7 +218,7 @@ def language_colours(languages: list[str]) -> dict[str, dict[str, np.ndarray]]:
 
 
 def oklch_to_rgb(lightness: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> np.ndarray:
-    """sRGB [colours, 3] of colours in OKLCH (Ottosson, 2020), where equal steps look equal; clipped to the gamut.
+    """Return sRGB [colours, 3] of OKLCH colours (Ottosson, 2020), whose equal steps look equal; clipped to the gamut.
 
     Args:
         lightness: From 0 to 1, [colours].
@@ -231,7 +231,7 @@ def oklch_to_rgb(lightness: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> 
 
 
 def legend_entries(spec: Spec) -> list[Line2D]:
-    """What dots, crosses, asterisks and red mean."""
+    """Return what dots, crosses, asterisks and red mean."""
     example = spec.panels[0].target
     after = "post-intervention" + (" on random neurons" if spec.units == "random" else "")
     mark = {"linestyle": "none", "markersize": 4}
@@ -247,7 +247,7 @@ def legend_entries(spec: Spec) -> list[Line2D]:
 
 
 def caption(spec: Spec) -> str:
-    """What the figure shows and how it was computed."""
+    """Return what the figure shows and how it was computed."""
     units = "experts" if spec.units == "expert" else f"random neurons (draw {spec.seed}), given the experts' values,"
     which = "all sentences" if spec.sentences is None else f"the first {spec.sentences:,} sentences"
     reduced = "" if spec.components is None else f" of the first {spec.components} principal components"

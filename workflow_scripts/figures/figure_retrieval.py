@@ -25,7 +25,7 @@ INCHES_PER_LANGUAGE = 0.155
 
 
 class Spec(SpacePanelsSpec):
-    """What the figure shows."""
+    """What the figure depends on, beside its files."""
 
     units: Units
     seeds: ControlSeeds
@@ -33,7 +33,7 @@ class Spec(SpacePanelsSpec):
 
 
 def accuracies(retrieval: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a bar pair: model, pooling, target, similarity, query, candidate, seen, pre, post (random: low, high).
+    """Return one row per pair of bars, with its key, seen, pre, post and, if random, low and high.
 
     Raises:
         StudyError: an observation is missing.
@@ -49,7 +49,7 @@ def accuracies(retrieval: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def panel_accuracies(panel: Panel, spec: Spec) -> pd.DataFrame:
-    """The keys of one column's bars, and whether the model has seen the candidate language."""
+    """Return the keys of one column's bars, and whether the model has seen the candidate language."""
     keys = grid(
         model=[panel.model.name],
         pooling=spec.poolings,
@@ -62,7 +62,7 @@ def panel_accuracies(panel: Panel, spec: Spec) -> pd.DataFrame:
 
 
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
-    """Axes for each panel and pooling: two bars a candidate language, none for the query language."""
+    """Draw axes per panel and pooling: two bars per candidate language, none for the query language."""
     height = 0.5 + INCHES_PER_LANGUAGE * len(spec.languages)
     figure, axes = drawing.panels(spec, 2.2, height, "Top-1 accuracy", "Candidate language", sharex=True)
     for axis, panel, pooling in drawing.each_panel(axes, spec):
@@ -76,7 +76,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
 
 
 def draw_panel(axis: Axes, accuracy: pd.DataFrame, panel: Panel, spec: Spec) -> None:
-    """Two bars for each candidate language, from top to bottom; `accuracy` has pre and post, indexed by language."""
+    """Draw two bars per candidate language, from top to bottom; `accuracy` has pre and post, indexed by language."""
     candidates = [language for language in spec.languages if language != panel.target]
     positions = np.array([spec.languages.index(language) for language in candidates])
     for space, side, colour in (("pre", -0.5, drawing.PRE_COLOUR), ("post", 0.5, drawing.POST_COLOUR)):
@@ -96,7 +96,7 @@ def draw_panel(axis: Axes, accuracy: pd.DataFrame, panel: Panel, spec: Spec) -> 
 
 
 def caption(spec: Spec) -> str:
-    """What the figure shows and how it was computed."""
+    """Return what the figure shows and how it was computed."""
     units = "experts"
     if spec.units == "random":
         units = f"random neurons, given the experts' values: mean and range over {len(spec.seeds)} draws,"

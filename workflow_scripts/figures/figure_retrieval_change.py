@@ -12,41 +12,30 @@ from workflow_scripts.figures.heat_maps import add_keys, heat_map, square_maps
 from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.figures.specs import SpacePanelsSpec
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.metric_files import grid, pair_matrix, pre_and_post, read_metrics
+from workflow_scripts.measures.metric_files import pair_matrix, pre_and_post, read_metrics
 from workflow_scripts.tables.shown_models import Panel
 
 
 class Spec(SpacePanelsSpec):
-    """What the figure shows."""
+    """What the figure depends on, beside its files."""
 
     similarity: ShownSimilarity
 
 
 def changes(retrieval: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a coloured cell: model, pooling, target, similarity, query, candidate and change (post − pre).
+    """Return one row per coloured cell: model, pooling, target, similarity, query, candidate and change (post − pre).
 
     Raises:
         StudyError: an observation is missing.
     """
-    columns = [
-        grid(
-            model=[panel.model.name],
-            pooling=spec.poolings,
-            target=[panel.target],
-            similarity=[spec.similarity],
-            query=spec.languages,
-            candidate=spec.languages,
-        )
-        for panel in spec.panels
-    ]
-    wanted = pd.concat(columns, ignore_index=True)
+    wanted = spec.grid(similarity=[spec.similarity], query=spec.languages, candidate=spec.languages)
     wanted = wanted[wanted["query"] != wanted["candidate"]]
     accuracy = pre_and_post(retrieval, wanted, "accuracy", "retrieval accuracies")
     return accuracy.assign(change=accuracy["post"] - accuracy["pre"]).drop(columns=["pre", "post"])
 
 
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
-    """A heat map for each model and pooling, queries down, candidates across; one colour scale, white at no change."""
+    """Draw a heat map per model and pooling, queries down, candidates across; one colour scale, white at no change."""
     figure, axes = square_maps(spec, spec.languages, "Candidate language", "Query language")
     limit = float(drawn["change"].abs().max()) or 1.0
     for axis, panel, pooling in drawing.each_panel(axes, spec):
@@ -57,12 +46,12 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
 
 
 def draw_panel(axis: Axes, shown: pd.DataFrame, panel: Panel, spec: Spec, limit: float) -> QuadMesh:
-    """One heat map, coloured from −limit to limit."""
+    """Draw one heat map, coloured from −limit to limit."""
     return heat_map(axis, pair_matrix(shown, "change", spec.languages), spec.languages, panel, limit)
 
 
 def caption(spec: Spec) -> str:
-    """What the figure shows and how it was computed."""
+    """Return what the figure shows and how it was computed."""
     return (
         f"Change in top-1 retrieval accuracy (post − pre, by {spec.similarity.replace('_', ' ')}) on {spec.dataset} by "
         f"the intervention on experts of {spec.target_names}, for each query language (rows) and candidate language "

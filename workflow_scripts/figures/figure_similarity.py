@@ -23,14 +23,14 @@ DARK = 0.6  # of the colour's range, from which on text is white
 
 
 class Spec(SpaceSpec):
-    """What the figure shows."""
+    """What the figure depends on, beside its files."""
 
     model: Model
     confidence: Confidence
 
 
 def of_model(correlations: pd.DataFrame, model: str) -> pd.DataFrame:
-    """The rows of a model, with what a row of the heat map is labelled in the column `label`.
+    """Return the rows of a model, with what a row of the heat map is labelled in the column `label`.
 
     Raises:
         StudyError: there are none.
@@ -47,7 +47,7 @@ def of_model(correlations: pd.DataFrame, model: str) -> pd.DataFrame:
 
 
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
-    """One heat map a coefficient, outcomes by measures; bold numbers are those whose interval does not hold zero."""
+    """Draw a heat map per coefficient, outcomes by measures; numbers whose interval does not hold 0 are bold."""
     outcomes, measures = (list(dict.fromkeys(drawn[column])) for column in ("label", "measure"))
     size = (2.6 + 2 * WIDTH * len(measures), 1.0 + HEIGHT * len(outcomes))
     figure = Figure(figsize=size, layout="compressed")
@@ -85,7 +85,7 @@ def heat_map(axis: Axes, values: pd.DataFrame, outcomes: list[str], measures: li
 
 
 def caption(spec: Spec) -> str:
-    """What the figure shows and how it was computed."""
+    """Return what the figure shows and how it was computed."""
     return (
         f"Correlations over the ordered pairs of {len(spec.languages)} languages on {spec.dataset}: of similarity of "
         "languages (columns) with accuracy of retrieval, distance and transfer without an intervention (pre) and with "

@@ -34,7 +34,7 @@ PANEL_WIDTH, PANEL_HEIGHT = 2.5, 1.7  # inches
 
 
 class Spec(TargetsSpec):
-    """What the figure shows."""
+    """What the figure depends on, beside its files."""
 
     ks: Ks
     chosen: dict[ModelName, int] = Field(description="Number of experts in the rest of the study, by model.")
@@ -47,7 +47,7 @@ class Spec(TargetsSpec):
 
 
 def measurements(language_id: pd.DataFrame, perplexity: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a point: model, pooling, target, k, measure, value, low, high.
+    """Return one row per point: model, pooling, target, k, measure, value, low, high.
 
     Accuracy is the mean over sample seeds, low and high are the extremes. Log perplexity has its standard error over
     windows at either side, none where that is unknown.
@@ -72,7 +72,7 @@ def measurements(language_id: pd.DataFrame, perplexity: pd.DataFrame, spec: Spec
 
 
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
-    """For each pooling a row of panels for accuracy and one for log perplexity, a column for each model."""
+    """Draw two rows of panels per pooling, for accuracy and for log perplexity, and a column per model."""
     rows = [(pooling, measure) for pooling in spec.poolings for measure in MEASURES]
     figure, axes = drawing.grid(len(rows), len(spec.models), PANEL_WIDTH, PANEL_HEIGHT, sharex=True)
     by_panel = dict(iter(drawn.groupby(["model", "pooling", "measure"])))
@@ -92,7 +92,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
 
 
 def draw_panel(axis: Axes, points: pd.DataFrame, model: Model, spec: Spec) -> None:
-    """A line with a band for each target; numbers of experts are equally far apart."""
+    """Draw a line with a band for each target; numbers of experts are equally far apart."""
     positions = np.arange(len(spec.ks))
     if (chosen := chosen_position(model, spec)) is not None:
         axis.axvline(chosen, color=drawing.MUTED_COLOUR, linewidth=0.7, zorder=1)
@@ -106,7 +106,7 @@ def draw_panel(axis: Axes, points: pd.DataFrame, model: Model, spec: Spec) -> No
 
 
 def chosen_position(model: Model, spec: Spec) -> float | None:
-    """Where the model's chosen number of experts is on the axis; none if it is unknown or outside the sweep."""
+    """Return where the model's number of experts is on the axis; None where it is unknown or outside the sweep."""
     chosen = spec.chosen.get(model.name)
     if chosen is None or not spec.ks[0] <= chosen <= spec.ks[-1]:
         return None
@@ -114,7 +114,7 @@ def chosen_position(model: Model, spec: Spec) -> float | None:
 
 
 def unseen(model: Model, spec: Spec) -> list[str]:
-    """Targets that the model has not seen in pre-training."""
+    """Return targets that the model has not seen in pre-training."""
     return [target for target in spec.targets if not model.has_seen(target)]
 
 
@@ -141,7 +141,7 @@ def share_limits(axes: np.ndarray) -> None:
 
 
 def legend_handles(spec: Spec) -> list[Line2D]:
-    """What the legend explains: targets, and dashed and vertical lines if there are any."""
+    """Return what the legend explains: targets, and dashed and vertical lines if there are any."""
     handles = [
         Line2D([], [], **drawing.LINE, **look, **SEEN, label=spec.names.get(target, target))
         for target, look in drawing.looks(spec.targets).items()
@@ -156,7 +156,7 @@ def legend_handles(spec: Spec) -> list[Line2D]:
 
 
 def caption(spec: Spec) -> str:
-    """What the figure shows and how it was computed."""
+    """Return what the figure shows and how it was computed."""
     text = (
         f"Upper panels: share of generated texts that {IDENTIFIERS[spec.identifier].title} takes for the target of "
         f"the intervention, by number of experts: mean and range over {len(spec.seeds)} random seeds of "

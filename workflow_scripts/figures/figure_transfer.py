@@ -23,13 +23,13 @@ SCORE_COLOURS = "Greys"
 
 
 class Spec(PanelsSpec):
-    """What the figure shows."""
+    """What the figure depends on, beside its files."""
 
     tasks: list[Task] = Field(min_length=1, description="What probes tell; a row of panels per task.")
 
 
 def scores_of_pairs(transfer: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a coloured cell: model, pooling, target, task, train, test, measure, pre, post and change.
+    """Return one row per coloured cell: model, pooling, target, task, train, test, measure, pre, post and change.
 
     Raises:
         StudyError: an observation is missing.
@@ -54,7 +54,7 @@ def scores_of_pairs(transfer: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
-    """A row of heat maps for each task and pooling: scores before, then their changes, a column a target."""
+    """Draw a row of heat maps per task and pooling: scores before, then their changes, a column per target."""
     rows = [(task, pooling) for task in spec.tasks for pooling in spec.poolings]
     side = max(LEAST_INCHES, INCHES_PER_LANGUAGE * max(len(task.languages) for task in spec.tasks)) + 0.35
     figure, axes = drawing.grid(len(rows), 1 + len(spec.panels), side, side, beside=1.6)
@@ -94,7 +94,7 @@ def draw_scores(axis: Axes, scores: np.ndarray, task: Task, panel: Panel) -> Qua
 
 
 def caption(spec: Spec) -> str:
-    """What the figure shows and how it was computed."""
+    """Return what the figure shows and how it was computed."""
     return (
         "Probes on frozen embeddings, trained in the language of the row and tested on held-out sentences of the "
         "language of the column, which are the same sentences in all. "

@@ -13,7 +13,7 @@ PANEL_WIDTH, PANEL_HEIGHT = 2.0, 1.5  # inches
 
 
 def measure_panels(poolings: list[str], title: str) -> tuple[Figure, dict[tuple[str, str], Axes]]:
-    """A figure with axes for each pooling and measure, titled by the latter and by poolings if there are several.
+    """Return a figure with axes per pooling and measure, titled by the measure and, if there are several, the pooling.
 
     Args:
         poolings: Rows of panels are repeated for each.

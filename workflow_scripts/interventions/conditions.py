@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.jobs.files import canonical_json, content_hash, write_text
+from workflow_scripts.jobs.files import canonical_json, content_hash, read_json, write_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +90,7 @@ def read_condition(path: Path) -> Condition:
     Raises:
         StudyError: the file is no valid condition.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(Condition).validate_json(Path(path).read_bytes())
-    except ValidationError as error:
-        raise StudyError(f"{path} is not a valid condition ({error}); delete it and run again.") from error
+    return read_json(path, Condition, "a valid condition")
 
 
 def write_condition(path: Path, condition: Condition) -> None:

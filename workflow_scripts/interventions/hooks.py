@@ -113,15 +113,17 @@ def _row_hooks(
     for by_condition in sites.values():
         modules = [module_of(model.backbone, site) for site in by_condition.values()]
         method = get_method(*names)
-        hook = _LayerRowHook if method.on_layer else _RowHook
-        hooks.append((modules[0], hook(by_condition, method, len(conditions))))
+        if method.on_layer:
+            hooks.append((modules[0], _LayerRowHook(by_condition, method)))
+        else:
+            hooks.append((modules[0], _RowHook(by_condition, method, len(conditions))))
     return hooks
 
 
 class _LayerRowHook:
     """A hook that changes, in each row of a layer's states, all dimensions together as the row's own condition says."""
 
-    def __init__(self, by_condition: dict[int, Site], method: Method, conditions: int):
+    def __init__(self, by_condition: dict[int, Site], method: Method):
         import torch
 
         self._method, self._site = method, next(iter(by_condition.values()))

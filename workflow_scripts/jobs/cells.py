@@ -14,32 +14,32 @@ from typing import Any
 import h5py
 
 from workflow_scripts.jobs.files import canonical_json, content_hash, written_whole
-from workflow_scripts.jobs.hdf5 import DAMAGE, created
+from workflow_scripts.jobs.hdf5 import DAMAGE, created, locked
 from workflow_scripts.jobs.locks import Locks
 
 log = logging.getLogger(__name__)
 
 
 class CellStore:
-    """Cells of one kind, HDF5 files under `{root}/{kind}`; a process has one store a kind."""
+    """Cells of one kind, HDF5 files under `{root}/{kind}`; a process has one store per kind."""
 
     def __init__(self, root: Path, kind: str):
         self._root = Path(root) / kind
         self._locks = Locks(self._root / "locks")
 
     def holds(self, key: dict[str, Any]) -> bool:
-        """Whether the cell of that key is there, though it may turn out to be damaged."""
+        """Return whether the cell of that key is there, though it may turn out to be damaged."""
         return self._path(key).exists()
 
     @contextmanager
     def reserved(self, keys: Sequence[dict[str, Any]]) -> Iterator[None]:
-        """For cells that are computed together: no other job computes those of them that are missing in the block."""
+        """Reserve cells that are computed together: in the block, no other job computes those that are missing."""
         missing = [key for key in keys if not self.holds(key)]
         with self._locks.held(map(content_hash, missing), f"{len(missing)} of these cells"):
             yield
 
     def get(self, key: dict[str, Any], compute: Callable[[h5py.File], None]) -> Path:
-        """Path of the cell of that key; `compute` fills the file where it does not exist yet or is damaged."""
+        """Return the path of the cell of a key; `compute` fills the file where it is missing or damaged."""
         path = self._path(key)
         seen = _version(path)
         if seen and _is_whole(path):
@@ -66,7 +66,7 @@ def _found(path: Path) -> Path:
 
 
 def _version(path: Path) -> tuple[int, int] | None:
-    """What tells a file from one that was put in its place; None where there is none."""
+    """Return what tells a file from one that was put in its place; None where there is no file."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -75,12 +75,14 @@ def _version(path: Path) -> tuple[int, int] | None:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether every dataset can be read: each block carries a checksum, verified as it is read."""
+    """Return whether every dataset can be read: each block carries a checksum, verified as it is read."""
     try:
         with h5py.File(path, "r") as file:
             file.attrs["key"]
             file.visititems(_read_through)
             return True
+    except BlockingIOError as error:
+        raise locked(path) from error
     except DAMAGE:
         return False
 

@@ -4,7 +4,7 @@ import numba
 
 
 def can_cache() -> bool:
-    """Whether Numba finds a folder to keep machine code in, so that only the first job compiles."""
+    """Return whether Numba finds a folder to keep machine code in, so that only the first job compiles."""
     try:
         numba.njit(cache=True)(lambda: None)
     except RuntimeError:

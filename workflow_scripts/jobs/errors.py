@@ -22,7 +22,7 @@ class DamagedFile(StudyError):
         self.path, self.why = Path(path), why
 
     def put_aside(self) -> str:
-        """Rename the file, and tell so; what needs it is then made anew by the same command."""
+        """Rename the file and return a message that says so; the same command then makes the file anew."""
         aside = self.path.with_name(f"{self.path.name}.damaged")
         try:
             self.path.replace(aside)

@@ -28,7 +28,7 @@ class _Failure:
 
 
 def explain_failures(snakemake_logs: Sequence[Path]) -> str:
-    """One paragraph for each failed job in Snakemake's logs: its rule, its log file and the end of that log.
+    """Return one paragraph for each failed job in Snakemake's logs: its rule, its log file and the end of that log.
 
     A job that succeeded at a later attempt has not failed. Of a group, in which all count as failed with one, those are
     named that wrote an error, if any did.
@@ -67,7 +67,7 @@ def _failures(snakemake_log: Path) -> list[_Failure]:
 
 
 def cause(log: Path) -> str:
-    """The error that a stage wrote at the end of its log, or what its lack and the log's last lines tell."""
+    """Return the error that a stage wrote at the end of its log, or what its lack and the log's last lines tell."""
     if not log.is_file():
         return "it left no log."
     if told := _error(log):

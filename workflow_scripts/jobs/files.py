@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and reading what stages wrote as JSON."""
 
 import errno
 import glob
@@ -8,9 +8,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from workflow_scripts.jobs.errors import FullDisk
+from workflow_scripts.jobs.errors import FullDisk, StudyError
+
+Read = TypeVar("Read")
 
 # Not every library that writes files raises an OSError with its number.
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -48,7 +50,7 @@ def written_whole(path: Path, alone: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def written(path: Path) -> Iterator[None]:
-    """For a block that writes there: that there is no space is told with that path.
+    """Tell a full disk with the path, in a block that writes to it.
 
     Raises:
         FullDisk: there is no space.
@@ -62,7 +64,7 @@ def written(path: Path) -> Iterator[None]:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether an error says that a disk is full or a quota used up."""
+    """Return whether an error says that a disk is full or a quota used up."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in FULL
     return any(text in str(error) for text in FULL_TEXTS)
@@ -75,16 +77,35 @@ def write_text(path: Path, text: str) -> None:
 
 
 def canonical_json(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces, no NaN; equal values have equal texts."""
+    """Return the one JSON text of a value: sorted keys, no spaces, no NaN; equal values have equal texts."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def content_hash(value: Any) -> str:
-    """SHA-256 (hexadecimal) of a value's canonical JSON."""
+    """Return the SHA-256 (hexadecimal) of a value's canonical JSON."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 (hexadecimal) of a file's bytes."""
+    """Return the SHA-256 (hexadecimal) of a file's bytes."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_json(path: Path, kind: type[Read], what: str) -> Read:
+    """Return what a stage wrote as JSON, validated as a dataclass or a model of pydantic.
+
+    Args:
+        path: The file.
+        kind: The dataclass or the model.
+        what: What the file should be, for the message, like "a valid condition".
+
+    Raises:
+        StudyError: the file is something else.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_json(Path(path).read_bytes())
+    except ValidationError as error:
+        raise StudyError(f"{path} is not {what} ({error}); delete it and run again.") from error

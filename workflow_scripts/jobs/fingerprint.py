@@ -47,7 +47,7 @@ Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
 def fingerprint(module: str, package_root: Path, also: Sequence[str] = ()) -> str:
-    """Hash (16 hexadecimal digits) of everything in the package that a stage's behaviour depends on.
+    """Return the hash (16 hexadecimal digits) of everything in the package that a stage's behaviour depends on.
 
     Args:
         module: the stage's module, like `workflow_scripts.neurons.rank_neurons`.
@@ -134,7 +134,7 @@ class _Closure:
             self._follow(*self._pending.pop())
 
     def _module(self, name: str) -> _Module | None:
-        """A module that is imported; None where it is not of the package."""
+        """Return a module that is imported; None where it is not of the package."""
         if name.split(".")[0] != self._root.name:
             return None
         if (module := self._find(name)) is None:
@@ -142,7 +142,7 @@ class _Closure:
         return module
 
     def _find(self, name: str) -> _Module | None:
-        """The module of the package of that name, if there is one; what runs when it is imported is entered."""
+        """Return the module of the package of that name, if there is one; what runs when it is imported is entered."""
         if name in self._modules:
             return self._modules[name]
         self._modules[name] = None
@@ -270,7 +270,7 @@ def _parse(name: str, path: Path, modified: int, size: int) -> _Module:
 
 
 def _names_defined(node: ast.stmt) -> list[str]:
-    """Names that a statement defines, doing nothing else; none for other statements."""
+    """Return names that a statement defines, doing nothing else; none for other statements."""
     if isinstance(node, Definition):
         return [node.name]
     if isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'":
@@ -283,7 +283,7 @@ def _names_defined(node: ast.stmt) -> list[str]:
 
 
 def _names_stored(node: ast.AST) -> set[str]:
-    """All names that are assigned to or defined anywhere inside."""
+    """Return all names that are assigned to or defined anywhere inside."""
     nodes = list(ast.walk(node))
     names = {each.id for each in nodes if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load)}
     return names | {each.name for each in nodes if isinstance(each, Definition)}
@@ -297,7 +297,7 @@ def _literal_list(node: ast.Assign | ast.AugAssign, path: Path) -> list[str]:
 
 
 def _decorators(node: ast.stmt) -> list[ast.expr]:
-    """Decorators of a definition, and of the methods of a class."""
+    """Return decorators of a definition, and of the methods of a class."""
     if not isinstance(node, Definition):
         return []
     methods = node.body if isinstance(node, ast.ClassDef) else []
@@ -305,7 +305,7 @@ def _decorators(node: ast.stmt) -> list[ast.expr]:
 
 
 def _is_of_package(decorator: ast.expr, module: _Module) -> bool:
-    """Whether a decorator comes from the package, and not from a library."""
+    """Return whether a decorator comes from the package, and not from a library."""
     while isinstance(decorator, ast.Call | ast.Attribute):
         decorator = decorator.func if isinstance(decorator, ast.Call) else decorator.value
     bindings = module.names.get(decorator.id, []) if isinstance(decorator, ast.Name) else []
@@ -362,13 +362,13 @@ def _arguments(arguments: ast.arguments) -> list[ast.arg]:
 
 
 def _last_name(node: ast.expr) -> str | None:
-    """`c` for `c`, `a.b.c` and `a.b.c(…)`."""
+    """Return `c` for `c`, `a.b.c` and `a.b.c(…)`."""
     node = node.func if isinstance(node, ast.Call) else node
     return getattr(node, "attr", getattr(node, "id", None))
 
 
 def _digest(node: ast.AST) -> str:
-    """Hash of a syntax tree without its positions.
+    """Return the hash of a syntax tree without its positions.
 
     Empty fields are left out, so that it stays the same when a later Python adds fields to its trees.
     """
@@ -474,12 +474,12 @@ class _Reader(ast.NodeVisitor):
 
 
 def _targets(comprehension: Comprehension) -> set[str]:
-    """Names that a comprehension binds."""
+    """Return names that a comprehension binds."""
     return {name for generator in comprehension.generators for name in _names_stored(generator.target)}
 
 
 def _local_names(function: Function) -> set[str]:
-    """Names that a function binds in its own scope, other than by imports."""
+    """Return names that a function binds in its own scope, other than by imports."""
     names, declared_global = {each.arg for each in _arguments(function.args)}, set()
     pending: list[ast.AST] = list(function.body)
     while pending:

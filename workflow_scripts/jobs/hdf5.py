@@ -17,17 +17,17 @@ FORMAT = ("v110", "latest")
 
 
 def created(path: Path) -> h5py.File:
-    """A new file, to be closed by the caller; its datasets ask for `fletcher32` themselves."""
+    """Create a file, which the caller closes; its datasets ask for `fletcher32` themselves."""
     return h5py.File(path, "w", libver=FORMAT)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """A file that another stage wrote, for a block that does nothing but read it.
+    """Open a file that another stage wrote, for a block that does nothing but read it.
 
     Raises:
         DamagedFile: the file is cut off, or one of its checksums is wrong.
-        StudyError: it is not there.
+        StudyError: it is not there, or another program writes to it.
     """
     with reading(path), h5py.File(path, "r") as file:
         yield file
@@ -35,24 +35,35 @@ def opened(path: Path) -> Iterator[h5py.File]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """As `opened`, for a block that reads from the file by other means too.
+    """Open a file as `opened` does, for a block that also reads from it by other means.
 
     Raises:
         DamagedFile: the file is cut off, or one of its checksums is wrong.
-        StudyError: it is not there.
+        StudyError: it is not there, or another program writes to it.
     """
     try:
         yield
     except FileNotFoundError as error:
         raise StudyError(f"{path} is not there (any more); run the same command again, which makes it.") from error
+    except BlockingIOError as error:
+        raise locked(path) from error
     except DAMAGE as error:
         if _of_the_system(error):
             raise
         raise DamagedFile(path, error) from error
 
 
+def locked(path: Path) -> StudyError:
+    """Return the error to raise for a file that another program writes to."""
+    return StudyError(
+        f"{path} is locked: another program, like a notebook or a viewer, has it open to write. Close it there and run "
+        "the same command again. If no program has it open, its file system has no locks: set the environment variable "
+        "HDF5_USE_FILE_LOCKING to FALSE."
+    )
+
+
 def _of_the_system(error: Exception) -> bool:
-    """Whether the operating system refused something, as the permission to read; the content is not at fault then."""
+    """Return whether the operating system refused something, like the permission to read; the content may be whole."""
     if isinstance(error, OSError) and error.errno:
         return True
     told = re.search(r"errno = (\d+)", str(error))  # in HDF5's own messages
@@ -64,12 +75,12 @@ def write_strings(group: h5py.Group, name: str, strings: Sequence[str]) -> None:
     encoded = np.array([string.encode() for string in strings], dtype=np.bytes_)
     if encoded.dtype.itemsize == 0 or not len(encoded):
         encoded = encoded.astype("S1")
-    # At least one element a chunk, also where there is no string.
+    # At least one element per chunk, also where there is no string.
     group.create_dataset(
         name, data=encoded, chunks=(max(1, len(encoded)),), maxshape=(max(1, len(encoded)),), fletcher32=True
     )
 
 
 def read_strings(dataset: h5py.Dataset) -> list[str]:
-    """The strings that `write_strings` wrote."""
+    """Return the strings that `write_strings` wrote."""
     return [string.decode() for string in dataset[:]]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 log = logging.getLogger(__name__)
-SECONDS_BETWEEN_TRIES = 1.0  # of the locks of which one is enough
+SECONDS_BETWEEN_TRIES = 1.0  # where one of several locks is enough
 
 # The file system has no locks, or not for us; or the system found that two processes would wait for each other.
 NO_LOCKS = {
@@ -25,7 +25,7 @@ NO_LOCKS = {
 
 
 class Locks:
-    """Locks in one file. A process has one object a file: closing another would free the locks of both."""
+    """Locks in one file. A process has one object per file: closing another would free the locks of both."""
 
     def __init__(self, path: Path):
         self._path = Path(path)

@@ -13,13 +13,13 @@ HIDDEN = "***"
 
 
 def one_line(error: BaseException, characters: int = 500) -> str:
-    """What an error says, in one line that is cut off if need be, to be part of a message."""
+    """Return what an error says, in one line that is cut off if need be, to be part of a message."""
     told = " ".join(str(error).split()) or type(error).__name__
     return told if len(told) <= characters else f"{told[:characters]}…"
 
 
 def without_credentials(text: str) -> str:
-    """The text with *** for passwords in URLs, tokens of the hub and authorisations."""
+    """Return the text with *** for passwords in URLs, tokens of the hub and authorisations."""
 
     def hidden(match: re.Match) -> str:
         return f"{match['scheme'] or match['header'] or ''}{HIDDEN}{'@' if match['scheme'] else ''}"

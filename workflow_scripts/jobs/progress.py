@@ -55,7 +55,7 @@ class Progress:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Count the time of the block as none of the model's, like that of writing what it gave."""
+        """Leave the time of the block out of the rate, such as the time of writing what the model gave."""
         started = self._clock()
         yield
         self._paused += self._clock() - started
@@ -65,7 +65,7 @@ class Progress:
         self._shown.update(values)
 
     def advance(self, amount: int = 1, **counts: int) -> None:
-        """Count `amount` more units as done, and further counts of which only rates are shown."""
+        """Count `amount` more units as done, and add to further counts, whose rates are shown."""
         self.done += amount
         for name, count in counts.items():
             self._counts[name] = self._counts.get(name, 0) + count

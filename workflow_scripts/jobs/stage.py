@@ -45,7 +45,7 @@ def model_arguments(
     outputs: dict[str, str],
     command: list[str] | None = None,
 ) -> tuple[AnySpec, argparse.Namespace]:
-    """As `arguments`, with those that every stage that runs a model needs beside its files."""
+    """Parse a command line as `arguments` does, with the options of every stage that runs a model."""
     parser = _parser(description, inputs, outputs)
     group = parser.add_argument_group("running a model")
     group.add_argument("--cache", type=Path, required=True, help="folder of finished languages")
@@ -77,7 +77,7 @@ def run(main: Callable[[], None]) -> None:
     """Run a stage's `main`; end with the cause on the last line of the log and exit status 1 if it fails."""
     sys.stderr = DiscreetStream(sys.stderr)  # libraries log the URLs that they ask, and what they were given
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # which tells of every table of every font in a PDF
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every table of every font in a PDF
     try:
         main()
     except DamagedFile as error:

@@ -15,8 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.jobs.files import write_text
+from workflow_scripts.jobs.files import read_json, write_text
 
 if TYPE_CHECKING:
     import h5py
@@ -30,11 +29,11 @@ class Usage:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
-    device: str = "cpu"  # or the name of the GPU
-    devices: int = 0  # GPUs held
-    device_seconds: float = 0.0  # for which GPUs were held, summed over them
-    forward_seconds: float = 0.0  # of the passes through the model, batching included
-    tokens: int = 0  # that went through the model, without padding
+    device: str = "cpu"  # cpu, or the name of the GPU
+    devices: int = 0  # number of GPUs that were held
+    device_seconds: float = 0.0  # seconds for which GPUs were held, summed over GPUs
+    forward_seconds: float = 0.0  # seconds of the passes through the model, batching included
+    tokens: int = 0  # tokens that went through the model, without padding
     sequences: int = 0  # sentences, windows or texts that went through the model
     from_cache: int = 0  # pieces of work found finished in the cache
     peak_device_memory_bytes: int | None = None  # of the fullest GPU; None on the CPU
@@ -52,7 +51,7 @@ class Usage:
         self.forward_seconds += seconds
 
     def cell(self, store: "CellStore", key: dict[str, Any], compute: "Callable[[h5py.File], None]") -> Path:
-        """As `store.get(key, compute)`; a cell that was found finished is counted."""
+        """Return a cell as `store.get(key, compute)` does, and count it where it was found finished."""
         found = True
 
         def computed(file: "h5py.File") -> None:
@@ -100,19 +99,14 @@ def measured(path: Path) -> Iterator[Usage]:
 
 
 def current() -> Usage:
-    """The usage that is measured around here; outside of `measured`, one that nobody reads."""
+    """Return the usage that is being measured; outside of `measured`, one that nobody reads."""
     return _measured.get() or Usage()
 
 
 def read_usage(path: Path) -> Usage:
-    """A usage from its JSON.
+    """Return a usage from its JSON.
 
     Raises:
         StudyError: the file is not one that `measured` wrote.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(Usage).validate_json(Path(path).read_bytes())
-    except ValidationError as error:
-        raise StudyError(f"{path} is not the usage of a run ({error}); delete it and run its job again.") from error
+    return read_json(path, Usage, "the usage of a run")

@@ -6,7 +6,7 @@ from workflow_scripts.config.settings import SpaceLanguages
 from workflow_scripts.jobs import stage
 from workflow_scripts.kinship.overlap import jaccard, subwords
 from workflow_scripts.kinship.similarities import pairs, write_similarities
-from workflow_scripts.models.loading import load_tokenizer, model_directory
+from workflow_scripts.models.loading import described_directory, load_tokenizer
 from workflow_scripts.models.manifests import read_manifest
 from workflow_scripts.texts.schema import read_part
 
@@ -28,8 +28,7 @@ def main(command: list[str] | None = None) -> None:
         command=command,
     )
     manifest = read_manifest(files.model)
-    directory = model_directory(manifest.hub, manifest.revision, manifest.directory)
-    tokenizer = load_tokenizer(directory, manifest.trust_remote_code)
+    tokenizer = load_tokenizer(described_directory(manifest), manifest.trust_remote_code)
     tokens = [subwords(read_part(files.texts, language, spec.part)[1], tokenizer) for language in spec.languages]
     shared = pairs("subwords", spec.languages, jaccard(tokens))
     shared.insert(0, "model", manifest.name)

@@ -25,7 +25,7 @@ TOLERANCE = 0.005  # of that correlation
 
 @dataclass(frozen=True)
 class MixedModel:
-    """Coefficients of standardised similarities in units of the outcome; NaN of those left out or not found."""
+    """Coefficients of standardised similarities in units of the outcome; NaN where left out or not found."""
 
     coefficients: np.ndarray  # [similarities], as are the ends of their intervals
     low: np.ndarray
@@ -88,7 +88,7 @@ def fit_mixed_model(outcome: np.ndarray, similarities: np.ndarray, confidence: f
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
-    """Values less their mean, in standard deviations."""
+    """Return values minus their mean, in standard deviations."""
     return (values - values.mean()) / values.std()
 
 
@@ -102,7 +102,7 @@ class _Data:
     couples: np.ndarray  # [2, unordered pairs known in both orders]: positions of both
 
     def decorrelated(self, correlation: float) -> "_Data":
-        """The same in coordinates in which residuals, of which those of both orders correlate, are independent."""
+        """Return values in coordinates in which the residuals of the two orders of a pair are independent."""
         first, second = self.couples
 
         def transformed(values: np.ndarray) -> np.ndarray:
@@ -137,7 +137,7 @@ def _fit(data: _Data, confidence: float) -> tuple[list[np.ndarray], dict[str, fl
 
 
 def _fit_crossed(data: _Data) -> "MixedLMResults | None":
-    """The model with crossed random effects and independent residuals; None if there is no optimum."""
+    """Return the model with crossed random effects and independent residuals; None if there is no optimum."""
     from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec  # which takes two seconds
 
     names = list(DEVIATIONS[: len(data.effects)])

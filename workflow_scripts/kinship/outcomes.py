@@ -14,7 +14,7 @@ from workflow_scripts.probes.tasks import LABELS, MEASURES
 RETRIEVAL, DISTANCE, TRANSFER = "retrieval", "distance", "transfer"
 PRE, CHANGE = "pre", "change"  # quantities: without the intervention, and post − pre
 OUTCOMES = {RETRIEVAL: "Retrieval accuracy", DISTANCE: "Distance"}
-DECIMALS = 12  # of a value, so that equal ones tie in spite of rounding
+DECIMALS = 12  # of a value, so that equal values tie although they are rounded
 PAIR = ["first", "second"]  # query and candidate; of transfer, the languages of training and of testing
 
 
@@ -30,26 +30,26 @@ class Outcome:
 
     @property
     def key(self) -> dict[str, str | None]:
-        """All but the values, as columns of a table."""
+        """Return all but the values, as columns of a table."""
         return {"outcome": self.name, "quantity": self.quantity, "pooling": self.pooling, "target": self.target}
 
 
 def read_retrieval(paths: list[Path], similarity: str) -> pd.DataFrame:
-    """Retrieval accuracies by one similarity, in the columns `outcome, first, second, value`."""
+    """Return the retrieval accuracies by one similarity, in the columns `outcome, first, second, value`."""
     metrics = read_metrics(paths, ["similarity", "query", "candidate", "accuracy"])
     chosen = metrics[metrics["similarity"] == similarity].rename(columns={"accuracy": "value"})
     return chosen.rename(columns={"query": "first", "candidate": "second"}).assign(outcome=RETRIEVAL)
 
 
 def read_distances(paths: list[Path], measure: str) -> pd.DataFrame:
-    """Distances by one measure, likewise."""
+    """Return distances by one measure, in the columns `outcome, first, second, value`."""
     metrics = read_metrics(paths, ["measure", "query", "candidate", "value"])
     chosen = metrics[metrics["measure"] == measure]
     return chosen.rename(columns={"query": "first", "candidate": "second"}).assign(outcome=DISTANCE)
 
 
 def read_transfer(paths: list[Path]) -> pd.DataFrame:
-    """Scores of probes trained in one language and tested in another, likewise, by the measure that is shown."""
+    """Return scores of probes trained in one language and tested in another, by the measure that is shown."""
     if not paths:
         return pd.DataFrame(columns=["model", "units", "target", "pooling", "outcome", *PAIR, "value"])
     metrics = read_metrics(paths, ["task", "train", "test", "measure", "score"])
@@ -59,7 +59,7 @@ def read_transfer(paths: list[Path]) -> pd.DataFrame:
 
 
 def label(outcome: str) -> str:
-    """An outcome as a reader sees it."""
+    """Return an outcome as a reader sees it."""
     if outcome in OUTCOMES:
         return OUTCOMES[outcome]
     return f"Transfer: {LABELS[outcome.removeprefix(f'{TRANSFER} ')].lower()}"
@@ -68,9 +68,9 @@ def label(outcome: str) -> str:
 def outcomes_of(
     model: str, observed: list[pd.DataFrame], poolings: list[str], targets: list[str], languages: list[str]
 ) -> Iterator[Outcome]:
-    """Each outcome of a model without the intervention, then its change by each pooling and target.
+    """Return each outcome of a model without the intervention, then its change by each pooling and target.
 
-    Retrieval and distance are needed of all pairs of the languages; transfer of those that it was measured on.
+    Retrieval and distance must be there for all pairs of the languages, transfer for the pairs it was measured on.
 
     Raises:
         StudyError: an observation is missing.
@@ -94,13 +94,13 @@ def outcomes_of(
 
 
 def read_measured(paths: list[Path]) -> pd.DataFrame:
-    """Similarities of all files, with the model that one was measured by in the column `model`, empty of the others."""
+    """Return the similarities of all files; the column `model` says by whose subwords one is measured, if by any."""
     options = {"keep_default_na": False, "dtype": {"model": str, "first": str, "second": str}}
     frames = [pd.read_csv(path, na_values={"similarity": [""], "model": [""]}, **options) for path in paths]
     return pd.concat([frame if "model" in frame else frame.assign(model=None) for frame in frames], ignore_index=True)
 
 
 def similarities_of(measured: pd.DataFrame, model: str, languages: list[str]) -> dict[str, np.ndarray]:
-    """Matrices of similarity [languages, languages] by measure, those of a model's own subwords among them."""
+    """Return matrices of similarity [languages, languages] by measure, those of a model's own subwords among them."""
     chosen = measured[measured["model"].isna() | (measured["model"] == model)]
     return {measure: matrix(chosen, measure, languages) for measure in dict.fromkeys(chosen["measure"])}

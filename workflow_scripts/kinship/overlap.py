@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def trigrams(sentences: Iterable[str]) -> set[str]:
-    """The distinct character trigrams of the words of sentences, whose case is folded.
+    """Return the distinct character trigrams of the words of sentences, whose case is folded.
 
     Words are what white space parts; a space stands for each end of a word, so that trigrams at its ends are others
     than inside. Nothing is taken off: digits and punctuation count.
@@ -23,13 +23,13 @@ def trigrams(sentences: Iterable[str]) -> set[str]:
 
 
 def subwords(sentences: Iterable[str], tokenizer: "PreTrainedTokenizerBase") -> set[int]:
-    """The distinct tokens of sentences in their full length, by a model's own tokenizer, without special tokens."""
+    """Return the distinct tokens of uncut sentences by a model's own tokenizer, without special tokens."""
     return {
         token for tokens in tokenizer(list(sentences), add_special_tokens=False)["input_ids"] for token in tokens
     } - set(tokenizer.all_special_ids)
 
 
 def jaccard(sets: Collection[set[Hashable]]) -> np.ndarray:
-    """What share of the elements of either of two sets is in both, for all pairs [sets, sets]; NaN for empty ones."""
+    """Return the share of the union of two sets that is in both, for all pairs [sets, sets]; NaN for empty sets."""
     sizes = [[(len(one & other), len(one | other)) for other in sets] for one in sets]
     return np.array([[common / either if either else np.nan for common, either in row] for row in sizes])

@@ -25,7 +25,7 @@ class PairCorrelations:
     values: np.ndarray  # [coefficients, first matrices, second matrices], as are the next three
     low: np.ndarray
     high: np.ndarray
-    resamples: np.ndarray  # of which an interval is made
+    resamples: np.ndarray  # the number that an interval is made from
     pairs: np.ndarray  # [first matrices, second matrices]: ordered pairs known in both, as are the languages in them
     languages: np.ndarray
 
@@ -74,7 +74,7 @@ def correlate_pairs(first: np.ndarray, second: np.ndarray, resampling: "Resampli
 
 
 def _by_pattern(values: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Which pairs are known, each such pattern once, and the rows of values [matrices, pairs] that have it."""
+    """Return which pairs are known, each such pattern once, and the rows of values [matrices, pairs] that have it."""
     patterns, of_row = np.unique(np.isfinite(values), axis=0, return_inverse=True)
     return [(pattern, np.flatnonzero(of_row == number)) for number, pattern in enumerate(patterns)]
 
@@ -107,7 +107,7 @@ class _Statistic:
 
 
 def midranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Ranks of values [pairs], each there as often as its weight says [draws, pairs]; ties share the mean of theirs."""
+    """Return the ranks of values [pairs] that are repeated by weights [draws, pairs]; ties share their mean rank."""
     order = np.argsort(values, kind="stable")
     last = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))  # of each run of equal values
     group = np.repeat(np.arange(len(last)), np.diff(last, prepend=-1))
@@ -119,13 +119,13 @@ def midranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _correlations(first: list[np.ndarray], second: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
-    """Weighted Pearson's r of each of `first` with each of `second` [first, second, draws]; NaN of a constant."""
+    """Return weighted Pearson's r of each of `first` with each of `second` [first, second, draws]; NaN: constant."""
     one, other = (np.stack([_standardised(values, weights) for values in side], axis=1) for side in (first, second))
     return np.moveaxis(one @ other.transpose(0, 2, 1), 0, -1)
 
 
 def _standardised(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Values [pairs] or [draws, pairs] less their weighted mean, of length 1 with the weights in; NaN if constant."""
+    """Return values [pairs] or [draws, pairs] minus their weighted mean, scaled to weighted length 1; NaN: constant."""
     with np.errstate(invalid="ignore", divide="ignore"):
         means = (weights * values).sum(axis=1, keepdims=True) / weights.sum(axis=1, keepdims=True)
         spread = np.sqrt(weights) * (values - means)

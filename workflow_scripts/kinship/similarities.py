@@ -11,7 +11,7 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import written_whole
 from workflow_scripts.measures.metric_files import pair_matrix
 
-FINGERPRINT_FILES = ["kinship/uriel.csv"]  # a change of which reruns what reads it
+FINGERPRINT_FILES = ["kinship/uriel.csv"]  # when it changes, what reads it runs again
 
 URIEL = Path(__file__).with_name("uriel.csv")  # of the built-in languages
 COLUMNS = ["measure", "first", "second", "similarity"]
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def read_similarities(path: Path) -> pd.DataFrame:
-    """The table of a CSV, in which lines that start with # are comments.
+    """Return the table of a CSV, in which lines that start with # are comments.
 
     Raises:
         StudyError: a column is missing, a similarity is no number, or a pair has two of one measure.
@@ -53,7 +53,7 @@ def read_similarities(path: Path) -> pd.DataFrame:
 
 
 def of_languages(table: pd.DataFrame, codes: dict[str, str]) -> pd.DataFrame:
-    """The rows of all pairs of some languages, by measure: empty, with a warning, where the table has no value.
+    """Return the rows of all pairs of some languages, by measure: empty, with a warning, where the table has no value.
 
     Args:
         table: What `read_similarities` returns.
@@ -70,7 +70,7 @@ def of_languages(table: pd.DataFrame, codes: dict[str, str]) -> pd.DataFrame:
 
 
 def matrix(table: pd.DataFrame, measure: str, languages: list[str]) -> np.ndarray:
-    """Similarities by one measure [languages, languages]: symmetric, NaN where unknown and on the diagonal."""
+    """Return similarities by one measure [languages, languages]: symmetric, NaN where unknown and on the diagonal."""
     one_way = pair_matrix(table[table["measure"] == measure], "similarity", languages)
     both = np.where(np.isnan(one_way), one_way.T, one_way)
     np.fill_diagonal(both, np.nan)
@@ -78,7 +78,7 @@ def matrix(table: pd.DataFrame, measure: str, languages: list[str]) -> np.ndarra
 
 
 def pairs(measure: str, languages: list[str], values: np.ndarray) -> pd.DataFrame:
-    """Rows of one measure from a symmetric matrix [languages, languages], each pair in the order of the languages."""
+    """Return the rows of one measure from a symmetric matrix [languages, languages], pairs in its order."""
     return pd.DataFrame(
         [
             {"measure": measure, "first": languages[one], "second": languages[other], "similarity": values[one, other]}

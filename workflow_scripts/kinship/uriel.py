@@ -42,7 +42,7 @@ HEADER = """\
 
 
 def vectors(measure: str, codes: list[str]) -> np.ndarray:
-    """URIEL's vectors of some languages [languages, features].
+    """Return URIEL's vectors of some languages [languages, features].
 
     Args:
         measure: A key of `MEASURES`.
@@ -61,7 +61,7 @@ def vectors(measure: str, codes: list[str]) -> np.ndarray:
 
 
 def similarities(codes: list[str]) -> pd.DataFrame:
-    """Cosine similarities of all pairs of languages, by measure: measure, first, second, similarity (NaN: unknown).
+    """Return cosine similarities of all pairs of languages: measure, first, second, similarity (NaN: unknown).
 
     Raises:
         StudyError: as `vectors`.
@@ -71,7 +71,7 @@ def similarities(codes: list[str]) -> pd.DataFrame:
         found = vectors(measure, codes)
         sizes = np.linalg.norm(found, axis=1, keepdims=True)
         with np.errstate(invalid="ignore"):
-            found /= sizes  # NaN of a language of which URIEL knows nothing, like the family of some
+            found /= sizes  # NaN where URIEL has no vector of a language, such as a family
         cosines = found @ found.T
         rows += [
             {"measure": measure, "first": codes[one], "second": codes[other], "similarity": cosines[one, other]}

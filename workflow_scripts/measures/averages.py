@@ -46,18 +46,23 @@ def average_over_candidates(values: np.ndarray, resampling: "Resampling") -> Ave
 
     Languages that are nobody's candidates are not resampled; resamples that leave a query without any are left out.
     """
-    known = ~np.isnan(values)
+    return averages_over_candidates(np.asarray(values)[None], resampling)[0]
+
+
+def averages_over_candidates(values: np.ndarray, resampling: "Resampling") -> list[Average]:
+    """As `average_over_candidates`, each of values [rows, queries, languages], all NaN in the same places."""
+    known = ~np.isnan(values[0])
     candidates = known.any(axis=0)
-    known, filled = known[:, candidates].astype(np.float64), np.nan_to_num(values[:, candidates])
+    known, filled = known[:, candidates].astype(np.float64), np.nan_to_num(values[..., candidates])
 
     def means(counts: np.ndarray) -> np.ndarray:
+        weights = np.stack([counts @ query for query in known])
         with np.errstate(invalid="ignore"):
-            of_queries = np.stack([counts @ row for row in filled]) / np.stack([counts @ row for row in known])
-        return of_queries.mean(axis=0)[None]
+            return np.stack([(np.stack([counts @ query for query in row]) / weights).mean(axis=0) for row in filled])
 
     queries, count = known.shape
-    error = _error(filled.reshape(1, -1), count + queries)
-    return _averages(means, means(np.ones(count)), count, resampling, error)[0]
+    error = _error(filled.reshape(len(filled), -1), count + queries)
+    return _averages(means, means(np.ones(count)), count, resampling, error)
 
 
 def average_over_pairs(values: np.ndarray, resampling: "Resampling") -> Average:

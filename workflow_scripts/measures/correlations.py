@@ -24,14 +24,15 @@ class Correlation:
     ci_low: float = np.nan
     ci_high: float = np.nan
     p_value: float = np.nan
-    resamples: int = 0  # of which the interval is made: those in which neither side is constant
+    resamples: int = 0  # in which r is defined: those in which neither side is constant
 
 
 def correlate(x: np.ndarray, y: np.ndarray, resampling: "Resampling") -> Correlation:
     """Pearson's r of two sides [languages], resampling languages with both their values.
 
     Undefined (NaN) where there are fewer than three languages or a side is constant. Resamples in which a side is
-    constant have no r and are left out of the interval.
+    constant have no r and are left out of the interval; there is none (NaN) where their share is larger than that which
+    lies outside of an interval of this confidence, since its ends would then be where it has no numbers.
     """
     from scipy import stats  # which takes half a second
 
@@ -42,7 +43,10 @@ def correlate(x: np.ndarray, y: np.ndarray, resampling: "Resampling") -> Correla
     centred = x - x.mean(), y - y.mean()  # so that rounding is of the size of their spread
     error = rounding_of_correlation(len(x))
     found = bootstrap(centred, pearson, resampling, error)
-    return Correlation(float(r), found.low, found.high, float(p_value), found.resamples)
+    low, high = found.low, found.high
+    if found.resamples < resampling.confidence * resampling.resamples:
+        low, high = np.nan, np.nan
+    return Correlation(float(r), low, high, float(p_value), found.resamples)
 
 
 def is_constant(values: np.ndarray) -> bool:

@@ -51,6 +51,11 @@ class Effect:
         """Whether a constant added to every sentence can change it."""
         return moved_by_a_constant(self.measure)
 
+    @property
+    def single(self) -> bool:
+        """Return whether it is one number of each space, and no mean over languages that has an interval."""
+        return self.over in ("target", "space", "paraphrase")
+
 
 OVER = ("pairs", "from_target", "target", "others", "languages", "space")
 REPORTED = [

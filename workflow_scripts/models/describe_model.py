@@ -1,6 +1,5 @@
 """Fetch a model, if it lies on the hub, and find its neurons; write the manifest that later stages load it from."""
 
-import hashlib
 import logging
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from workflow_scripts.config.settings import ModelName, Sites
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.downloads import refuse_damaged
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.jobs.files import content_hash, file_hash
+from workflow_scripts.jobs.files import content_hash
+from workflow_scripts.models.directories import BESIDE_WEIGHTS, directory_hash, known_files
 from workflow_scripts.models.loading import (
     ADAPTER,
     backbone_of,
@@ -29,8 +29,6 @@ from workflow_scripts.models.sites import count_neurons
 from workflow_scripts.models.structure import structure_of
 from workflow_scripts.models.tags import tags_of
 
-# Config and tokenizer, beside the weights: PhoBERT has bpe.codes, Marian *.spm, Qwen *.tiktoken.
-FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.codes", "*.spm", "*.tiktoken"]
 log = logging.getLogger(__name__)
 
 
@@ -92,7 +90,8 @@ def describe(spec: Spec) -> ModelManifest:
     for left in structure["left_out"]:
         log.warning("models.%s leaves out: %s", spec.name, left)
     tags = tags_of(tokenizer, spec.languages, spec.name)
-    identity = content_hash([model.hub, model.revision]) if model.hub else directory_hash(directory)
+    files = {} if model.hub else known_files(directory)
+    identity = content_hash([model.hub, model.revision]) if model.hub else directory_hash(files)
     if model.text_prefix or tags:  # which make of the same weights another model
         identity = content_hash([identity, model.text_prefix, tags])
     as_configured = {"hub", "revision", "dtype", "device_map", "trust_remote_code", "pickle_weights", "text_prefix"}
@@ -100,17 +99,11 @@ def describe(spec: Spec) -> ModelManifest:
         name=spec.name,
         directory=None if model.hub else str(directory),
         identity=identity,
+        files=files if model.path else {},  # what the workflow itself made, nobody overwrites
         tags=tags,
         **structure,
         **model.model_dump(include=as_configured),
     )
-
-
-def directory_hash(directory: Path) -> str:
-    """Hash of the names and bytes of a model's files, other files in the directory left aside."""
-    patterns = [*FILES, "*.safetensors", "*.bin", "*.py"]
-    paths = sorted({path for pattern in patterns for path in directory.glob(pattern)})
-    return hashlib.sha256("\n".join(f"{path.name} {file_hash(path)}" for path in paths).encode()).hexdigest()
 
 
 def download(model: ModelConfig, name: str) -> Path:
@@ -133,7 +126,7 @@ def download(model: ModelConfig, name: str) -> Path:
     code = ["*.py"] if model.trust_remote_code else []
     try:
         directory = snapshot_download(
-            model.hub, revision=model.revision, allow_patterns=[*FILES, "*.safetensors", *code]
+            model.hub, revision=model.revision, allow_patterns=[*BESIDE_WEIGHTS, "*.safetensors", *code]
         )
         # Only where there is no other format, so that allowing pickles never prefers them.
         if model.pickle_weights and not any(Path(directory).glob("*.safetensors")):

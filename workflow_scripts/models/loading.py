@@ -28,6 +28,7 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import one_line
 from workflow_scripts.models.batching import Batch, encode, passing
 from workflow_scripts.models.checks import require_sound
+from workflow_scripts.models.directories import require_described
 from workflow_scripts.models.manifests import ModelManifest
 from workflow_scripts.models.sites import output_width
 from workflow_scripts.models.structure import options_of
@@ -214,7 +215,7 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
         StudyError: weights are missing, newly initialised, of another shape, without a place, or in a format not
             allowed; or the model does not read text as is assumed of its architecture.
     """
-    directory = model_directory(manifest.hub, manifest.revision, manifest.directory)
+    directory = described_directory(manifest)
     require_weights(directory, manifest.pickle_weights, manifest.name)
     config = load_config(directory, manifest.trust_remote_code)
     placement = {"device_map": manifest.device_map} if manifest.device_map else {}
@@ -251,7 +252,7 @@ def random_model(manifest: ModelManifest, device: str, seed: int) -> LanguageMod
     Raises:
         StudyError: its files are missing or cannot be used.
     """
-    directory = model_directory(manifest.hub, manifest.revision, manifest.directory)
+    directory = described_directory(manifest)
     config = load_config(directory, manifest.trust_remote_code)
     torch.manual_seed(seed)
     model = auto_class(config, manifest.kind).from_config(
@@ -396,6 +397,16 @@ def load_tokenizer(directory: Path, trust_remote_code: bool) -> "PreTrainedToken
         raise StudyError(f"{directory}: no usable tokenizer: {one_line(error)}") from error
     tokenizer.truncation_side = "right"  # a text is cut off at its end, whatever the tokenizer's own use was
     return tokenizer
+
+
+def described_directory(manifest: ModelManifest) -> Path:
+    """Return where the files of a model lie, which are still those that its manifest describes.
+
+    Raises:
+        StudyError: they are not there, or they are others.
+    """
+    require_described(manifest)
+    return model_directory(manifest.hub, manifest.revision, manifest.directory)
 
 
 def model_directory(hub: str | None, revision: str | None, directory: str | None) -> Path:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from workflow_scripts.config.architectures import Architecture
-from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.jobs.files import content_hash, write_text
+from workflow_scripts.jobs.files import content_hash, read_json, write_text
+from workflow_scripts.models.directories import KnownFile
 from workflow_scripts.models.sites import NeuronSite
 
 
@@ -38,6 +38,7 @@ class ModelManifest:
     first_layer: int | None = 0  # that its list of hidden states begins with, None where that is not known
     left_out: list[str] = field(default_factory=list)  # weights whose units are no neurons, and adapters not applied
     text_prefix: str = ""  # before each text that is embedded
+    files: dict[str, KnownFile] = field(default_factory=dict)  # of a directory of the user's own, by name
     tags: dict[str, str] = field(default_factory=dict)  # what the tokenizer calls a language, where it marks texts
 
     @property
@@ -57,12 +58,7 @@ def read_manifest(path: Path) -> ModelManifest:
     Raises:
         StudyError: the file is no valid manifest.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(ModelManifest).validate_json(Path(path).read_bytes())
-    except ValidationError as error:
-        raise StudyError(f"{path} is not a valid model manifest ({error}); delete it and run again.") from error
+    return read_json(path, ModelManifest, "a valid model manifest")
 
 
 def write_manifest(path: Path, manifest: ModelManifest) -> None:

@@ -120,7 +120,7 @@ LAYOUTS = {
 # Neurons gathered together: their responses to one sentence fill a line or two of the processor's cache.
 TILE = 64
 RUN = 16  # sentences of which they are gathered at a time
-# Keys are counted in squares of so many rows and columns (`_cumulate`).
+# Keys are counted in squares of so many rows and columns.
 SIDE = 32
 SQUARE = SIDE * SIDE
 # Sentences up to which twice a midrank fits 16 bits, those of a counter.

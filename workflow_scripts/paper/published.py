@@ -1,6 +1,6 @@
 """A study's tables beside the paper's: the cells they share, what the paper says of each, and whether it is so.
 
-The published numbers are those of Tables 1, 2, 3, 5, 6 and 7, one CSV a table, in published/.
+The published numbers are those of Tables 1, 2, 3, 5, 6 and 7, one CSV per table, in published/.
 """
 
 import math
@@ -34,7 +34,7 @@ class Claim:
     test: Callable[..., bool]
 
     def holds(self, row: pd.Series) -> str:
-        """Yes, no, or undefined where one of the numbers is."""
+        """Return yes, no, or undefined where one of the numbers is undefined."""
         values = [row[name] for name in self.numbers]
         if any(math.isnan(value) for value in values):
             return "undefined"
@@ -65,7 +65,7 @@ class Layout:
     readings: tuple[str, ...] = ()  # columns in which the study's table has more than the paper's one reading
 
     def claim(self, row: pd.Series, number: str) -> Claim | None:
-        """What the paper says of a number in a row, if anything."""
+        """Return what the paper says of a number in a row, if anything."""
         return self.claims.get((row[self.keys[-1]], number), self.claims.get(("", number)))
 
 
@@ -138,7 +138,7 @@ COLUMNS = [
 
 
 def laid_out(table: str, rows: pd.DataFrame, where: str, shown_readings: dict[str, str] | None = None) -> pd.DataFrame:
-    """A table with one row for each model (and pooling) and key, and its numbers in columns, means over seeds.
+    """Return a table with one row per model (and pooling) and key, and its numbers in columns, means over seeds.
 
     Args:
         table: Name in `LAYOUTS`.
@@ -170,7 +170,7 @@ def laid_out(table: str, rows: pd.DataFrame, where: str, shown_readings: dict[st
 
 
 def _spaces_in_columns(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """Table 1, which unlike the others has the spaces in rows, laid out like them."""
+    """Return Table 1, which has the spaces in rows, laid out like the other tables."""
     pre, post = (
         rows.loc[rows["space"] == space, [*key, "mean", "sem"]].rename(columns={"mean": space, "sem": f"{space}_sem"})
         for space in ("pre", "post")
@@ -184,7 +184,7 @@ def _need(rows: pd.DataFrame, columns: list[str], where: str) -> None:
 
 
 def compare(ours: dict[str, pd.DataFrame], papers: dict[str, pd.DataFrame], models: list[Model]) -> pd.DataFrame:
-    """Every number of the study's tables beside the published one; columns as in `COLUMNS`.
+    """Return every number of the study's tables beside the published one; columns as in `COLUMNS`.
 
     Where the study's model is none of the paper's, `published` is empty and `holds_published` says for how many of the
     paper's models the claim holds; the range is over the paper's models in both cases.
@@ -212,7 +212,7 @@ def compare(ours: dict[str, pd.DataFrame], papers: dict[str, pd.DataFrame], mode
 def _compared(
     table: str, row: pd.Series, papers: pd.DataFrame, published: str | None, other_pre: dict[tuple, str]
 ) -> list[dict]:
-    """A row of the study's table beside the same row of every model of the paper."""
+    """Return a row of the study's table beside the same row of every model of the paper."""
     layout = LAYOUTS[table]
     own = papers[papers["model"] == published]
     compared = []
@@ -265,7 +265,7 @@ BLOOM_JA = (
 
 
 def other_scores(papers: dict[str, pd.DataFrame]) -> dict[tuple, str]:
-    """By model and target, where the paper's scores without intervention differ between Tables 3, 5 and 6."""
+    """Return notes, by model and target, on scores without intervention that differ between Tables 3, 5 and 6."""
     found: dict[tuple, str] = {}
     if not {"table3", "table5", "table6"} <= papers.keys():
         return found
@@ -283,7 +283,7 @@ def other_scores(papers: dict[str, pd.DataFrame]) -> dict[tuple, str]:
 
 
 def _note(table: str, row: pd.Series, number: str, published: str | None, other_pre: dict[tuple, str]) -> str:
-    """What is odd in the paper's number, or in those of its range where the model is none of the paper's."""
+    """Return what is odd in the paper's number, or in those of its range where the model is none of the paper's."""
     if table == "table2" and row["query"] == "ja" and published in ("bloom-7b", None):
         return BLOOM_JA if row["correlation"] in ("acc_pre~d_pre", "d_post~d_pre") else ""
     if table in ("table3", "table5", "table6") and number == "pre":

@@ -26,12 +26,12 @@ INPUTS = {
 
 
 def paragraph(text: str, width: str) -> layout.Cell:
-    """A cell of several lines, of this width in LaTeX."""
+    """Return a cell of several lines, of this width in LaTeX."""
     return layout.Cell(text, latex=rf"\parbox[t]{{{width}}}{{\raggedright {text.translate(layout.LATEX)}}}")
 
 
 def as_table(decided: pd.DataFrame, spec: Study) -> layout.Table:
-    """A row for each claim, model and pooling."""
+    """Lay out a row for each claim, model and pooling."""
     rows = [
         [
             layout.Cell(row.section),
@@ -58,7 +58,7 @@ def as_table(decided: pd.DataFrame, spec: Study) -> layout.Table:
 
 
 def caption(decided: pd.DataFrame, spec: Study) -> str:
-    """What the table shows and how it was computed."""
+    """Return what the table shows and how it was computed."""
     count = decided["holds"].value_counts()
     return (
         f"{len(CLAIMS)} claims of the paper in words, in brackets the reading taken, decided from the metrics: "

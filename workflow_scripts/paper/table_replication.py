@@ -39,7 +39,7 @@ class Spec(PooledSpec):
 
 
 def read_tables(paths: list[Path]) -> dict[str, pd.DataFrame]:
-    """Tables by name, which is that of the file, in the order of the paper.
+    """Return tables by name, which is that of the file, in the order of the paper.
 
     Raises:
         StudyError: a file is named like none of the paper's tables, or two are named alike.
@@ -55,7 +55,7 @@ def read_tables(paths: list[Path]) -> dict[str, pd.DataFrame]:
 
 
 def comparison(ours: dict[str, pd.DataFrame], papers: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFrame:
-    """One row a number, in the order of tables, models and poolings; columns as `paper.published.COLUMNS`.
+    """Return one row per number, in the order of tables, models and poolings; columns as `paper.published.COLUMNS`.
 
     Raises:
         StudyError: a table is not laid out as its name says, or a model is said to be one that the paper has not.
@@ -89,7 +89,7 @@ def comparison(ours: dict[str, pd.DataFrame], papers: dict[str, pd.DataFrame], s
 
 
 def as_table(compared: pd.DataFrame, spec: Spec) -> layout.Table:
-    """A row for each cell of the paper's tables: measured, published, and whether what the paper says of it holds."""
+    """Lay out a row per cell of the paper's tables: measured, published, and whether the paper's claim on it holds."""
     cells = compared[compared["statistic"].isin(MAIN_STATISTICS)]
     rows = [
         [
@@ -127,7 +127,7 @@ def _number(value: float, table: str) -> layout.Cell:
 
 
 def _published(row: Any) -> layout.Cell:
-    """The paper's number for the same model; else the range over its models, which sorts by its middle."""
+    """Return the paper's number for the same model; else the range over its models, which sorts by its middle."""
     if not math.isnan(row.published):
         return _number(row.published, row.table)
     low, high = (_number(value, row.table).text for value in (row.published_low, row.published_high))
@@ -140,7 +140,7 @@ def _held(cells: pd.DataFrame) -> tuple[int, int]:
 
 
 def _held_in_the_paper(cells: pd.DataFrame) -> tuple[int, int]:
-    """Of the paper's model, or summed over the paper's models where the study's is none of them."""
+    """Return the counts of the paper's model, or, where the study's model is none of the paper's, of all its models."""
     held = of = 0
     for verdict in cells["holds_published"]:
         if verdict in ("yes", "no"):
@@ -152,7 +152,7 @@ def _held_in_the_paper(cells: pd.DataFrame) -> tuple[int, int]:
 
 
 def caption(cells: pd.DataFrame, spec: Spec) -> str:
-    """What the table shows and how it was computed."""
+    """Return what the table shows and how it was computed."""
     others = any(model.published is None for model in spec.models)
     beside = ", where the model is none of the paper's as the range over those" if others else ""
     summed = ", counted over the paper's models" if others else ""

@@ -13,7 +13,7 @@ def metric(name: str, dataset: str, model: str = "{model}", condition: str = "{c
 
 
 def embeddings(dataset: str, model: str = "{model}", condition: str = "{condition}", layer: str = "") -> str:
-    """Return the path of the sentence embeddings of a data set, likewise."""
+    """Return the path of the sentence embeddings of a data set, by the main layer or by another."""
     return f"<results>/embeddings/{model}/{condition}/{dataset}{layer}.h5"
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from workflow_scripts.jobs.errors import StudyError
 
 MEASURES = ("accuracy", "macro_f1")
-ITERATIONS = 300  # of L-BFGS, at most
+ITERATIONS = 300  # most iterations of L-BFGS
 
 
 class Standardiser:
-    """Shifts and scales each dimension by mean and deviation over what it is made from, training data alone."""
+    """Shift and scale each dimension by its mean and deviation over the training data."""
 
     def __init__(self, vectors: np.ndarray):
         """Learn from vectors [observations, d]."""
@@ -23,7 +23,7 @@ class Standardiser:
         self._scale = np.where(deviations > floor, 1 / np.maximum(deviations, floor), 0).astype(np.float32)
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
-        """The vectors [observations, d], shifted and scaled."""
+        """Return the vectors [observations, d], shifted and scaled."""
         return (vectors - self._mean) * self._scale
 
 
@@ -46,18 +46,18 @@ class Classifier:
         self._fitted.fit(self._standardised(vectors), np.asarray(labels))
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
-        """The likeliest label of each vector [observations, d]."""
+        """Return the likeliest label of each vector [observations, d]."""
         return self._fitted.predict(self._standardised(vectors))
 
 
 def majority(labels: Sequence[str]) -> str:
-    """The most frequent label, of equally frequent ones the first by alphabet."""
+    """Return the most frequent label; of equally frequent labels, the first by alphabet."""
     counts = Counter(labels)
     return min(counts, key=lambda label: (-counts[label], label))
 
 
 def scores(found: Sequence[str], gold: Sequence[str]) -> dict[str, float]:
-    """Accuracy, and F1 averaged over the labels that there are among the gold ones."""
+    """Return accuracy, and F1 averaged over the labels that there are among the gold ones."""
     found, gold = np.asarray(found), np.asarray(gold)
     by_label = []
     for label in np.unique(gold):

@@ -49,7 +49,7 @@ def main(command: list[str] | None = None) -> None:
     found, trivial = [], []
     with measuring(files.words):
         for language in spec.languages:
-            # One at a time: those of a large model would not all fit.
+            # One language at a time, since the embeddings of a large model in all languages do not fit in memory.
             train = read_side(files.words, files.texts, language, tested, "train")
             classifier = Classifier(train.all_vectors, train.all_tags, spec.regularisation)
             structural = StructuralProbe(
@@ -70,7 +70,7 @@ def main(command: list[str] | None = None) -> None:
 
 
 def probed(classifier: Classifier, structural: StructuralProbe, sentences: Sentences) -> Iterator[dict]:
-    """Scores of both probes, as rows."""
+    """Return scores of both probes, as rows."""
     for measure, score in scores(classifier(sentences.all_vectors), sentences.all_tags).items():
         yield {"task": "tags", "measure": measure, "score": score}
     trees = [
@@ -81,7 +81,7 @@ def probed(classifier: Classifier, structural: StructuralProbe, sentences: Sente
 
 
 def guessed(tag: str, sentences: Sentences) -> Iterator[dict]:
-    """Scores of one tag for every word, and of attaching every word to the next one, as rows."""
+    """Return scores of one tag for every word, and of attaching every word to the next one, as rows."""
     gold = sentences.all_tags
     for measure, score in scores([tag] * len(gold), gold).items():
         yield {"task": "tags", "baseline": "majority", "measure": measure, "score": score}
@@ -90,7 +90,7 @@ def guessed(tag: str, sentences: Sentences) -> Iterator[dict]:
 
 
 def attachment_score(found: list[Edges], gold: list[Edges]) -> float:
-    """Share of the gold edges of all sentences that are found; NaN where there is none."""
+    """Return the share of the gold edges of all sentences that are found; NaN where there is none."""
     right = sum(len(of_sentence & truly) for of_sentence, truly in zip(found, gold, strict=True))
     total = sum(map(len, gold))
     return right / total if total else float("nan")

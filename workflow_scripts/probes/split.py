@@ -11,7 +11,7 @@ from workflow_scripts.jobs.errors import StudyError
 
 
 def held_out(ids: Iterable[str], share: float, seed: int) -> set[str]:
-    """The ids of the test sentences: that share of them, drawn by their hashes, at least one and not all.
+    """Return the ids of the test sentences: that share of them, drawn by their hashes, at least one and not all.
 
     Raises:
         StudyError: there are fewer than two.

@@ -50,7 +50,7 @@ class StructuralProbe:
         self._map = _train(data, rank, epochs, learning_rate, torch.Generator().manual_seed(seed))
 
     def __call__(self, words: np.ndarray) -> np.ndarray:
-        """Squared distances between the words of a sentence [words, d], float32 [words, words]."""
+        """Return the squared distances between the words of a sentence [words, d], float32 [words, words]."""
         return _distances(torch.from_numpy(self._scaled(words))[None] @ self._map)[0].numpy()
 
     def _scaled(self, words: np.ndarray) -> np.ndarray:
@@ -117,7 +117,7 @@ def _loss(data: Padded, rows: torch.Tensor, mapped: torch.Tensor) -> torch.Tenso
 
 
 def _distances(mapped: torch.Tensor) -> torch.Tensor:
-    """Squared distances [n, words, words] between mapped words [n, words, rank]."""
+    """Return the squared distances [n, words, words] between mapped words [n, words, rank]."""
     squares = (mapped**2).sum(dim=-1)
     products = mapped @ mapped.transpose(1, 2)
     return (squares[:, :, None] + squares[:, None, :] - 2 * products).clamp(min=0)

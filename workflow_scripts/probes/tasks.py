@@ -5,7 +5,7 @@ from pydantic import Field
 from workflow_scripts.config.settings import DatasetName, ProbedLanguages
 from workflow_scripts.jobs.spec import Spec
 
-# What is told, as shown, with the measure that is shown and the baseline of it that needs no model.
+# What probes tell, as readers see it; the measure that is shown; and its baseline, which needs no model.
 LABELS = {"topics": "Topics", "tags": "Parts of speech", "attachment": "Attachment"}
 MEASURES = {"topics": "accuracy", "tags": "accuracy", "attachment": "uuas"}
 BASELINES = {"topics": "majority", "tags": "majority", "attachment": "right_branching"}
@@ -26,7 +26,7 @@ class Task(Spec):
 
 
 def explained(tasks: list[Task]) -> str:
-    """What is measured, and on which data sets, as a sentence."""
+    """Return what is measured, and on which data sets, as a sentence."""
     told = [f"{MEANINGS[task.name]} ({task.dataset}, {len(task.languages)} languages)" for task in tasks]
     said = "; ".join(told)
     return f"{said[0].upper()}{said[1:]}."

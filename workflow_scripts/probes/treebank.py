@@ -26,27 +26,27 @@ class Sentences:
 
     @cached_property
     def all_vectors(self) -> np.ndarray:
-        """Embeddings of all words, one sentence after the other, [words, d]."""
+        """Return embeddings of all words, one sentence after the other, [words, d]."""
         return np.concatenate(self.vectors)
 
     @property
     def all_tags(self) -> list[str]:
-        """Their parts of speech."""
+        """Return the parts of speech of all words, one sentence after the other."""
         return [tag for tags in self.tags for tag in tags]
 
     @cached_property
     def counted(self) -> list[list[int]]:
-        """The words of each sentence that attachment is scored on: all but punctuation."""
+        """Return the words of each sentence that attachment is scored on: all but punctuation."""
         return [[word for word, tag in enumerate(tags) if tag != "PUNCT"] for tags in self.tags]
 
     @cached_property
     def edges(self) -> list[Edges]:
-        """Edges of each tree between these words."""
+        """Return the edges of each tree between the words that attachment is scored on."""
         return [edges(heads, counted) for heads, counted in zip(self.heads, self.counted, strict=True)]
 
 
 def sentence_ids(texts: Path, language: str) -> list[str]:
-    """Ids of all sentences of a treebank, also of those that have no embeddings.
+    """Return the ids of all sentences of a treebank, with and without embeddings.
 
     Raises:
         StudyError: the file is damaged or lacks the language.
@@ -55,7 +55,7 @@ def sentence_ids(texts: Path, language: str) -> list[str]:
 
 
 def read_side(words: Path, texts: Path, language: str, tested: set[str], side: Side) -> Sentences:
-    """The sentences of one side.
+    """Return the sentences that a probe is trained on, or those that it is tested on.
 
     Raises:
         StudyError: a file is damaged, the two do not belong together, or no sentence of the side has embeddings.

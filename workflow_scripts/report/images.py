@@ -9,8 +9,8 @@ from PIL import Image, UnidentifiedImageError
 
 from workflow_scripts.jobs.errors import StudyError
 
-MAXIMUM_WIDTH = 1800  # pixels; twice as wide as a page's text, for dense screens
-PIXELS_PER_INCH = 112  # at which a figure's text is as large as the page's captions
+MAXIMUM_WIDTH = 1800  # pixels, twice the width of the page's text, for dense screens
+PIXELS_PER_INCH = 112  # makes the text of figures as large as the captions of the page
 UNKNOWN_DPI = 300
 
 
@@ -24,7 +24,7 @@ class EmbeddedImage:
 
 
 def embed(path: Path) -> EmbeddedImage:
-    """An image of a file, scaled down to `MAXIMUM_WIDTH` pixels if it is wider.
+    """Return an image of a file, scaled down to `MAXIMUM_WIDTH` pixels if it is wider.
 
     Raises:
         StudyError: the file is no image.

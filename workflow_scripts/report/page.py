@@ -38,7 +38,7 @@ PARTS = {
 
 
 class Entry(BaseModel):
-    """Where in the report a table or figure stands."""
+    """The place of a table or figure in the report."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -81,22 +81,22 @@ class FigureBlock:
 
     @property
     def anchor(self) -> str:
-        """Where links lead to."""
+        """Return what links lead to."""
         return self.figures[0].anchor
 
     @property
     def several(self) -> bool:
-        """Whether they are shown side by side."""
+        """Return whether the figures are shown side by side."""
         return len(self.figures) > 1
 
     @property
     def width(self) -> int:
-        """Width of the widest, in CSS pixels."""
+        """Return the width of the widest figure, in CSS pixels."""
         return max(figure.image.width for figure in self.figures)
 
     @property
     def heading(self) -> str:
-        """How the table of contents calls them."""
+        """Return what the table of contents calls the figures."""
         first = self.figures[0]
         if not self.several:
             return _joined(first.label, _joined(first.title, first.subtitle, ", "))
@@ -116,7 +116,7 @@ class TableBlock:
 
     @property
     def heading(self) -> str:
-        """How the table of contents calls it."""
+        """Return what the table of contents calls the table."""
         return _joined(self.label, self.table.title)
 
 
@@ -179,7 +179,7 @@ def render(
 
 
 def environment() -> jinja2.Environment:
-    """Where the templates of this folder are rendered; text is escaped."""
+    """Return the environment in which the templates of this folder are rendered; text is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
@@ -192,7 +192,7 @@ def environment() -> jinja2.Environment:
 
 
 def _without_text(config: Config) -> str:
-    """What the study leaves out since some of its models write no text."""
+    """Return what the study leaves out since some of its models write no text."""
     left_out = without_text([config.models[name] for name in config.study.models])
     return left_out if config.generating_models or not left_out else f"{left_out} So there is no Figure 2."
 
@@ -212,7 +212,7 @@ def _table_block(path: Path, page: Path) -> TableBlock:
 
 
 def _figure_blocks(figures: Sequence[tuple[FigureEntry, Path]], page: Path) -> list[FigureBlock]:
-    """Figures of one kind, those together that follow each other in number and have a subtitle to be told apart by."""
+    """Return figures of one kind in blocks: those whose numbers follow each other and that have subtitles are one."""
     runs: list[list[tuple[FigureEntry, Path]]] = []
     for entry, path in figures:
         if runs and _follows(entry, runs[-1][-1][0]):
@@ -249,7 +249,7 @@ def _shown_figure(entry: FigureEntry, path: Path, page: Path) -> ShownFigure:
 
 
 def _links(path: Path, files: dict[str, str], page: Path) -> list[tuple[str, str]]:
-    """What a link says and where it leads, for each file that is there."""
+    """Return what a link says and where it leads, for each file that is there."""
     beside = {text: path.with_suffix(f".{suffix}") for suffix, text in files.items()}
     return [
         (text, quote(os.path.relpath(file, page.parent).replace(os.sep, "/")))

@@ -83,7 +83,7 @@ class Provenance(_Record):
     """Everything that a reader needs to know to get the same results again."""
 
     config: dict[str, Any] = Field(description="The whole resolved config.")
-    code: Code | None = Field(description="None where the workflow is in no Git repository.")
+    code: Code | None = Field(description="None where no commit of a Git repository holds the workflow.")
     stages: dict[str, str] = Field(description="Fingerprint of the code of each stage, committed or not.")
     packages: dict[str, str | None] = Field(description="Versions of Python and packages, None if not installed.")
     machine: Machine
@@ -143,10 +143,17 @@ def collect(config: Config, manifests: list[ModelManifest], texts: dict[str, Pat
 
 
 def code(folder: Path) -> Code | None:
-    """Commit of a folder and whether its code differs; None if it is in no Git repository, or there is no Git."""
+    """Return the commit of a folder and whether its code differs.
+
+    None without Git, where the folder is in no repository, and where it lies inside another project's repository, whose
+    commit does not hold the code.
+    """
     commit = _output(["git", "-C", str(folder), "rev-parse", "HEAD"])
+    held = _output(["git", "-C", str(folder), "ls-tree", "--name-only", "HEAD", "--", *CODE])
     changes = _output(["git", "-C", str(folder), "status", "--porcelain", "--", *CODE])
-    return None if commit is None or changes is None else Code(commit=commit, changed=bool(changes))
+    if commit is None or held is None or changes is None or set(held.splitlines()) != set(CODE):
+        return None
+    return Code(commit=commit, changed=bool(changes))
 
 
 def stages(package: Path) -> dict[str, str]:

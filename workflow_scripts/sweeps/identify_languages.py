@@ -12,7 +12,7 @@ from workflow_scripts.jobs.files import written_whole
 from workflow_scripts.jobs.parquet import read_parquet, write_parquet
 from workflow_scripts.sweeps.identification import get_identifier, identify
 
-# What was done to the model, and the seed of the sample: one row of the metric each.
+# What was done to the model, and the seed of the sample; each has a row of the metric.
 GROUP = ["model", "condition", "method", "units", "target", "pooling", "k", "identifier", "sample_seed"]
 READ = [*(column for column in GROUP if column != "identifier"), "text", "tokens", "perplexity", "own_perplexity"]
 
@@ -25,7 +25,7 @@ class Spec(stage.Spec):
 
 
 def read_generations(path: Path) -> pd.DataFrame:
-    """Generated texts, one a row, as the stage `generation` writes them.
+    """Return generated texts, one per row, as the stage `generate_texts` writes them.
 
     Raises:
         StudyError: a column is missing, there are no texts, or a row has none (an empty one is fine).
@@ -41,7 +41,7 @@ def read_generations(path: Path) -> pd.DataFrame:
 
 
 def pooled_perplexity(perplexity: pd.Series, tokens: pd.Series) -> float:
-    """exp of the mean log perplexity of texts, weighted by their tokens; texts without a perplexity do not count.
+    """Return exp of the mean log perplexity of texts, weighted by tokens; texts without a perplexity do not count.
 
     It is the perplexity of all tokens together. NaN if no text has one.
     """
@@ -52,7 +52,7 @@ def pooled_perplexity(perplexity: pd.Series, tokens: pd.Series) -> float:
 
 
 def by_seed(identified: pd.DataFrame, language: str) -> pd.DataFrame:
-    """One row for each number of experts and sample seed: share of texts in the language, mean probability, perplexity.
+    """Return one row per number of experts and sample seed: share of texts in the language, probability, perplexity.
 
     Args:
         identified: One text a row, with the columns that `identify` adds.
@@ -78,7 +78,7 @@ def main(command: list[str] | None = None) -> None:
         __doc__,
         inputs={"generations": "generated texts (parquet)"},
         outputs={
-            "identified": "the same with each text's language (parquet)",
+            "identified": "generated texts with the language of each (parquet)",
             "language-id": "share of texts in the target language by number of experts and sample seed (CSV)",
         },
         command=command,

@@ -19,14 +19,14 @@ from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import content_hash, written_whole
 from workflow_scripts.models.batching import texts_begin_with
-from workflow_scripts.models.loading import load_tokenizer, model_directory
+from workflow_scripts.models.loading import described_directory, load_tokenizer
 from workflow_scripts.models.manifests import read_manifest
 from workflow_scripts.models.run import model_run
 from workflow_scripts.sweeps.perplexity import Perplexity, measure_perplexity
 from workflow_scripts.texts.schema import read_part
 
 log = logging.getLogger(__name__)
-UNLIMITED_CONTEXT = 2048  # of a window where the architecture sets no limit
+UNLIMITED_CONTEXT = 2048  # tokens of a window where the architecture sets no limit
 PARAGRAPHS_AT_A_TIME = 1000
 SEPARATOR = "\n"  # between paragraphs
 
@@ -51,13 +51,11 @@ def main(command: list[str] | None = None) -> None:
             "conditions...": "conditions of the sweep (JSON)",
             "texts": "paragraphs (parquet)",
         },
-        outputs={"perplexity": "one row a condition (CSV)", "selection": "paragraphs that were drawn (CSV)"},
+        outputs={"perplexity": "one row per condition (CSV)", "selection": "paragraphs that were drawn (CSV)"},
         command=command,
     )
     manifest = read_manifest(files.model)
-    tokenizer = load_tokenizer(
-        model_directory(manifest.hub, manifest.revision, manifest.directory), manifest.trust_remote_code
-    )
+    tokenizer = load_tokenizer(described_directory(manifest), manifest.trust_remote_code)
     token_ids, drawn = select(files.texts, spec, tokenizer)
     wanted = spec.context or manifest.context or UNLIMITED_CONTEXT
     context = min(wanted, manifest.context or wanted)
@@ -94,7 +92,7 @@ def main(command: list[str] | None = None) -> None:
 
 
 def select(texts: Path, spec: Spec, tokenizer) -> tuple[list[int], pd.DataFrame]:
-    """The token ids of a text of `spec.tokens` tokens, and the ids and tokens of the paragraphs that it is made of.
+    """Return the token ids of a text of `spec.tokens` tokens, and the ids and token counts of its paragraphs.
 
     The text begins with the special token that the tokenizer begins texts with, if any; the last paragraph is cut off.
     """
@@ -126,7 +124,7 @@ def write_windows(cell: h5py.File, found: Perplexity) -> None:
 
 
 def read_windows(path: Path) -> Perplexity:
-    """What a cell of the cache holds."""
+    """Return what a cell of the cache holds."""
     with h5py.File(path, "r") as cell:
         return Perplexity(cell["negative_log_likelihood"][:], cell["scored"][:])
 

@@ -16,14 +16,14 @@ from workflow_scripts.jobs.progress import Progress
 from workflow_scripts.models.batching import Batch, run_halving, tokens_at_once
 from workflow_scripts.models.loading import LanguageModel
 
-LOGIT_BYTES = 2**26  # of logits held at a time, were they float32,
-LOGIT_ROWS = 192  # or so many rows if those take more: the product of fewer is slow
+LOGIT_BYTES = 2**26  # size of the logits that are held at a time, as float32,
+LOGIT_ROWS = 192  # or this many rows of logits if they are larger, since fewer rows are slow to multiply
 SLICE_BYTES = 2**24  # of float32 logits whose cross-entropy is taken at a time, which needs room for a copy of them
 
 
 @dataclass(frozen=True)
 class Window:
-    """Tokens `start` to `end` (excluded) of a text, of which the last `scored` are scored."""
+    """Tokens `start` to `end` (excluded) of a text; the last `scored` tokens are scored."""
 
     start: int
     end: int
@@ -39,12 +39,12 @@ class Perplexity:
 
     @property
     def log_perplexity(self) -> float:
-        """Mean negative log likelihood a token, in nats."""
+        """Return the mean negative log likelihood per token, in nats."""
         return float(self.negative_log_likelihood.sum() / self.scored.sum())
 
     @property
     def log_perplexity_error(self) -> float:
-        """Standard error of the mean over windows (of a ratio of sums); NaN for a single window."""
+        """Return the standard error of the mean over windows (of a ratio of sums); NaN for a single window."""
         windows = len(self.scored)
         if windows < 2:
             return math.nan
@@ -53,7 +53,7 @@ class Perplexity:
 
 
 def windows(tokens: int, context: int, stride: int) -> list[Window]:
-    """The windows of a text of so many tokens; its first token, which nothing comes before, is not scored.
+    """Return the windows of a text of so many tokens; its first token, which nothing comes before, is not scored.
 
     Raises:
         StudyError: the text is shorter than two tokens, or the stride leaves tokens without context.
@@ -73,7 +73,7 @@ def windows(tokens: int, context: int, stride: int) -> list[Window]:
 def measure_perplexity(
     model: LanguageModel, token_ids: Sequence[int], context: int, stride: int, tokens_per_batch: int, what: str
 ) -> Perplexity:
-    """Negative log likelihood of a text, window by window.
+    """Return the negative log likelihood of a text, window by window.
 
     Args:
         model: Interventions in force apply.
@@ -107,7 +107,7 @@ def measure_perplexity(
 
 
 def token_losses(model: LanguageModel, batch: Batch, first: torch.Tensor) -> list[torch.Tensor]:
-    """Negative log likelihood, float32 on the CPU, of each row's tokens from position `first[row]` (at least 1) on.
+    """Return negative log likelihoods, float32 on the CPU, of each row's tokens from `first[row]` (at least 1) on.
 
     The LM head is applied to as many positions at a time as `LOGIT_BYTES` and `LOGIT_ROWS` allow.
     """
@@ -128,7 +128,7 @@ def token_losses(model: LanguageModel, batch: Batch, first: torch.Tensor) -> lis
 
 
 def _cross_entropies(model: LanguageModel, states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Those of the tokens `targets` [rows] after hidden states [rows, d], in float32."""
+    """Return the cross entropies of the tokens `targets` [rows] after hidden states [rows, d], in float32."""
     losses = torch.empty(len(targets), device=targets.device)
     logits = model.logits(states)
     targets = targets.to(logits.device)  # of a spread model, another device

@@ -1,4 +1,4 @@
-"""The comparison of methods: what is measured under each, at each strength, and at one and the same perplexity."""
+"""The comparison of methods: what is measured under each, at each strength, and at the same perplexity."""
 
 import math
 from collections.abc import Callable
@@ -33,10 +33,10 @@ METRICS = {
     "language_id": "Language ID",
     "log_perplexity": "Log Perplexity",
 }
-COST = "log_perplexity"  # of an intervention, at which methods compare
-ROW = ["model", "pooling", "method", "strength", "matched"]  # what says which row of the comparison a number is in
+COST = "log_perplexity"  # what an intervention costs; methods are compared where it is the same
+ROW = ["model", "pooling", "method", "strength", "matched"]  # the columns that tell the rows of the comparison apart
 
-Observations = dict[str, pd.DataFrame]  # the metrics of one condition by kind; of a kind that is not there, no rows
+Observations = dict[str, pd.DataFrame]  # the metrics of a condition by kind, without rows where a kind was not measured
 
 
 class Compared(Spec):
@@ -56,16 +56,16 @@ class Compared(Spec):
 
 @dataclass(frozen=True)
 class Space:
-    """What the comparison is over, beside its rows."""
+    """The languages and the similarity that are compared over."""
 
     base: str  # slug of the condition that changes nothing
     languages: list[str]  # between which distances and retrieval are measured
     paraphrased: list[str]  # targets that there are paraphrases of
-    similarity: str  # of retrieval
+    similarity: str  # by which retrieval is measured
 
 
 def by_target(metrics: Observations, compared: list[Compared], space: Space) -> pd.DataFrame:
-    """One row for each row of the comparison, target and metric, in that order, with the columns `values` and `value`.
+    """Return one row per row of the comparison, target and metric, with the columns `values` and `value`.
 
     `values` are distances of all ordered pairs of languages [languages, languages], NaN on the diagonal; retrieval with
     the target as query by candidate [languages], NaN where the target itself would be; otherwise a single number,
@@ -100,13 +100,13 @@ def by_target(metrics: Observations, compared: list[Compared], space: Space) -> 
 
 
 def _with_value(rows: pd.DataFrame) -> pd.DataFrame:
-    """With the mean of `values` in the column `value`, NaN where nothing was measured."""
+    """Return the rows with the mean of `values` in the column `value`, NaN where nothing was measured."""
     means = [math.nan if np.isnan(values).all() else float(np.nanmean(values)) for values in rows["values"]]
     return rows.assign(value=means)
 
 
 def matched(values: pd.DataFrame, poolings: list[str]) -> pd.DataFrame:
-    """What each method does at the strength at which text of the target is as perplexing as under the study's own.
+    """Return what each method does at the strength at which its perplexity is that of the study's own intervention.
 
     Along a method's strengths, from 0, the unintervened model, metrics are interpolated linearly between the first two
     strengths between which the log perplexity reaches that of the study's own intervention with the same pooling (the
@@ -148,9 +148,9 @@ Point = dict[str, np.ndarray | float]  # strength and what was measured there, b
 
 
 def at_perplexity(curve: list[Point], wanted: float) -> Point:
-    """The point at which a curve first reaches a log perplexity, interpolated linearly in all that was measured.
+    """Return the point at which a curve first reaches a log perplexity, interpolated linearly in all that was measured.
 
-    All NaN where it never does.
+    All values are NaN where the curve never reaches it.
     """
     for before, after in pairwise(curve):
         low, high = sorted((before[COST], after[COST]))  # False for NaN below
@@ -213,7 +213,7 @@ def _of_constant(measure: str) -> Measure:
         if measure == "pairs":
             return _of_pairs(rows, what, space)
         if space.similarity != "cosine":
-            return UNMEASURED  # the control is measured by cosines, to which alone a constant matters
+            return UNMEASURED  # the control is measured by cosines, since a constant changes no other similarity
         return _of_candidates(rows[rows["query"] == target], "value", what, space)
 
     return of_constant
@@ -227,7 +227,7 @@ MEASURES: dict[str, Measure] = {
     "language_id": _language_id,
     "log_perplexity": _log_perplexity,
 }
-# Of a constant of the size of the intervention's, added to every embedding: text and centred spaces stay as they are.
+# Under the constant, which is added to every embedding; it changes neither text nor centred spaces.
 CONSTANT_MEASURES: dict[str, Measure] = {
     **dict.fromkeys(METRICS, _unmeasured),
     "distance": _of_constant("pairs"),
@@ -237,21 +237,21 @@ CONSTANT_MEASURES: dict[str, Measure] = {
 
 
 def _of_pairs(rows: pd.DataFrame, what: str, space: Space) -> np.ndarray:
-    """The value of every ordered pair of different languages, NaN on the diagonal."""
+    """Return the value of every ordered pair of different languages, NaN on the diagonal."""
     rows = rows[rows[["query", "candidate"]].isin(space.languages).all(axis=1)]
     _complete(rows["value"], len(space.languages) * (len(space.languages) - 1), what)
     return pair_matrix(rows, "value", space.languages)
 
 
 def _of_candidates(rows: pd.DataFrame, column: str, what: str, space: Space) -> np.ndarray:
-    """The values of a query by candidate, NaN where it would be its own."""
+    """Return the values of a query by candidate, NaN where it would be its own."""
     rows = rows[rows["candidate"].isin(space.languages)]
     _complete(rows[column], len(space.languages) - 1, what)
     return rows.set_index("candidate")[column].reindex(space.languages).to_numpy()
 
 
 def _complete(values: pd.Series, count: int, what: str) -> np.ndarray:
-    """Exactly so many values."""
+    """Return values, of which there must be exactly `count`."""
     if len(values) != count:
         raise StudyError(
             f"the table of methods needs {count} {what} and was given {len(values)}; delete that metric CSV and run "

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 WHOLE = ConfigDict(extra="forbid", ser_json_inf_nan="strings")  # so that NaN comes back from JSON as NaN
 
-# What every stage that makes a table writes.
+# What every stage of a table writes.
 OUTPUTS = {
     "csv": "the numbers in full precision",
     "markdown": "the table as Markdown",
@@ -27,11 +27,11 @@ OUTPUTS = {
 
 @dataclass(frozen=True, config=WHOLE)
 class Column:
-    """A column's header; neighbours of the same group share a header above theirs."""
+    """The header of a column; neighbouring columns of one group share a header above their own."""
 
     text: str
     group: str = ""
-    latex: str | None = None  # where it is more than the escaped text
+    latex: str | None = None  # where it differs from the escaped text
 
 
 @dataclass(frozen=True, config=WHOLE)
@@ -39,14 +39,14 @@ class Cell:
     """What one cell shows."""
 
     text: str
-    latex: str | None = None  # where it is more than the escaped text
+    latex: str | None = None  # where it differs from the escaped text
     value: float | None = None  # what the report sorts by; None: the text
     gray: bool = False  # italic in Markdown, which has no colours
 
 
 @dataclass(frozen=True, config=WHOLE)
 class Table:
-    """A table as a reader sees it; `labels` is how many leading columns say what a row is about."""
+    """A table as a reader sees it; its first `labels` columns say what a row is about."""
 
     title: str
     caption: str
@@ -57,12 +57,12 @@ class Table:
 
 
 def number(value: float, decimals: int = 2) -> str:
-    """A number as it is shown; NA where it is undefined."""
+    """Return a number as it is shown; NA where it is undefined."""
     return "NA" if math.isnan(value) else f"{value:z.{decimals}f}"
 
 
 def number_cell(value: float, decimals: int = 2, undefined: str = "NA") -> Cell:
-    """A cell with a number."""
+    """Return a cell with a number."""
     if math.isnan(value):
         return Cell(undefined, value=value)
     text = number(value, decimals)
@@ -72,7 +72,7 @@ def number_cell(value: float, decimals: int = 2, undefined: str = "NA") -> Cell:
 def interval_cell(
     value: float, low: float, high: float, decimals: int = 2, undefined: str = "NA", gray: bool | None = None
 ) -> Cell:
-    """A number and its interval, or the number alone where that is undefined; gray, unless said, where it holds 0."""
+    """Return a number and its interval, if that is defined; gray, unless `gray` says, where the interval holds 0."""
     if math.isnan(value) or math.isnan(low):
         return number_cell(value, decimals, undefined)
     shown, *ends = (number(each, decimals) for each in (value, low, high))
@@ -82,7 +82,7 @@ def interval_cell(
 
 
 def mean_cell(mean: float, error: float, decimals: int = 2) -> Cell:
-    """A mean ± its error or deviation, or the mean alone where that is undefined."""
+    """Return a mean ± its error or deviation, or the mean alone where that is undefined."""
     if math.isnan(error):
         return number_cell(mean, decimals)
     shown, shown_error = number(mean, decimals), number(error, decimals)
@@ -90,12 +90,12 @@ def mean_cell(mean: float, error: float, decimals: int = 2) -> Cell:
 
 
 def pooling_columns(poolings: list[str]) -> list[Column]:
-    """The Pooling column of a table: there only if there is more than one pooling to tell apart."""
+    """Return the Pooling column of a table: there only if there is more than one pooling to tell apart."""
     return [Column("Pooling")] if len(poolings) > 1 else []
 
 
 def pooling_cells(pooling: str, poolings: list[str]) -> list[Cell]:
-    """The cell that belongs to `pooling_columns`."""
+    """Return the cell that belongs to `pooling_columns`."""
     return [Cell(pooling)] if len(poolings) > 1 else []
 
 
@@ -123,12 +123,12 @@ def write(tidy: "pd.DataFrame", table: Table, files: Namespace) -> None:
 
 
 def read(path: Path) -> Table:
-    """A table from its JSON."""
+    """Return a table from its JSON."""
     return TypeAdapter(Table).validate_json(Path(path).read_bytes())
 
 
 def as_markdown(table: Table) -> str:
-    """The table in GitHub's Markdown, the caption above it."""
+    """Return the table in GitHub's Markdown, the caption above it."""
     headers = [f"{column.group}: {column.text}" if column.group else column.text for column in table.columns]
     rows = [[f"*{_markdown(cell.text)}*" if cell.gray else _markdown(cell.text) for cell in row] for row in table.rows]
     alignment = ["left"] * table.labels + ["right"] * (len(headers) - table.labels)
@@ -143,7 +143,7 @@ def _markdown(text: str) -> str:
     return "".join("\\" + character if character in "\\|*`<" else character for character in text)
 
 
-PAGE_ROWS = 45  # of LaTeX; a longer table is broken over pages
+PAGE_ROWS = 45  # in LaTeX; a longer table runs over several pages
 LATEX = str.maketrans(
     {character: "\\" + character for character in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"}
@@ -158,7 +158,7 @@ def _latex(shown: Column | Cell) -> str:
 
 
 def as_latex(table: Table, label: str) -> str:
-    """The table in the manner of booktabs, a float or, if longer than a page, a longtable.
+    """Return the table in the manner of booktabs, a float or, if longer than a page, a longtable.
 
     A label repeated below itself is shown once.
     """
@@ -216,7 +216,7 @@ def _latex_body(table: Table) -> list[str]:
 
 
 def spans(columns: list[Column]) -> list[tuple[str, int, int]]:
-    """Runs of neighbours in one group, as (group, first, last); none if no column is in a group."""
+    """Return runs of neighbours in one group, as (group, first, last); none if no column is in a group."""
     spans: list[tuple[str, int, int]] = []
     for position, column in enumerate(columns):
         if spans and spans[-1][0] == column.group:

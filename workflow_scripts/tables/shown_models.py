@@ -26,12 +26,12 @@ class Model(Spec):
     architecture: Architecture = "causal"
 
     def has_seen(self, language: str) -> bool:
-        """Whether a language was in the pre-training data."""
+        """Return whether a language was in the pre-training data."""
         return self.seen is None or language in self.seen
 
     @property
     def generates(self) -> bool:
-        """Whether it has perplexity and generated sentences."""
+        """Return whether the model has perplexity and generated sentences."""
         return generates(self.architecture)
 
 
@@ -43,7 +43,7 @@ class Labelled(Protocol):
 
 
 def without_text(models: Iterable[Labelled]) -> str:
-    """A sentence that says which models have no perplexity and no generation, and why; nothing if all have."""
+    """Return a sentence that says which models have no perplexity and no generation, and why; nothing if all have."""
     named = [f"{model.label} ({NAMES[model.architecture]})" for model in models if not generates(model.architecture)]
     return f"Perplexity and generation are left out for {' and '.join(named)}." if named else ""
 

@@ -1,6 +1,6 @@
 """ABX discrimination of language and meaning, averaged over pairs of languages, before and after the intervention.
 
-And under the random control: as many random neurons in place of the experts.
+The random control, with as many random neurons in place of the experts, stands beside them.
 """
 
 import math
@@ -23,13 +23,13 @@ CONDITION = ["model", "pooling", "target", "task"]
 
 
 class Spec(TargetsSpec, SpaceSpec, ResampledSpec):
-    """What the table shows."""
+    """What the table depends on, beside its files."""
 
     seeds: ControlSeeds
 
 
 def averages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row for each model, pooling, target and task, averaged over ordered pairs of different languages.
+    """Return one row per model, pooling, target and task, averaged over ordered pairs of different languages.
 
     Its columns are those, pre, post, random (post under random neurons, the mean over draws; NaN: there are none),
     change (post − pre), ci_low and ci_high of the change, languages and resamples.
@@ -65,12 +65,12 @@ def averages(scores: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def average_change(pairs: pd.DataFrame, spec: Spec) -> Average:
-    """The change averaged over pairs, with its interval over languages."""
+    """Return the change averaged over pairs, with its interval over languages."""
     return average_over_pairs(pair_matrix(pairs, "change", spec.languages), spec.resampling)
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
-    """A row for each model and target; scores before and after, and their difference, of each task."""
+    """Lay out a row for each model and target; scores before and after, and their difference, of each task."""
     by_key = {(row.model, row.pooling, row.target, row.task): row for row in tidy.itertuples()}
     rows = [
         [
@@ -98,14 +98,14 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
 
 
 def value_cells(row: tuple, spec: Spec) -> list[layout.Cell]:
-    """The cells of one task: before, after, their difference, and after under random neurons where there are any."""
+    """Return the cells of one task: before, after, their difference, and after under random neurons, if any."""
     pre, post, random = (layout.number_cell(score, DECIMALS) for score in (row.pre, row.post, row.random))
     change = layout.interval_cell(row.change, row.ci_low, row.ci_high, DECIMALS)
     return [pre, post, change, *([random] if spec.seeds else [])]
 
 
 def caption(spec: Spec, resamples: int) -> str:
-    """What the table shows and how it was computed."""
+    """Return what the table shows and how it was computed."""
     count = len(spec.languages)
     definitions = " ".join(f"{LABELS[task]}: the share of {shares}." for task, shares in TASKS.items())
     intervals = layout.bootstrap_intervals(spec.resampling.confidence, resamples)

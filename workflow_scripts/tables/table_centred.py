@@ -1,4 +1,4 @@
-"""What survives centring, beside a constant that is added to every embedding and beside random neurons: gain by gain.
+"""Which gains survive centring, a constant that is added to every embedding, and random neurons.
 
 Forcing constants on neurons moves every sentence by nearly the same vector, which shrinks cosine distances by itself.
 """
@@ -13,6 +13,7 @@ from workflow_scripts.config.settings import ControlSeeds, SpaceLanguages
 from workflow_scripts.config.specs import ResampledSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.measures.averages import MINIMUM_LANGUAGES
 from workflow_scripts.measures.effects import EFFECTS, SURVIVES, VALUES, Effect, measured_effect
 from workflow_scripts.measures.metric_files import read_metrics
 from workflow_scripts.tables import layout
@@ -45,7 +46,7 @@ UNDEFINED = layout.Cell("–", value=float("nan"))
 
 
 class Spec(TargetsSpec, ResampledSpec):
-    """What the table shows."""
+    """What the table depends on, beside its files."""
 
     languages: SpaceLanguages
     paraphrase_targets: list[LanguageCode] = Field(description="Targets of which there are paraphrases.")
@@ -53,7 +54,7 @@ class Spec(TargetsSpec, ResampledSpec):
 
 
 def effects_by_target(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFrame:
-    """One row for each effect, model, pooling and target; the columns are those of `measured_effect`.
+    """Return one row per effect, model, pooling and target; the columns are those of `measured_effect`.
 
     Raises:
         StudyError: an observation is missing.
@@ -68,7 +69,7 @@ def effects_by_target(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFr
 
 
 def as_table(by_target: pd.DataFrame, spec: Spec) -> layout.Table:
-    """A row for each model, pooling and effect: means over targets, and of how many targets a gain survives."""
+    """Lay out a row for each model, pooling and effect: means over targets, and of how many targets a gain survives."""
     of = {key: rows for key, rows in by_target.groupby(["model", "pooling", "effect"])}
     rows = [
         [
@@ -93,13 +94,13 @@ def as_table(by_target: pd.DataFrame, spec: Spec) -> layout.Table:
 
 
 def latex_label(effect: Effect) -> str:
-    """The label with an arrow in mathematics."""
+    """Return the label with an arrow in mathematics."""
     arrow = r"$\downarrow$" if effect.falls else r"$\uparrow$"
     return f"{effect.label.translate(layout.LATEX)} {arrow}"
 
 
 def value_cells(rows: pd.DataFrame, effect: Effect, spec: Spec) -> list[layout.Cell]:
-    """Means over the targets of one effect, how many of them gain, and of how many of these the gain survives."""
+    """Return the means over targets of one effect, how many targets gain, and in how many the gain survives."""
     means = rows[[name for name in VALUES if spec.seeds or name != "random"]].mean(skipna=False)
     shown = [
         UNDEFINED if pd.isna(mean) else layout.Cell(text := layout.number(mean, effect.decimals), f"${text}$", mean)
@@ -116,7 +117,7 @@ def value_cells(rows: pd.DataFrame, effect: Effect, spec: Spec) -> list[layout.C
 
 
 def constant_cell(rows: pd.DataFrame) -> layout.Cell:
-    """What part of the gains, summed over the targets that gain, the constant control has."""
+    """Return what part of the gains, summed over the targets that gain, the constant control has."""
     gains = rows[rows["gain"] == 1]
     if not len(gains) or gains["constant"].isna().any():
         return UNDEFINED
@@ -125,34 +126,38 @@ def constant_cell(rows: pd.DataFrame) -> layout.Cell:
 
 
 def caption(spec: Spec) -> str:
-    """What the table shows and how it was computed."""
+    """Return what the table shows and how it was computed."""
     random = (
         f" Random: with as many random neurons in place of the experts, the mean over {len(spec.seeds)} draws."
         if spec.seeds
         else ""
     )
+    single = "; ".join(effect.label for effect in EFFECTS.values() if effect.single)
     return (
-        f"Means over the intervention targets ({', '.join(spec.targets)}) in a space of {len(spec.languages)} "
+        f"Means over the intervention targets ({', '.join(spec.targets)}; of paraphrases, those of them that have any) "
+        f"in a space of {len(spec.languages)} "
         "languages, without (pre) and with (post) the intervention on experts; all by cosine. Arrows say which way the "
         "paper reports a measure to move, or, below the paraphrases, which way is the better one. Constant: the space "
         "without the intervention, with the difference of the two spaces' means added to every "
-        f"embedding.{random} Centred: "
-        "less the mean of all embeddings of the space; each language centred: less that of its language. A target "
-        "gains if the measure moves that way from pre to post. Among these the gain survives centring if the "
-        "measure still moves that way in the centred spaces, and a control if post is beyond it: yes, if in most of "
-        f"them. By more than chance: of means over languages, the "
-        f"{100 * spec.resampling.confidence:g}% bootstrap interval of the difference, by resampling languages, does "
-        "not hold 0. Share of the constant: what part of their gains "
-        "constant has. –: not defined, or no target gains. CKA, effective ranks and shares of variance do not change "
-        "with a constant."
+        f"embedding.{random} Centred: less the mean of all embeddings of the space; each language centred: less that "
+        "of its language. A target gains if the measure moves that way from pre to post. Of the targets that gain, the "
+        "gain survives centring if the measure moves that way from pre to post in the centred spaces, too, and a "
+        "control if it moves that way from the control to post; yes: for more than half of the targets that gain. A "
+        "mean over languages or pairs of languages, of which there are at least "
+        f"{MINIMUM_LANGUAGES}, moves if the {100 * spec.resampling.confidence:g}% bootstrap interval of its difference "
+        f"({spec.resampling.resamples:,} resamples of languages) does not hold 0; what is one number of a space "
+        f"({single}) moves by whatever is more than rounding. Share of the constant: the constant's "
+        "gains over the gains from pre to post, each summed "
+        "over the targets that gain. –: not defined, or no target gains. CKA, effective ranks and shares of variance "
+        "do not change with a constant, and are taken to survive it and centring by the whole space."
     )
 
 
 def read(paths: list[Path]) -> dict[str, pd.DataFrame]:
-    """Metric CSVs by what they hold, which is their file's name.
+    """Return the metric CSVs by what they hold, which is their file's name.
 
     Raises:
-        StudyError: a file is none of those expected here.
+        StudyError: a file is neither alignment.csv nor paraphrase.csv.
     """
     if unknown := [str(path) for path in paths if path.stem not in COLUMNS]:
         raise StudyError(f"{unknown[0]} is none of {', '.join(f'{name}.csv' for name in COLUMNS)}; leave it out.")

@@ -1,4 +1,4 @@
-"""Distance, retrieval, MEXA and ABX scores of trained models at the steps of their training that are kept."""
+"""Distance, retrieval, MEXA and ABX scores of trained models after each kept step of their training."""
 
 import pandas as pd
 from pydantic import Field
@@ -14,7 +14,7 @@ from workflow_scripts.tables.specs import PivotedSpec
 
 
 class TrainedModel(stage.Spec):
-    """A model and its checkpoints, which are models, too."""
+    """A model and its checkpoints."""
 
     model: Model
     steps: list[tuple[ModelName, int]] = Field(
@@ -23,14 +23,14 @@ class TrainedModel(stage.Spec):
 
 
 class Spec(PivotedSpec, ResampledSpec):
-    """What the table shows."""
+    """What the table depends on, beside its files."""
 
     models: list[TrainedModel] = Field(min_length=1)
     layer: str = Field(description="Layer whose output the embeddings are.")
 
 
 def by_step(observations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row for each model, step and measure: model, checkpoint, step, measure, value, ci_low, ci_high, resamples.
+    """Return one row per model, step and measure: model, checkpoint, step, measure, value, ci_low, ci_high, resamples.
 
     Raises:
         StudyError: an observation is missing.
@@ -50,7 +50,7 @@ def by_step(observations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
-    """A row for each model and step, a column for each measure."""
+    """Lay out a row for each model and step, a column for each measure."""
     by_key = {(row.checkpoint, row.measure): row for row in tidy.itertuples()}
     rows = [
         [

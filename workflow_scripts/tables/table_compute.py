@@ -21,7 +21,7 @@ from workflow_scripts.tables.specs import ModelsSpec
 TOTAL, ALL_MODELS = "total", "all"
 MEBIBYTE, GIGABYTE, HOUR = 2**20, 1e9, 3600
 BENCHMARK = ["seconds", "cpu_seconds", "memory"]
-NOT_SAMPLED = ["NA", "-"]  # what Snakemake writes for a job that ended before it was first looked at
+NOT_SAMPLED = ["NA", "-"]  # what Snakemake writes for a job that ended before it was sampled
 COLUMNS = {
     "jobs": layout.Column("Jobs"),
     "wall_hours": layout.Column("Wall", group="Hours"),
@@ -36,7 +36,7 @@ COLUMNS = {
 
 
 class Spec(ModelsSpec):
-    """What the table of compute shows."""
+    """What the table depends on, beside its files."""
 
     stages: list[str] = Field(min_length=1, description="Stages in the order of the rows.")
     benchmarks: str = Field(description="Folder of the benchmarks: {stage}/{model}.tsv or {stage}/{model}/….tsv.")
@@ -44,7 +44,7 @@ class Spec(ModelsSpec):
 
 
 def read_jobs(benchmarks: list[Path], usages: list[Path], spec: Spec) -> pd.DataFrame:
-    """One row a job: stage and model, what `read_benchmark` gives, and the fields of `Usage` where it ran a model.
+    """Return one row per job: stage, model, what `read_benchmark` returns, and the fields of `Usage` if it ran a model.
 
     Raises:
         StudyError: a file is no benchmark or usage, its name tells no stage and model, or a usage has no benchmark.
@@ -63,7 +63,7 @@ def read_jobs(benchmarks: list[Path], usages: list[Path], spec: Spec) -> pd.Data
 
 
 def _job(path: Path, folder: str, suffix: str, spec: Spec) -> str:
-    """What benchmark and usage of a job have in common: `{stage}/{model}` or `{stage}/{model}/…`."""
+    """Return what benchmark and usage of a job have in common: `{stage}/{model}` or `{stage}/{model}/…`."""
     job = path.relative_to(folder).as_posix().removesuffix(suffix) if path.is_relative_to(folder) else ""
     names, models = job.split("/"), spec.model_names
     if len(names) < 2 or names[0] not in spec.stages or names[1] not in models:
@@ -75,7 +75,7 @@ def _job(path: Path, folder: str, suffix: str, spec: Spec) -> str:
 
 
 def read_benchmark(path: Path) -> dict[str, float]:
-    """A job's time and CPU time in seconds, summed over its repeats, and its peak memory in bytes; NaN: not sampled.
+    """Return a job's time and CPU time in seconds, summed over repeats, and peak memory in bytes; NaN: not sampled.
 
     Raises:
         StudyError: the file is no benchmark of Snakemake's.
@@ -90,7 +90,7 @@ def read_benchmark(path: Path) -> dict[str, float]:
 
 
 def summarise(jobs: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a model and stage that has jobs, one a model, and one for all: model, stage, device and `COLUMNS`.
+    """Return one row per model and stage with jobs, one per model, and one for all: model, stage, device, `COLUMNS`.
 
     Tokens are missing where no model was run, CPU time and memory where no job was long enough to be sampled, and
     tokens a second where all was found in the cache.
@@ -121,7 +121,7 @@ def summarise(jobs: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
-    """A row for each model and stage, then the sums."""
+    """Lay out a row for each model and stage, then the sums."""
     labels = spec.labels | {ALL_MODELS: "All models"}
     rows = [
         [
@@ -148,7 +148,7 @@ def _cell(name: str, value: float) -> layout.Cell:
 
 
 def caption(tidy: pd.DataFrame, spec: Spec) -> str:
-    """What the columns are, what is left out, and what the paper says of itself."""
+    """Return what the columns are, what is left out, and what the paper says of itself."""
     devices = tidy["device"].iloc[-1].replace("cpu", "CPU")
     return (
         f"What the last run of each job took{f' (models on {devices})' if devices else ''}. Hours: sums over jobs of "

@@ -4,7 +4,8 @@ import math
 
 import pandas as pd
 
-from workflow_scripts.config.settings import CandidateSet, Confidence, ShownDistance, ShownSimilarity
+from workflow_scripts.config.settings import CandidateSet, ShownDistance, ShownSimilarity
+from workflow_scripts.config.specs import ResampledSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures import registry
 from workflow_scripts.measures.metric_files import grid, read_metrics, select
@@ -28,13 +29,12 @@ KEY = ["model", "pooling", "similarity", "measure", "query", "candidates_set", "
 VALUES = ["r", "ci_low", "ci_high", "p_value", "candidates", "resamples"]
 
 
-class Spec(TargetsSpec):
-    """What Table 2 shows."""
+class Spec(TargetsSpec, ResampledSpec):
+    """What Table 2 depends on, beside its files."""
 
     similarity: ShownSimilarity
     measure: ShownDistance
     candidates_set: CandidateSet
-    confidence: Confidence
 
 
 def of_targets(correlations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -100,7 +100,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
     labels = layout.label_columns(spec.poolings, "Query language")
     return layout.Table(
         title="Correlations of retrieval accuracy with distance",
-        caption=caption(spec, resamples=int(shown["resamples"].max())),
+        caption=caption(spec, shown.loc[shown["r"].notna(), "resamples"]),
         columns=[*labels, *CORRELATIONS.values()],
         rows=rows,
         labels=len(labels),
@@ -108,15 +108,25 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
     )
 
 
-def caption(spec: Spec, resamples: int) -> str:
-    """What the table shows and how it was computed."""
+def caption(spec: Spec, defined: pd.Series) -> str:
+    """Say what the table shows and how it was computed; `defined` has the resamples in which each r is defined."""
+    drawn, confidence = spec.resampling.resamples, spec.resampling.confidence
+    undefined = drawn - defined
+    left_out = (
+        f" Resamples in which a side is constant have no r and are left out: of {int((undefined > 0).sum())} of the "
+        f"{len(defined)} correlations, {int(undefined.max()):,} of {drawn:,} at most. The interval is NA where they "
+        f"are more than {100 * (1 - confidence):.3g}% (of {int((defined < confidence * drawn).sum())} correlations)."
+        if (undefined > 0).any()
+        else ""
+    )
     return (
         f"Pearson correlations (r) over {CANDIDATES[spec.candidates_set]}, the query language excluded, between top-1 "
         f"retrieval accuracy (acc, by {spec.similarity.replace('_', ' ')}) and distance to the query language (d, the "
         f"{registry.distances()[spec.measure].description}). The query language is the intervention target; pre: "
         f"without, post: with the intervention on its experts. In brackets: "
-        f"{layout.bootstrap_intervals(spec.confidence, resamples)}. NA: undefined, since one side is "
-        "constant or languages are too few."
+        f"{layout.bootstrap_intervals(confidence, drawn)}.{left_out} p is that of Pearson's r by "
+        "Student's t distribution, not the bootstrap's, so that an interval may hold 0 where p is small, or not hold "
+        "it where p is large. NA: undefined, since one side is constant or languages are too few."
     )
 
 

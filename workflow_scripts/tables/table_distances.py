@@ -24,7 +24,7 @@ CONDITION = ["model", "pooling", "target"]
 
 
 class Spec(TargetsSpec):
-    """What Table 1 shows."""
+    """What the table depends on, beside its files."""
 
     languages: SpaceLanguages
     measure: ShownDistance
@@ -32,7 +32,7 @@ class Spec(TargetsSpec):
 
 
 def distances_by_target(distances: pd.DataFrame, medoids: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row for each model, pooling, target, role and metric, with the columns pre and post.
+    """Return one row per model, pooling, target, role and metric, with the columns pre and post.
 
     Distances of the languages other than the target are averaged over those languages; `distance_all_languages`, over
     all ordered pairs of different languages, has the role non_target, where the paper's Table 1 shows it.
@@ -62,7 +62,7 @@ def distances_by_target(distances: pd.DataFrame, medoids: pd.DataFrame, spec: Sp
 
 
 def mean_over_targets(by_target: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """Mean and standard error of the mean, SD / √n with n − 1 in the SD, over targets; NA for a single target."""
+    """Return mean and standard error over targets, SD / √n with n − 1 in the SD; NA for a single target."""
     values = by_target.melt([*CONDITION, "role", "metric"], ["pre", "post"], var_name="space")
     key = ["model", "pooling", "role", "metric", "space"]
     summary = values.groupby(key)["value"].agg(mean="mean", sem="sem", targets="count")
@@ -71,7 +71,7 @@ def mean_over_targets(by_target: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def as_table(summary: pd.DataFrame, spec: Spec) -> layout.Table:
-    """The layout of the paper's Table 1: a row for each model and role, a column for each metric and space."""
+    """Lay out the numbers like the paper's Table 1: a row per model and role, a column per metric and space."""
     cells = {
         (row.model, row.pooling, row.role, row.metric, row.space): layout.mean_cell(row.mean, row.sem)
         for row in summary.itertuples()
@@ -102,7 +102,7 @@ def as_table(summary: pd.DataFrame, spec: Spec) -> layout.Table:
 
 
 def caption(spec: Spec) -> str:
-    """What the table shows and how it was computed."""
+    """Return what the table shows and how it was computed."""
     count = len(spec.targets)
     spread = f"Means ± standard errors of the mean over the {count} intervention targets" if count > 1 else "Values"
     return (

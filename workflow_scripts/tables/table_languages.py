@@ -31,30 +31,30 @@ class Language(stage.Spec):
 
     @property
     def iso639_1(self) -> str | None:
-        """The two-letter code; None if the language has none."""
+        """Return the two-letter code; None if the language has none."""
         return self.code if len(self.code) == 2 else None
 
     @property
     def role(self) -> str:
-        """The roles in the order of `ROLES`."""
+        """Return the roles in the order of `ROLES`."""
         return ", ".join(role for role in ROLES if role in self.roles)
 
 
 class Spec(ModelsSpec):
-    """What Table 4 shows."""
+    """What the table depends on, beside its files."""
 
     languages: list[Language] = Field(min_length=1, description="Languages in the order of the rows.")
 
 
 def has_seen(model: Model, language: Language) -> bool | None:
-    """Whether a model has seen a language; None where that is not known, as only candidates are listed as seen."""
+    """Return whether a model has seen a language; None where unknown, since only candidates are listed as seen."""
     if model.seen is None or "candidate" in language.roles:
         return model.has_seen(language.code)
     return None
 
 
 def as_frame(spec: Spec) -> pd.DataFrame:
-    """One row a language; for each model a column `seen_{model}`: true, false or, where not known, empty."""
+    """Return one row per language; for each model a column `seen_{model}`: true, false or, where not known, empty."""
     return pd.DataFrame(
         {
             "number": number,
@@ -70,7 +70,7 @@ def as_frame(spec: Spec) -> pd.DataFrame:
 
 
 def as_table(numbers: pd.DataFrame, spec: Spec) -> layout.Table:
-    """The layout of the paper's Table 4, and beside it what the study makes of each language."""
+    """Lay out the numbers like the paper's Table 4, with the roles of each language in the study."""
     rows = [
         [
             layout.Cell(str(number), value=number),
@@ -95,7 +95,7 @@ def as_table(numbers: pd.DataFrame, spec: Spec) -> layout.Table:
 
 
 def caption(spec: Spec) -> str:
-    """What the columns mean."""
+    """Return what the columns mean."""
     used = [role for role in ROLES if any(role in language.roles for language in spec.languages)]
     roles = "; ".join(f"{role}: {ROLES[role]}" for role in used)
     return f"Languages considered, with their codes. Roles: {roles}."

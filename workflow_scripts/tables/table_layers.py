@@ -33,7 +33,7 @@ class LayeredModel(stage.Spec):
 
 
 class Spec(PivotedSpec, ResampledSpec):
-    """What the table shows."""
+    """What the table depends on, beside its files."""
 
     models: list[LayeredModel] = Field(min_length=1)
     poolings: Poolings
@@ -43,7 +43,7 @@ class Spec(PivotedSpec, ResampledSpec):
 
     @property
     def changed(self) -> list[tuple[str, str, str]]:
-        """Units, pooling and target of the conditions but the unintervened model."""
+        """Return units, pooling and target of the conditions but the unintervened model."""
         conditions = []
         for pooling in self.poolings:
             conditions += [("expert", pooling, target) for target in self.targets]
@@ -52,12 +52,12 @@ class Spec(PivotedSpec, ResampledSpec):
 
     @property
     def averaging(self) -> Averaging:
-        """How values of pairs are averaged."""
+        """Return how values of pairs are averaged."""
         return Averaging(self.languages.index(self.pivot), self.resampling)
 
 
 def by_layer(observations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row for each model, condition, layer and measure.
+    """Return one row per model, condition, layer and measure.
 
     Its columns are model, pooling, units, target, layer, measure, value, change (from the unintervened model), ci_low
     and ci_high of the change, and resamples. MEXA is also given over layers, whose `layer` is then mean or max: of each
@@ -83,7 +83,7 @@ def by_layer(observations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 def described(
     space: np.ndarray, base: np.ndarray | None, key: dict[str, str | None], layers: list[str], spec: Spec
 ) -> list[dict]:
-    """Rows of a condition: of each layer and measure, and of MEXA over layers.
+    """Return rows of a condition: of each layer and measure, and of MEXA over layers.
 
     Args:
         space: Values [layers, measures, languages, languages].
@@ -110,17 +110,17 @@ def described(
 
 
 def mexa_over_layers(space: np.ndarray, name: str, spec: Spec) -> np.ndarray:
-    """MEXA of each language but the pivot, over layers: [languages - 1]."""
+    """Return MEXA of each language but the pivot, over layers: [languages - 1]."""
     return POOLED[name](spec.averaging.with_pivot(space[:, list(COMPARED).index(MEXA)]), axis=0)
 
 
 def as_columns(change: Average) -> dict[str, float]:
-    """A change with its interval."""
+    """Return a change with its interval."""
     return dict(zip(CHANGE, (change.mean, change.ci_low, change.ci_high, change.resamples), strict=True))
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
-    """A row for each model, layer and condition, then those of MEXA over layers; a column for each measure."""
+    """Lay out a row for each model, layer and condition, then those of MEXA over layers; a column for each measure."""
     by_key = {
         (row.model, row.layer, row.units, row.pooling, row.target, row.measure): row
         for row in tidy.astype(object).where(tidy.notna(), None).itertuples()
@@ -153,7 +153,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
 
 
 def value_cell(row: Any | None) -> layout.Cell:
-    """A value, gray where the intervention does not change it beyond chance; a dash where there is none."""
+    """Return a value, gray where the intervention does not change it beyond chance; a dash where there is none."""
     if row is None:
         return layout.Cell(NOTHING, value=math.nan)
     unchanged = row.ci_low is not None and row.ci_low <= 0 <= row.ci_high
@@ -161,7 +161,7 @@ def value_cell(row: Any | None) -> layout.Cell:
 
 
 def caption(spec: Spec) -> str:
-    """What the table shows and how it was computed."""
+    """Return what the table shows and how it was computed."""
     control = " random: that on as many random neurons instead of the target's experts." if spec.control else ""
     return (
         f"Measures on {spec.dataset} by layer, without the intervention (pre) and with that on experts of each target."

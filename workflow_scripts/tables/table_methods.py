@@ -20,11 +20,11 @@ from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.shown_models import BASE_ROW, CONSTANT_ROW, OWN_ROW, without_text
 from workflow_scripts.tables.specs import PooledSpec
 
-DECIMALS = {"distance": 3, "centred_distance": 3, "retrieval": 3}  # in which methods differ by less than two show
+DECIMALS = {"distance": 3, "centred_distance": 3, "retrieval": 3}  # since methods differ in the third decimal
 
 
 class Spec(PooledSpec, ResampledSpec):
-    """What the table shows."""
+    """What the table depends on, beside its files."""
 
     compared: list[Compared] = Field(min_length=1, description="The rows.")
     base: str = Field(description="Slug of the condition that changes nothing.")
@@ -34,12 +34,12 @@ class Spec(PooledSpec, ResampledSpec):
 
     @property
     def space(self) -> Space:
-        """What the comparison is over."""
+        """Return what the comparison is over."""
         return Space(self.base, self.languages, self.paraphrased, self.similarity)
 
 
 def compare(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFrame:
-    """Mean and standard error of the mean, SD / √n with n − 1 in the SD, over targets, of each row and metric.
+    """Return mean and standard error over targets, SD / √n with n − 1 in the SD, of each row and metric.
 
     And, as `contrasts` has them, differences from the unintervened model and from the study's own intervention. Rows at
     matched perplexity follow their method's others; targets whose perplexity a method does not reach are not in
@@ -47,12 +47,14 @@ def compare(metrics: dict[str, pd.DataFrame], spec: Spec) -> pd.DataFrame:
     """
     values = by_target(metrics, spec.compared, spec.space)
     at_perplexity = matched(values, spec.poolings)
-    # The strength of a matched row is a mean as the other numbers are.
+    # The strength of a matched row is a mean over targets, like its other numbers.
     strengths = at_perplexity.groupby(["model", "pooling", "method"], dropna=False)["strength"].transform("mean")
     tables_of = [_over_targets(values), _over_targets(at_perplexity.assign(strength=strengths))]
     both = pd.concat([each for each in tables_of if len(each)], ignore_index=True)
     place = {key: row for row, key in enumerate(dict.fromkeys(_keys(both)))}
-    order = pd.Series([place[key] for key in _keys(both)])  # one place a method; a stable sort leaves matched rows last
+    order = pd.Series(
+        [place[key] for key in _keys(both)]
+    )  # one place per method; a stable sort leaves matched rows last
     both = both.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
     return both.drop(columns="values").join(contrasts(both, spec.poolings, spec.resampling))
 
@@ -62,14 +64,14 @@ def _keys(frame: pd.DataFrame) -> list[tuple]:
 
 
 def _over_targets(values: pd.DataFrame) -> pd.DataFrame:
-    """Means over targets, and in the column `values` what was measured by target."""
+    """Return means over targets, and in the column `values` what was measured by target."""
     groups = values.groupby([*ROW, "metric"], sort=False, dropna=False)
     summary = groups["value"].agg(mean="mean", sem="sem", targets="count").reset_index()
     return summary.assign(values=[dict(zip(rows["target"], rows["values"], strict=True)) for _, rows in groups])
 
 
 def as_table(summary: pd.DataFrame, spec: Spec) -> layout.Table:
-    """A row for each row of the comparison, a column for each metric that was measured at all."""
+    """Lay out a row for each row of the comparison, a column for each metric that was measured at all."""
     shown = [metric for metric in METRICS if (summary["metric"].eq(metric) & summary["targets"].gt(0)).any()]
     rows = []
     for (model, pooling, method, strength, is_matched), row in summary.groupby(ROW, sort=False, dropna=False):
@@ -104,7 +106,7 @@ def _strength_cell(method: str, strength: float, is_matched: bool) -> layout.Cel
 
 
 def value_cell(observed: pd.Series, decimals: int) -> layout.Cell:
-    """A mean with its standard error, gray where it does not differ from the unintervened model's beyond chance."""
+    """Return a mean with its standard error, gray where it differs from the unintervened model's by chance alone."""
     if not observed["targets"]:
         return layout.Cell("–", value=math.nan)
     unchanged = observed["from_none_low"] <= 0 <= observed["from_none_high"]  # False where there is no interval
@@ -112,7 +114,7 @@ def value_cell(observed: pd.Series, decimals: int) -> layout.Cell:
 
 
 def caption(spec: Spec) -> str:
-    """What the table shows and how it was computed."""
+    """Return what the table shows and how it was computed."""
     targets = list(dict.fromkeys(target for row in spec.compared for target in row.conditions))
     spread = f"means ± standard errors of the mean over {len(targets)} targets" if len(targets) > 1 else "values"
     return (
@@ -131,7 +133,7 @@ def caption(spec: Spec) -> str:
 
 
 def read_kind(paths: list[Path], columns: list[str]) -> pd.DataFrame:
-    """Observations of one kind of metric, none if there are no files."""
+    """Return observations of one kind of metric, none if there are no files."""
     return read_metrics(paths, columns) if paths else pd.DataFrame(columns=["model", "condition", "target", *columns])
 
 

@@ -20,7 +20,7 @@ SPACES = {"pre": "Pre", "post": "Post", "mixed": "Mixed"}
 
 
 class Spec(TargetsSpec):
-    """What Table 3, 5 or 6 shows."""
+    """What the table depends on, beside its files."""
 
     similarity: ShownSimilarity
     names: LanguageNames
@@ -35,9 +35,9 @@ class Spec(TargetsSpec):
 
 
 def accuracies(paraphrase: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row for each model, pooling, similarity and target, with the columns pre, post, mixed and pairs.
+    """Return one row per model, pooling, similarity and target, with the columns pre, post, mixed and pairs.
 
-    Of the random control, one row for each seed too, in the column seed.
+    For the random control there is one row per seed, which is in the column seed.
 
     Raises:
         StudyError: an observation is missing.
@@ -58,7 +58,7 @@ def accuracies(paraphrase: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
-    """The layout of the paper's Tables 3, 5 and 6; a column for the language where there is more than one."""
+    """Lay out the numbers like the paper's Tables 3, 5 and 6, with a column for the language if there are several."""
     by_condition = tidy[tidy["similarity"] == spec.similarity].groupby(["model", "pooling", "target"])
     several = len(spec.targets) > 1
     rows = [
@@ -80,15 +80,15 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
 
 
 def accuracy_cells(rows: pd.DataFrame) -> list[layout.Cell]:
-    """Pre, post and mixed of one condition: mean ± standard deviation over its rows, the seeds, if there are several.
+    """Return pre, post and mixed of one condition, as mean ± standard deviation where there are several seeds.
 
-    Pre has no spread, since the original model knows of no seed.
+    Pre has no spread, since the original model does not depend on the seed.
     """
     return [layout.mean_cell(rows[space].mean(), math.nan if space == "pre" else rows[space].std()) for space in SPACES]
 
 
 def caption(spec: Spec) -> str:
-    """What the table shows and how it was computed."""
+    """Return what the table shows and how it was computed."""
     targets = ", ".join(spec.names.get(target, target) for target in spec.targets)
     control = ""
     if spec.units == "random":

@@ -1,4 +1,4 @@
-"""How retrieval, distance and transfer between languages, and their changes, correlate with similarity of languages."""
+"""Correlations of the similarity of languages with retrieval, distance and transfer, and with their changes."""
 
 import math
 from argparse import Namespace
@@ -29,7 +29,7 @@ from workflow_scripts.tables.specs import TargetsSpec
 
 SHOWN = {"pearson": layout.Cell("r", latex="$r$"), "spearman": layout.Cell("ρ")}
 ROW = ["model", "outcome", "quantity", "pooling", "target", "coefficient"]
-# What is read for the mixed model, too.
+# The inputs that the mixed model shares.
 INPUTS = {
     "similarities...": "similarities of languages, and those by the subwords of each model (CSV)",
     "retrieval...": "accuracies of retrieval, one CSV per condition, that of the unintervened model too",
@@ -37,14 +37,14 @@ INPUTS = {
 
 
 class Spec(TargetsSpec, SpaceSpec, ResampledSpec):
-    """What the table shows."""
+    """What the table depends on, beside its files."""
 
     similarity: ShownSimilarity
     measure: ShownDistance
 
 
 def correlations(measured: pd.DataFrame, observed: list[pd.DataFrame], spec: Spec) -> pd.DataFrame:
-    """One row for each model, outcome, coefficient and measure of similarity.
+    """Return one row per model, outcome, coefficient and measure of similarity.
 
     Its columns are model, outcome, quantity (pre, or the change: post − pre), pooling, target, coefficient, measure,
     value, ci_low, ci_high, pairs (ordered), languages and resamples.
@@ -82,7 +82,7 @@ def _of_model(model: str, measured: pd.DataFrame, observed: list[pd.DataFrame], 
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
-    """A row for each model, outcome and coefficient; a column for each measure of similarity."""
+    """Lay out a row for each model, outcome and coefficient; a column for each measure of similarity."""
     measures = list(dict.fromkeys(tidy["measure"]))
     rows = []
     for key, of_row in tidy.groupby(ROW, sort=False, dropna=False):
@@ -110,12 +110,12 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
 
 
 def outcome_columns(poolings: list[str]) -> list[layout.Column]:
-    """Headers of the cells that say what an outcome is."""
+    """Return headers of the cells that say what an outcome is."""
     return [layout.Column("Outcome"), *layout.pooling_columns(poolings), layout.Column("Target")]
 
 
 def outcome_cells(outcome: str, quantity: str, pooling: str, target: str, poolings: list[str]) -> list[layout.Cell]:
-    """Cells that say what an outcome is; without an intervention there is no pooling and no target."""
+    """Return cells that say what an outcome is; without an intervention there is no pooling and no target."""
     without = layout.Cell("–")
     if quantity == CHANGE:
         intervention = [*layout.pooling_cells(pooling, poolings), layout.Cell(target)]
@@ -125,7 +125,7 @@ def outcome_cells(outcome: str, quantity: str, pooling: str, target: str, poolin
 
 
 def caption(spec: Spec, resamples: int) -> str:
-    """What the table shows and how it was computed."""
+    """Return what the table shows and how it was computed."""
     intervals = layout.bootstrap_intervals(spec.resampling.confidence, resamples)
     return (
         f"Pearson (r) and Spearman (ρ) correlations of similarity of languages with top-1 retrieval accuracy (by "

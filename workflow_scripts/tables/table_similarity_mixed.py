@@ -1,4 +1,4 @@
-"""What each similarity of languages adds to retrieval and its change, beside query and candidate (a mixed model)."""
+"""How much each similarity of languages explains of retrieval and its change, by a linear mixed model."""
 
 import math
 
@@ -16,18 +16,18 @@ from workflow_scripts.tables.specs import TargetsSpec
 from workflow_scripts.tables.table_similarity import INPUTS, MEASURES, outcome_cells, outcome_columns
 
 ROW = ["model", "outcome", "quantity", "pooling", "target"]
-POINTS = 100  # of accuracy, in which cells are shown
+POINTS = 100  # a perfect accuracy, in the points that cells show
 
 
 class Spec(TargetsSpec, SpaceSpec):
-    """What the table shows."""
+    """What the table depends on, beside its files."""
 
     similarity: ShownSimilarity
     confidence: Confidence
 
 
 def coefficients(measured: pd.DataFrame, retrieval: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row for each model, outcome and measure of similarity.
+    """Return one row per model, outcome and measure of similarity.
 
     Its columns are model, outcome, quantity (pre, or the change: post − pre), pooling, target, measure, coefficient,
     ci_low, ci_high, then of the whole model sd_query, sd_candidate, sd_pair, sd_residual, pairs (ordered), languages
@@ -52,7 +52,7 @@ def coefficients(measured: pd.DataFrame, retrieval: pd.DataFrame, spec: Spec) ->
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
-    """A row for each model and outcome; a column for each coefficient and each standard deviation, in points."""
+    """Lay out a row per model and outcome; a column per coefficient and per standard deviation, in points."""
     measures = list(dict.fromkeys(tidy["measure"]))
     rows = []
     for key, of_row in tidy.groupby(ROW, sort=False, dropna=False):
@@ -90,7 +90,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
 
 
 def caption(spec: Spec) -> str:
-    """What the table shows and how it was computed."""
+    """Return what the table shows and how it was computed."""
     return (
         "Linear mixed models of top-1 retrieval accuracy as it is (by "
         f"{spec.similarity.replace('_', ' ')}) on {spec.dataset} without an intervention (pre), and of its change "

@@ -22,13 +22,13 @@ UNTRAINED = "untrained"  # the condition of random weights
 
 
 class Spec(TargetsSpec, ResampledSpec):
-    """What the table shows."""
+    """What the table depends on, beside its files."""
 
     tasks: list[Task] = Field(min_length=1, description="What probes tell.")
 
 
 def averages(transfer: pd.DataFrame, baselines: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row for each model, pooling, target, task and scope, averaged over languages or ordered pairs of them.
+    """Return one row per model, pooling, target, task and scope, averaged over languages or ordered pairs of them.
 
     Its columns are those, measure, pre, post, change (post − pre), ci_low and ci_high of the change, languages and
     resamples; random_weights, the score of the same architecture untrained (NaN where not measured), and baseline, that
@@ -82,25 +82,25 @@ def averages(transfer: pd.DataFrame, baselines: pd.DataFrame, spec: Spec) -> pd.
 
 
 def _mean(scores: np.ndarray, scope: str) -> float:
-    """Mean of scores [languages, languages] over the same or over different languages."""
+    """Return the mean of scores [languages, languages] over the same or over different languages."""
     same = np.eye(len(scores), dtype=bool)
     return float(scores[same if scope == "same" else ~same].mean())
 
 
 def _change(changes: np.ndarray, scope: str, spec: Spec) -> Average:
-    """The mean of changes [languages, languages], with its interval over languages."""
+    """Return the mean of changes [languages, languages], with its interval over languages."""
     if scope == "others":
         return average_over_pairs(changes, spec.resampling)
     return average_over_languages(np.diag(changes), spec.resampling)
 
 
 def score_cell(score: float) -> layout.Cell:
-    """A score, a dash where there is none."""
+    """Return a score, a dash where there is none."""
     return layout.number_cell(score, DECIMALS, NOTHING)
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
-    """A row for each model, target and task; scores before and after, and their difference, in each scope."""
+    """Lay out a row for each model, target and task; scores before and after, and their difference, in each scope."""
     by_key = {(row.model, row.pooling, row.target, row.task, row.scope): row for row in tidy.itertuples()}
     rows = []
     for model, pooling, target in spec.rows:
@@ -130,7 +130,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
 
 
 def caption(spec: Spec, resamples: int) -> str:
-    """What the table shows and how it was computed."""
+    """Return what the table shows and how it was computed."""
     intervals = layout.bootstrap_intervals(spec.resampling.confidence, resamples)
     return (
         "Probes on frozen embeddings without (pre) and with (post) the intervention on experts of the target, trained "

@@ -31,7 +31,7 @@ class Dataset(stage.Spec):
 
 
 class Spec(PooledSpec):
-    """What Table 7 shows."""
+    """What the table depends on, beside its files."""
 
     datasets: dict[DatasetName, Dataset] = Field(
         min_length=1, description="By the names of the data sets in the config."
@@ -49,15 +49,15 @@ class Spec(PooledSpec):
 
     @property
     def targets(self) -> dict[Benchmark, list[str]]:
-        """Targets by benchmark, in the paper's order."""
+        """Return targets by benchmark, in the paper's order."""
         shown = {dataset.benchmark: dataset.targets for dataset in self.datasets.values()}
         return {benchmark: shown[benchmark] for benchmark in get_args(Benchmark) if benchmark in shown}
 
 
 def accuracies(translation: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row for each benchmark, model, pooling, similarity, direction and target.
+    """Return one row per benchmark, model, pooling, similarity, direction and target.
 
-    Its columns are those (the benchmark as `dataset`), pre, post, and the numbers of queries and candidates.
+    Its columns are these (the benchmark as `dataset`), pre, post, and the numbers of queries and candidates.
 
     Raises:
         StudyError: an observation is missing.
@@ -87,7 +87,7 @@ def accuracies(translation: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
-    """The layout of the paper's Table 7: a row for each benchmark, model and target."""
+    """Lay out the numbers like the paper's Table 7: a row for each benchmark, model and target."""
     shown = tidy[(tidy["similarity"] == spec.similarity) & (tidy["direction"] == SHOWN_DIRECTION)]
     shown = shown.set_index(["dataset", "model", "pooling", "target"])
     rows = [
@@ -115,13 +115,13 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
 
 
 def accuracy_cell(accuracy: float) -> layout.Cell:
-    """A cell with three decimals, since many candidates make small accuracies."""
+    """Return a cell with three decimals, since many candidates make small accuracies."""
     text = layout.number(accuracy, decimals=3)
     return layout.Cell(text, latex=f"${text}$", value=accuracy)
 
 
 def caption(spec: Spec) -> str:
-    """What the table shows and how it was computed."""
+    """Return what the table shows and how it was computed."""
     targets = dict.fromkeys(target for targets in spec.targets.values() for target in targets)
     languages = ", ".join(spec.names.get(target, target) for target in targets)
     return (

@@ -150,7 +150,7 @@ def _own(metrics: pd.DataFrame, model: str, pooling: str) -> pd.DataFrame:
 
 
 def _measured(metrics: dict[str, pd.DataFrame], kind: str, units: str, study: Study) -> bool:
-    """Whether there is such a kind of metric under experts or the random control, and the latter is asked for."""
+    """Return whether a kind of metric was measured under experts, or under a random control that is asked for."""
     asked = units == "expert" or study.seeds
     return bool(asked and kind in metrics and (metrics[kind]["units"] == units).any())
 

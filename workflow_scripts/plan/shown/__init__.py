@@ -47,7 +47,7 @@ class Shown:
         ]
 
     def kinds(self, beyond: bool | None = None) -> list[Figure]:
-        """Return the kinds of figures that the study has some of, likewise."""
+        """Return the kinds of figures that the study has: the paper's, those beyond it, or all."""
         return [
             kind
             for kind in declared()[1]
@@ -55,7 +55,7 @@ class Shown:
         ]
 
     def figures(self, beyond: bool | None = None) -> list[tuple[Figure, Contents]]:
-        """Return the figures of the study with their kinds, likewise."""
+        """Return the figures of the study with their kinds: the paper's, those beyond it, or all."""
         return [(kind, contents) for kind in self.kinds(beyond) for contents in kind.figures(self._plan)]
 
     @property

@@ -1,0 +1,85 @@
+"""Files of a model that lie outside the results: one that was overwritten is noticed."""
+
+import os
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+from planning import read_dry_run
+from running import TINY, copy_repository, run_snakemake
+from safetensors.numpy import load_file, save_file
+
+from workflow_scripts.embeddings.sentences import embed
+from workflow_scripts.models.loading import load_model
+from workflow_scripts.models.manifests import read_manifest
+from workflow_scripts.texts.schema import read_part
+
+EMBEDDINGS = "results/embeddings/mine/base/tiny-devtest.h5"
+LESS = {"paraphrase": None, "translation": None, "mining": None, "topics": None, "treebank": None, "comparison": None}
+
+
+@pytest.fixture
+def study(model_directory, tmp_path):
+    """A study of a model in a directory, which may be changed."""
+    folder = copy_repository(tmp_path / "study")
+    shutil.copytree(model_directory("bloom"), folder / "model")
+    model = {"label": "Mine", "path": "model", "k": 5, "device": "cpu", "threads": 1}
+    (folder / "mine.yaml").write_text(
+        yaml.safe_dump({"study": {"models": ["mine"], **LESS}, "models": {"mine": model}})
+    )
+    return folder
+
+
+def run(folder, *arguments, overlays=(), check=True):
+    """What Snakemake says of the embeddings of the unintervened model."""
+    command = (EMBEDDINGS, "--cores", "1", *arguments, *TINY, "mine.yaml", *overlays)
+    return run_snakemake(folder, *command, check=check).stdout
+
+
+def overwrite(folder):
+    weights = folder / "model/model.safetensors"
+    draw = np.random.default_rng(0)
+    changed = {
+        name: values + draw.normal(scale=0.05, size=values.shape).astype("float32")
+        for name, values in load_file(weights).items()
+    }
+    save_file(changed, weights, metadata={"format": "pt"})
+
+
+def assert_all_are_of_the_weights_on_disk(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    model = load_model(read_manifest(folder / "results/models/mine/model.json"), "cpu")
+    with h5py.File(folder / EMBEDDINGS) as file:
+        for language in file:
+            _, texts = read_part(folder / "results/texts/tiny-devtest.parquet", language, "sentence")
+            found = file[f"{language}/sentence/embeddings"][:]
+            np.testing.assert_allclose(found, embed(model, texts, max_tokens=128), rtol=1e-4, atol=1e-5)
+        return sorted(file)
+
+
+def test_overwritten_weights_are_noticed_and_never_mixed_with_the_former_ones(study, monkeypatch):
+    run(study)
+    assert read_dry_run(run(study, "-n")) == set()
+    assert_all_are_of_the_weights_on_disk(study, monkeypatch)
+
+    overwrite(study)
+    planned = {job.rule for job in read_dry_run(run(study, "-n"))}
+    assert {"describe_model", "embed_sentences"} <= planned
+    (study / "more.yaml").write_text("study: {alignment: {languages: [de, en, es, ru, ja]}}\n")
+    run(study, overlays=["more.yaml"])
+    assert assert_all_are_of_the_weights_on_disk(study, monkeypatch) == ["de", "en", "es", "ja", "ru"]
+
+
+def test_weights_that_are_older_than_their_description_are_refused_where_they_are_loaded(study):
+    run(study)
+    overwrite(study)
+    os.utime(study / "model/model.safetensors", (1e9, 1e9))
+    (study / EMBEDDINGS).unlink()
+    shutil.rmtree(study / "cache")
+    failed = run(study, check=False)
+    assert "models.mine.path: model.safetensors has another content in model" in failed
+    assert "Traceback" not in failed
+    (study / "model/model.safetensors").touch()
+    run(study)
