@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from workflow_scripts.neurons.activation_files import read_token_counts
 from workflow_scripts.neurons.activation_reader import NeuronReader
 from workflow_scripts.neurons.expertise import rank_statistics
 
+if TYPE_CHECKING:
+    from workflow_scripts.config.settings import Pooling
+
 RESPONSE_BYTES = 2**29  # of responses in memory at a time, over all threads
 
 
@@ -32,7 +35,7 @@ def rank(
     experts: Path,
     sites: Sequence[NeuronSite],
     languages: Sequence[str],
-    pooling: Literal["max", "mean", "last"] = "max",
+    pooling: "Pooling" = "max",
     expertise: Literal["auroc", "average_precision"] = "auroc",
     token_mean: bool = False,
     threads: int = 1,
