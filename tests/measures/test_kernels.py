@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 
+from workflow_scripts.config.sections import Resampling
 from workflow_scripts.kinship.pair_correlations import correlate_pairs
 from workflow_scripts.measures import bootstrap, retrieval
 from workflow_scripts.measures.averages import (
-    Resampling,
     average_over_candidates,
     averages_over_languages,
     averages_over_pairs,
@@ -65,7 +65,7 @@ def tables() -> dict[str, list]:
     found |= {f"search {name}": of for name, of in rank_measures(embeddings, "none", [])[0].items()}
     found |= {f"ABX {task}": scores for task, scores in abx_scores(embeddings).items()}
     found["RSA"] = representational_similarity(embeddings)
-    resampling = Resampling(300, interval="BCa", seed=1)
+    resampling = Resampling(resamples=300, interval="BCa", seed=1)
     averages = [
         *averages_over_pairs(shares(0), resampling),
         *averages_over_languages(shares(1)[0] - shares(2)[0], resampling),
@@ -73,9 +73,9 @@ def tables() -> dict[str, list]:
     ]
     found["averages"] = np.array([(each.mean, each.ci_low, each.ci_high) for each in averages])
     x, y = np.random.default_rng(2).integers(0, 9, (2, 8)) / 30
-    one = correlate(x, y, resamples=300, interval="BCa", seed=1)
+    one = correlate(x, y, Resampling(resamples=300, interval="BCa", seed=1))
     found["correlation"] = np.array([one.r, one.ci_low, one.ci_high])
-    of_pairs = correlate_pairs(np.random.default_rng(9).random((2, 8, 8)), shares(4, 8), 300, interval="BCa", seed=1)
+    of_pairs = correlate_pairs(np.random.default_rng(9).random((2, 8, 8)), shares(4, 8), resampling)
     found["pair correlations"] = np.stack([of_pairs.values, of_pairs.low, of_pairs.high])
     return {name: np.asarray(values).tolist() for name, values in found.items()}
 
@@ -170,7 +170,7 @@ def test_the_bias_correction_of_bca_counts_resamples_equal_to_the_value_half():
     moved = ndtri(below) + ndtri(np.array([0.05, 0.95]))
     ends = np.quantile([float(one / 6) for one in sums], ndtr(ndtri(below) + moved / (1 - acceleration * moved)))
     floats = np.array([float(value) for value in values])
-    (found,) = averages_over_languages(floats[None], Resampling(400, 0.9, "BCa", seed=5))
+    (found,) = averages_over_languages(floats[None], Resampling(resamples=400, confidence=0.9, interval="BCa", seed=5))
     assert (found.ci_low, found.ci_high) == pytest.approx(tuple(ends), abs=1e-12)
 
 
@@ -186,8 +186,9 @@ def test_an_error_far_below_what_is_told_apart_moves_no_interval(interval):
         return mean(drawn, axis) + draw.uniform(-1e-15, 1e-15, mean(drawn, axis).shape)
 
     values = np.arange(8) / 10
-    expected = bootstrap.bootstrap((values,), mean, 500, 0.9, interval, 0, 1e-14)
-    found = bootstrap.bootstrap((values,), noisy, 500, 0.9, interval, 0, 1e-14)
+    resampling = Resampling(resamples=500, confidence=0.9, interval=interval)
+    expected = bootstrap.bootstrap((values,), mean, resampling, 1e-14)
+    found = bootstrap.bootstrap((values,), noisy, resampling, 1e-14)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from workflow_scripts.config.sections import MetricsSection, Similarity
+from workflow_scripts.config.sections import MetricsSection
+from workflow_scripts.config.settings import Similarity
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.measures import document, registry
 from workflow_scripts.measures.effects import EFFECTS

@@ -180,14 +180,10 @@ CAUSAL, HYBRID, MIXTURE, MULTIMODAL, ENCODER, TWO_SIDED = (
 MODELS: dict[str, Tiny] = {
     "Llama": Tiny(CAUSAL, named("llama"), GATED),
     "Mistral": Tiny(CAUSAL, named("mistral"), GATED),
-    "Qwen2": Tiny(CAUSAL, named("qwen2", head_dim=None), GATED),
     "Qwen3": Tiny(CAUSAL, named("qwen3"), GATED),
     "Gemma 2": Tiny(CAUSAL, named("gemma2"), GATED),
     "Gemma 3 (text)": Tiny(CAUSAL, named("gemma3_text"), GATED),
     "Cohere": Tiny(CAUSAL, named("cohere", head_dim=None), GATED),
-    "Cohere 2": Tiny(CAUSAL, named("cohere2", head_dim=None), GATED),
-    "OLMo 2": Tiny(CAUSAL, named("olmo2", head_dim=None), GATED),
-    "StableLM": Tiny(CAUSAL, named("stablelm", head_dim=None), GATED),
     "Phi": Tiny(CAUSAL, named("phi", head_dim=None), TWO),
     "Phi-3": Tiny(
         CAUSAL,
@@ -196,11 +192,6 @@ MODELS: dict[str, Tiny] = {
     ),
     "StarCoder 2": Tiny(CAUSAL, named("starcoder2", head_dim=None), widths("layers.{}.mlp.", "c_fc", "c_proj")),
     "Nemotron": Tiny(CAUSAL, named("nemotron"), widths("layers.{}.mlp.", "up_proj", "down_proj")),
-    "Persimmon": Tiny(
-        CAUSAL,
-        named("persimmon", num_key_value_heads=None, head_dim=None),
-        widths("layers.{}.mlp.", "dense_h_to_4h", "dense_4h_to_h"),
-    ),
     "GPT-NeoX": Tiny(
         CAUSAL,
         named("gpt_neox", num_key_value_heads=None, head_dim=None),
@@ -224,7 +215,6 @@ MODELS: dict[str, Tiny] = {
         GPT,
     ),
     "GPT-BigCode": Tiny(CAUSAL, gpt("gpt_bigcode"), GPT),
-    "CodeGen": Tiny(CAUSAL, gpt("codegen", rotary_dim=4), GPTJ),
     "CTRL": Tiny(CAUSAL, gpt("ctrl", dff=HIDDEN), widths("h.{}.ffn.", "0", "2")),
     "BLOOM": Tiny(
         CAUSAL,
@@ -261,11 +251,6 @@ MODELS: dict[str, Tiny] = {
         CAUSAL,
         lambda: t.XLNetConfig(vocab_size=VOCABULARY, d_model=WIDTH, n_layer=LAYERS, n_head=4, d_inner=HIDDEN),
         refused=NO_OUTPUT,
-    ),
-    "Falcon-H1": Tiny(
-        HYBRID,
-        named("falcon_h1", mamba_d_ssm=WIDTH, mamba_chunk_size=8, mamba_n_heads=4, mamba_d_head=8, mamba_d_state=8),
-        widths("layers.{}.feed_forward.", "up_proj", "down_proj", "gate_proj"),
     ),
     "LFM2": Tiny(
         HYBRID,
@@ -350,7 +335,6 @@ MODELS: dict[str, Tiny] = {
     "Llama 4": Tiny(MULTIMODAL, _llama4, auto="AutoModelForImageTextToText", refused=EXPERTS),
     "BERT": Tiny(ENCODER, encoder("bert"), BERT, **MASKED),
     "XLM-RoBERTa": Tiny(ENCODER, encoder("xlm-roberta"), BERT, **MASKED),
-    "XLM-RoBERTa-XL": Tiny(ENCODER, encoder("xlm-roberta-xl"), BERT, **MASKED),
     "DeBERTa-v2": Tiny(
         ENCODER,
         encoder("deberta-v2", relative_attention=True, position_buckets=16, pos_att_type=["c2p", "p2c"]),
@@ -371,7 +355,6 @@ MODELS: dict[str, Tiny] = {
     ),
     "ELECTRA": Tiny(ENCODER, encoder("electra", embedding_size=16), BERT, **MASKED),
     "MPNet": Tiny(ENCODER, encoder("mpnet", pad_token_id=1), BERT, **MASKED),
-    "RemBERT": Tiny(ENCODER, encoder("rembert", input_embedding_size=16, output_embedding_size=16), BERT, **MASKED),
     "XLM": Tiny(
         ENCODER,
         lambda: t.XLMConfig(
@@ -397,7 +380,6 @@ MODELS: dict[str, Tiny] = {
     "ConvBERT": Tiny(ENCODER, encoder("convbert", embedding_size=WIDTH), **MASKED, refused=PADDING),
     "T5": Tiny(TWO_SIDED, t5("t5"), T5_PLAIN, **TO_SEQUENCE),
     "mT5": Tiny(TWO_SIDED, t5("mt5"), T5_GATED, **TO_SEQUENCE),
-    "UMT5": Tiny(TWO_SIDED, t5("umt5"), T5_GATED, **TO_SEQUENCE),
     "LongT5": Tiny(TWO_SIDED, t5("longt5", local_radius=4), T5_PLAIN, **TO_SEQUENCE),
     "BART": Tiny(TWO_SIDED, translator("bart"), BART, **TO_SEQUENCE),
     "mBART": Tiny(TWO_SIDED, translator("mbart"), BART, **TO_SEQUENCE),

@@ -10,7 +10,7 @@ FILES = ["metrics/tiny/es-expert-max-k5/tiny-devtest/distances.csv", "sweeps/tin
 COMPUTED = re.compile(
     r"^(\S+: embedding \S+ \S+ \S+|responses to \S+|generating, .+ conditions): .* done$", re.MULTILINE
 )
-# Unintervened and on experts: 4 languages of the parallel corpus, 2 and 1 of PAWS-X with two sentences each,
+# Of the unintervened model and on experts: 4 languages of the parallel corpus, 2 and 1 of PAWS-X with both sentences,
 # both sides of Tatoeba and of BUCC-18, 3 languages of topics. The parallel corpus has a cell for each of two layers.
 EMBEDDED = (4 + 4 + 2 + 2 + 3) + (4 + 2 + 2 + 2 + 3)
 LAYERED = 2 * 4

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from workflow_scripts.config.settings import Pooling
+
 
 class Experts:
     """How well every neuron of a model tells the sentences of each language, as `find_experts` returns it.
@@ -147,7 +149,7 @@ def find_experts(
     tokenizer: "PreTrainedTokenizerBase",
     texts: Mapping[str, Sequence[str]],
     *,
-    pooling: Literal["max", "mean", "last"] = "max",
+    pooling: "Pooling" = "max",
     expertise: Literal["auroc", "average_precision"] = "auroc",
     sites: Literal["mlp", "linear"] | Sequence[str] = "mlp",
     max_tokens: int = 128,

@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 
+from workflow_scripts.config.settings import ByExpertise
 from workflow_scripts.jobs.errors import StudyError
 
 
@@ -12,7 +13,7 @@ def top_units(
     gap: np.ndarray,
     offsets: np.ndarray,
     k: int,
-    selection: Literal["top", "bottom", "two_sided", "per_layer"] = "top",
+    selection: ByExpertise = "top",
     layers: np.ndarray | None = None,
 ) -> np.ndarray:
     """Indices of the k units chosen for one language, int64 [k], ascending (paper, section 3.3).

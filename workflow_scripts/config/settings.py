@@ -81,11 +81,10 @@ RANKED = (
     "top: those of the highest expertise; bottom: those of the lowest; two_sided: those whose expertise is farthest from "
     "½; per_layer: those of the highest expertise in each layer"
 )
-RankedSelection = Annotated[
-    Literal["top", "bottom", "two_sided", "per_layer"], Field(description=f"Which k neurons are the experts. {RANKED}.")
-]
+ByExpertise = Literal["top", "bottom", "two_sided", "per_layer"]
+RankedSelection = Annotated[ByExpertise, Field(description=f"Which k neurons are the experts. {RANKED}.")]
 Selection = Annotated[
-    Literal["top", "bottom", "two_sided", "per_layer", "lape"],
+    Literal[ByExpertise, "lape"],
     Field(
         description=f"Which k neurons are the experts. {RANKED}; lape: those whose probability of being active has the "
         "lowest entropy over languages."

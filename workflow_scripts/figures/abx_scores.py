@@ -4,7 +4,7 @@ import pandas as pd
 
 from workflow_scripts.figures.specs import SpacePanelsSpec
 from workflow_scripts.measures.definitions.abx import TASKS
-from workflow_scripts.measures.metric_files import grid, pre_and_post
+from workflow_scripts.measures.metric_files import pre_and_post
 
 INPUTS = {"abx...": "ABX scores, one CSV per condition, that of the unintervened model too"}
 COLUMNS = ["task", "first", "second", "score"]
@@ -16,18 +16,5 @@ def scores_of_pairs(scores: pd.DataFrame, spec: SpacePanelsSpec) -> pd.DataFrame
     Raises:
         StudyError: an observation is missing.
     """
-    wanted = pd.concat(
-        [
-            grid(
-                model=[panel.model.name],
-                pooling=spec.poolings,
-                target=[panel.target],
-                task=TASKS,
-                first=spec.languages,
-                second=spec.languages,
-            )
-            for panel in spec.panels
-        ],
-        ignore_index=True,
-    )
+    wanted = spec.grid(task=TASKS, first=spec.languages, second=spec.languages)
     return pre_and_post(scores, wanted[wanted["first"] != wanted["second"]], "score", "ABX scores")

@@ -12,7 +12,7 @@ from workflow_scripts.figures.heat_maps import add_keys, heat_map, square_maps
 from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.figures.specs import SpacePanelsSpec
 from workflow_scripts.jobs import stage
-from workflow_scripts.measures.metric_files import grid, pair_matrix, pre_and_post, read_metrics
+from workflow_scripts.measures.metric_files import pair_matrix, pre_and_post, read_metrics
 from workflow_scripts.tables.shown_models import Panel
 
 
@@ -28,18 +28,7 @@ def changes(retrieval: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     Raises:
         StudyError: an observation is missing.
     """
-    columns = [
-        grid(
-            model=[panel.model.name],
-            pooling=spec.poolings,
-            target=[panel.target],
-            similarity=[spec.similarity],
-            query=spec.languages,
-            candidate=spec.languages,
-        )
-        for panel in spec.panels
-    ]
-    wanted = pd.concat(columns, ignore_index=True)
+    wanted = spec.grid(similarity=[spec.similarity], query=spec.languages, candidate=spec.languages)
     wanted = wanted[wanted["query"] != wanted["candidate"]]
     accuracy = pre_and_post(retrieval, wanted, "accuracy", "retrieval accuracies")
     return accuracy.assign(change=accuracy["post"] - accuracy["pre"]).drop(columns=["pre", "post"])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from workflow_scripts.neurons.activation_files import read_token_counts
 from workflow_scripts.neurons.activation_reader import NeuronReader
 from workflow_scripts.neurons.expertise import rank_statistics
 
+if TYPE_CHECKING:
+    from workflow_scripts.config.settings import Pooling
+
 log = logging.getLogger(__name__)
 COARSE = 1 / 20  # standard deviations of a neuron's responses that lie between two numbers of the file, at most
 SAMPLED = 200  # sentences from which that is told
@@ -37,7 +40,7 @@ def rank(
     experts: Path,
     sites: Sequence[NeuronSite],
     languages: Sequence[str],
-    pooling: Literal["max", "mean", "last"] = "max",
+    pooling: "Pooling" = "max",
     expertise: Literal["auroc", "average_precision"] = "auroc",
     token_mean: bool = False,
     threads: int = 1,

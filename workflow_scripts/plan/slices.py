@@ -67,9 +67,8 @@ class Slices:
     @canonical
     def describe_model(self, model: str, directory: str | None):
         blank = {"k": 0, "label": "", "seen": "all", "layers": []}
-        blank |= dict.fromkeys(["published", "billion_parameters", "tokens_per_batch", "device", "threads"]) | {
-            "gpus": 1
-        }
+        blank |= dict.fromkeys(["published", "billion_parameters", "tokens_per_batch", "device", "threads"])
+        blank["gpus"] = 1
         settings = self.models[model]
         described = settings.model_dump(mode="json")
         if settings.train is not None:
