@@ -289,7 +289,7 @@ def test_another_list_of_data_sets_embeds_what_is_new_alone(study, monkeypatch):
     first = (folder / "base.h5").read_bytes()
     embedded.clear()
     embed(folder, ["en", "de"], others=[("more", ["ja", "de"])])
-    assert embedded == ["base: embedding more ja sentence"]
+    assert embedded == ["base: embedding more ja"]
     assert (folder / "base.h5").read_bytes() == first
     assert read_usage(folder / "usage.json").from_cache == 2 + 1
     embedded.clear()
