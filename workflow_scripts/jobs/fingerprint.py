@@ -31,7 +31,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from workflow_scripts.jobs.errors import StudyError
@@ -179,7 +179,7 @@ class _Closure:
     def _enter_declared(self, module: _Module) -> None:
         """Enter the modules and files that a module declares."""
         for pattern in module.also:
-            names = fnmatch.filter(self._module_names(), pattern)
+            names = fnmatch.filter(self._module_names, pattern)
             if not names:
                 raise StudyError(f"FINGERPRINT_ALSO in {module.path}: no module matches {pattern}.")
             for name in names:
@@ -189,6 +189,7 @@ class _Closure:
                 raise StudyError(f"FINGERPRINT_FILES in {module.path}: there is no file {self._root / name}.")
             self.entries[name] = file_hash(self._root / name)
 
+    @cached_property
     def _module_names(self) -> list[str]:
         paths = [path.relative_to(self._root.parent).with_suffix("") for path in self._root.rglob("*.py")]
         return [".".join(path.parts).removesuffix(".__init__") for path in paths]
