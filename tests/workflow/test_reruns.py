@@ -74,11 +74,13 @@ SETTINGS: dict[str, tuple[str, str, Chosen]] = {
     "another layer": (
         "layers: [1]",
         "layers: [0, 1]",
-        # Of other methods, and of the control of other targets than the shown one, the last layer alone is measured.
+        # What the table of layers shows: of the control, one draw for the shown target.
         lambda job: (
             job.rule in ("measure_layers", "layers", "figure_layers")
-            or ((job.rule == "embed_sentences" and not job["condition"].startswith(("en-random", "es-layer")))
-            and not job["condition"].count("-act"))
+            or (
+                (job.rule, job["model"]) == ("embed_sentences", "tiny")
+                and job["condition"] in ("base", "en-expert-max-k5", "es-expert-max-k5", "es-random-max-k5-s0")
+            )
         ),
     ),
     "the rank of the structural probe": ("rank: 4", "rank: 5", of("probe_words")),
@@ -112,6 +114,18 @@ def test_a_setting_concerns_what_depends_on_it(study, all_jobs, edit):
     old, new, concerned = SETTINGS[edit]
     replace(study / "tiny.yaml", old, new)
     assert_planned(study, config_edit(concerned), all_jobs)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a job with a new output that nothing needs is not compared with what was recorded of it"
+)
+def test_settings_concern_all_embeddings_also_where_a_layer_is_new_that_nothing_needs(study):
+    replace(study / "tiny.yaml", "layers: [1]", "layers: [0, 1]")
+    with (study / "tiny.yaml").open("a") as config:
+        config.write("embeddings: {max_tokens: 30}\n")
+    jobs = planned(study)
+    embedding = {job for job in planned(study, force=True) if job.rule == "embed_sentences"}
+    assert embedding <= jobs
 
 
 def test_nothing_changed_concerns_nothing(finished):
