@@ -49,7 +49,7 @@ def two_models(finished, tmp_path_factory) -> SimpleNamespace:
         if path.name == "checkpoints":
             path.mkdir(exist_ok=True)
         path.touch()
-    run_snakemake(folder, *EVERYTHING, "--cores", "2", "--touch", *TINY)
+    run_snakemake(folder, *EVERYTHING, "--cores", "2", "--touch", "--forceall", *TINY)
     return SimpleNamespace(folder=folder, **plans)
 
 
