@@ -83,6 +83,7 @@ def test_all_that_a_rule_puts_into_a_command_is_quoted():
     # What all commands begin with, a hash, a pattern, a number, a module; paths that are quoted one by one.
     harmless = {
         "COMMAND",
+        "RUN",
         "params.code",
         "resources.device",
         "resources.tokens_per_batch",
