@@ -1,6 +1,6 @@
 # Steering into New Embedding Spaces: texts -> models -> neurons -> conditions -> embeddings -> measures -> tables,
 # figures -> report. Ask for any file by name, or for one of the targets all, beyond, tables, figures, models, texts,
-# prefetch; each room of the work has a file in rules/ and a folder in workflow_scripts/.
+# preflight, prefetch; each room of the work has a file in rules/ and a folder in workflow_scripts/.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -26,6 +26,7 @@ localrules:
     models,
     texts,
     prefetch,
+    preflight,
     numbered_figure,
 
 
@@ -74,6 +75,7 @@ rule beyond:
 # Everything that a network is needed for, so that the rest can run where there is none.
 rule prefetch:
     input:
+        rules.preflight.output,
         expand(paths.manifest(), model=PLAN.models.from_source("hub")),
         expand("<results>/models/{model}/weights/model.safetensors", model=PLAN.models.from_source("gguf")),
         expand(paths.texts(), dataset=PLAN.corpora.from_source("hub", "url")),

@@ -1,6 +1,21 @@
 # What made the results, and one page with everything: the paper's tables and figures, and what was made beyond them.
 
 
+# Whether all that the study reads can be had, before any long job.
+rule preflight:
+    output:
+        preflight="<results>/preflight.md",
+    log:
+        "<logs>/preflight.log",
+    priority: 100
+    conda:
+        ENVIRONMENT
+    params:
+        **contract("preflight", SLICES.preflight()),
+    shell:
+        f"{RUN}; cat {{output.preflight:q}}"
+
+
 # What was found, in sentences.
 use rule stage as write_findings with:
     input:

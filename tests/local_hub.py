@@ -22,7 +22,10 @@ def local_hub(directory: Path | None = None, refusal: tuple[int, str] | None = N
             if self.path.startswith(f"/api/models/{REPOSITORY}"):
                 siblings = [{"rfilename": path.name} for path in sorted(directory.iterdir())]
                 listing = {"id": REPOSITORY, "sha": COMMIT, "siblings": siblings}
-                tree = [{"type": "file", "path": path.name, "size": 1, "oid": "0"} for path in directory.iterdir()]
+                tree = [
+                    {"type": "file", "path": path.name, "size": path.stat().st_size, "oid": "0"}
+                    for path in directory.iterdir()
+                ]
                 return self.answer(200, json.dumps(tree if "/tree/" in self.path else listing).encode())
             prefix, name = self.path.rsplit("/", 1)
             if prefix != f"/{REPOSITORY}/resolve/{COMMIT}" or not (directory / name).is_file():

@@ -269,7 +269,9 @@ def test_the_caption_names_the_target_the_data_the_similarity_and_the_medoid(def
     _, files = default
     captions = [json.loads(files["json"].read_text(encoding="utf-8"))["caption"]]
     captions.append(figure_overview.caption(spec_of(medoid="centroid")))
-    for caption, medoid in zip(captions, ["smallest summed distance", "mean of all sentences"], strict=True):
+    for caption, medoid in zip(
+        captions, ["smallest summed cosine distance", "mean of all sentence embeddings"], strict=True
+    ):
         for named in ("Spanish", "dev", "by cosine", medoid):
             assert named in caption
 

@@ -442,10 +442,10 @@ def test_what_changed_since_a_revision_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tool, "__file__", str(tmp_path / "workflow_scripts/jobs/fingerprint.py"))
     tool.main(["rank_neurons", "--since", "HEAD"])
     assert capsys.readouterr().out == "Nothing that rank_neurons depends on changed since HEAD.\n"
-    ranking = tmp_path / "workflow_scripts/neurons/rank_neurons.py"
+    ranking = tmp_path / "workflow_scripts/neurons/ranking.py"
     ranking.write_text(ranking.read_text().replace("width //= 2", "width //= 4"))
     tool.main(["rank_neurons", "--since", "HEAD"])
-    assert capsys.readouterr().out == "~ workflow_scripts.neurons.rank_neurons:_block_width\n"
+    assert capsys.readouterr().out == "~ workflow_scripts.neurons.ranking:_block_width\n"
     tool.main(["choose_units", "--since", "HEAD"])
     assert capsys.readouterr().out.startswith("Nothing that choose_units")
     tool.main(["rank_neurons"])

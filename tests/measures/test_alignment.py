@@ -98,7 +98,9 @@ def tabulate(folder, **changed):
     outputs = {name: folder / f"centred.{name}" for name in layout.OUTPUTS}
     options = [f"--{name}={path}" for name, path in outputs.items()]
     paths = map(str, sorted(folder.glob("*/*.csv")))
-    table_centred.main(["--spec", json.dumps({**SPEC, **changed}), "--metrics", *paths, *options])
+    table_centred.main(
+        ["--spec", json.dumps({**SPEC, "seeds": [], "resampling": {}, **changed}), "--metrics", *paths, *options]
+    )
     return pd.read_csv(outputs["csv"]), layout.read(outputs["json"]), outputs
 
 

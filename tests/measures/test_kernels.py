@@ -75,7 +75,7 @@ def tables() -> dict[str, list]:
     x, y = np.random.default_rng(2).integers(0, 9, (2, 8)) / 30
     one = correlate(x, y, Resampling(resamples=300, interval="BCa", seed=1))
     found["correlation"] = np.array([one.r, one.ci_low, one.ci_high])
-    of_pairs = correlate_pairs(np.random.default_rng(9).random((2, 8, 8)), shares(4, 8), 300, interval="BCa", seed=1)
+    of_pairs = correlate_pairs(np.random.default_rng(9).random((2, 8, 8)), shares(4, 8), resampling)
     found["pair correlations"] = np.stack([of_pairs.values, of_pairs.low, of_pairs.high])
     return {name: np.asarray(values).tolist() for name, values in found.items()}
 

@@ -50,7 +50,8 @@ def files(tmp_path):
 
 
 def run(files, *conditions, **changed):
-    spec = {"dataset": "devtest", "languages": LANGUAGES, "neighbours": 5, "seed": 0, **changed}
+    umap = {"sentences": None, "neighbours": 5, "min_distance": 0.1, "components": None, "seed": 0}
+    spec = {"dataset": "devtest", "languages": LANGUAGES, **umap, **changed}
     conditions = conditions or ("es",)
     options = ["--base", files / "base.h5", "--projections", files / "es.parquet"]
     options += ["--intervened", *(files / "es.h5" for _ in conditions)]

@@ -117,7 +117,7 @@ RETRIEVAL_FIGURES = {
 }
 OF_ALL_TARGETS = {*RANDOM_FIGURES, "figure_abx", "figure_abx_pairs"}
 FIGURES_OF_LANGUAGES = {*OF_SHOWN_TARGET, *OF_OTHER_TARGETS, *OF_ALL_TARGETS}
-BOOTSTRAPPED = {"centred", "abx", "layers", "checkpoints", "similarity", "transfer", "write_findings"}
+BOOTSTRAPPED = {"table2", "centred", "abx", "layers", "checkpoints", "similarity", "transfer", "write_findings"}
 SHOWN = {
     *("table1", "table2", *PARAPHRASES, "table4", "table7", "centred", "abx", "transfer", *SIMILARITY_TABLES),
     *(*LAYERS, *STEPS, *FIGURES_OF_LANGUAGES, "figure_similarity", "figure_transfer", "figure_sweep"),

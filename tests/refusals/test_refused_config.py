@@ -242,7 +242,9 @@ CASES = [
 
 @pytest.fixture
 def raw() -> dict:
-    return yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text())
+    study = yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text())
+    study["datasets"]["flores-dev"] = {"source": "local", "layout": "flores200", "split": "dev"}
+    return study
 
 
 def changed(raw: dict, path: str, value) -> dict:
@@ -264,6 +266,8 @@ def test_a_method_that_is_defined_by_the_auroc_is_refused_without(key):
     raw = {**yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text()), "methods": {}}
     raw["study"]["comparison"] = None
     raw = changed(raw, key, {"method": "aura"})
+    if key == "methods/own":
+        raw = changed(raw, "study/comparison", {"methods": ["own"]})
     read_config(raw, [])
     with pytest.raises(StudyError, match=rf"{key.replace('/', '.')}\.method: aura is defined by the AUROC; set"):
         read_config({**raw, "experts": {"expertise": "average_precision"}}, [])

@@ -150,7 +150,8 @@ def plan(config: Config) -> None:
         for slug in [*plan.conditions.experts_of(model), *plan.conditions.randoms_of(model)]:
             choose_units.Spec.model_validate_json(of.choose_units(model, slug))
             embed_sentences.Spec.model_validate_json(of.embed_sentences(model, slug))
-            retrieve_paraphrases.Spec.model_validate_json(of.retrieve_paraphrases(slug))
+            if study.paraphrase is not None:
+                retrieve_paraphrases.Spec.model_validate_json(of.retrieve_paraphrases(slug))
     measure_space.Spec.model_validate_json(of.measure_space([""]))
     project_space.Spec.model_validate_json(of.project_space())
     for model in config.generating_models:

@@ -30,7 +30,7 @@ def directory(model_directory, tmp_path):
 @pytest.fixture
 def commands(tmp_path):
     """The command lines of the stages for the model in a directory."""
-    rows = [(f"dev-{number}", "en", "sentence", text) for number, text in enumerate(TEXTS)]
+    rows = [(f"dev-{number}", code, "sentence", text) for code in ("en", "de") for number, text in enumerate(TEXTS)]
     schema.write(tmp_path / "texts.parquet", pd.DataFrame(rows, columns=schema.COLUMNS))
     write_condition(tmp_path / "base.json", Condition(name="base", model="own"))
     running = ["--cache", tmp_path / "cache", "--code", "c", "--device", "cpu", "--usage", tmp_path / "usage.json"]
@@ -45,20 +45,15 @@ def commands(tmp_path):
             return ["--spec", json.dumps(spec), "--manifest", tmp_path / "model.json"]
 
         @staticmethod
-        def embeddings(**changed):
-            spec = {
-                "languages": ["en"],
-                "parts": ["sentence"],
-                "pooling": "mean",
-                "layers": ["last"],
-                "max_tokens": 200,
-            }
+        def embeddings(layers=("last",)):
+            dataset = {"name": "dev", "languages": ["en"], "parts": ["sentence"], "layers": list(layers)}
+            spec = {"datasets": [dataset], "pooling": "mean", "max_tokens": 200}
             files = ["--condition", tmp_path / "base.json", "--embeddings", tmp_path / "embeddings.h5"]
-            return ["--spec", json.dumps({**spec, **changed}), *texts, *files, *running]
+            return ["--spec", json.dumps(spec), *texts, *files, *running]
 
         @staticmethod
         def activations(storage="float32"):
-            spec = {"languages": ["en"], "poolings": ["max", "mean"], "max_tokens": 200, "storage": storage}
+            spec = {"languages": ["en", "de"], "poolings": ["max", "mean"], "max_tokens": 200, "storage": storage}
             return ["--spec", json.dumps(spec), *texts, "--activations", tmp_path / "activations.h5", *running]
 
         @staticmethod

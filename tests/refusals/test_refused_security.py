@@ -44,7 +44,6 @@ HOSTILE = """a 'b' "c" $(touch pwned) `touch pwned` ; touch pwned & | > pwned \\
 # --- Names in the config ---
 
 
-@pytest.mark.slow
 def test_nothing_that_the_config_names_is_run_by_a_shell(tmp_path):
     folder = copy_repository(tmp_path / "study")
     texts = folder / f"data {HOSTILE}" / f"texts {HOSTILE}"
@@ -81,7 +80,17 @@ def test_all_that_a_rule_puts_into_a_command_is_quoted():
         "input.c",
         "log",
     }
-    harmless = {"params.code", "resources.device", "resources.tokens_per_batch"}  # a hash, a pattern, a number
+    # What all commands begin with, a hash, a pattern, a number, a module; paths that are quoted one by one.
+    harmless = {
+        "COMMAND",
+        "RUN",
+        "params.code",
+        "resources.device",
+        "resources.tokens_per_batch",
+        "params.stage",
+        "params.files",
+    }
+    assert "map(shlex.quote," in (ROOT / "rules/common.smk").read_text()
     for path in sorted((ROOT / "rules").glob("*.smk")):
         rules = path.read_text()
         assert unquoted(rules) <= harmless, path
@@ -319,7 +328,6 @@ def hub_of_texts():
     server.server_close()
 
 
-@pytest.mark.slow
 def test_texts_of_the_hub_that_are_not_what_their_hash_says_are_refused(hub_of_texts, tmp_path):
     endpoint, sent = hub_of_texts
     right, wrong = sent["bytes"], sent["bytes"].replace(b"dos", b"sin")
@@ -402,7 +410,6 @@ TEXTS_SPEC = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "spec", "output", "user", "authorised", "message"),
     [
@@ -452,7 +459,7 @@ def test_a_failure_of_the_hub_tells_no_credential(hub, tmp_path, stage, spec, ou
 @pytest.mark.parametrize("error", ["RuntimeError", "StudyError"])
 def test_a_failing_stage_tells_no_credential(error):
     code = (
-        "from workflow_scripts.lib import stage\nfrom workflow_scripts.jobs.errors import StudyError\n"
+        "from workflow_scripts.jobs import stage\nfrom workflow_scripts.jobs.errors import StudyError\n"
         f"def main():\n    raise {error}('https://me:{PASSWORD}@hub.org refused {TOKEN}')\nstage.run(main)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

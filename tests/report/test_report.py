@@ -132,6 +132,7 @@ def results(tmp_path_factory):
     common = {"poolings": ["max"], "languages": LANGUAGES, "similarity": "cosine", "dataset": "cldr", "names": NAMES}
     for name, targets in (("table3", ["es"]), ("table5", ["de", "en", "fr", "ja"])):
         spec = {"models": [MODEL], "poolings": ["max"], "targets": targets, "similarity": "cosine", "names": NAMES}
+        spec |= {"units": "expert", "seeds": []}
         run_stage(table_paraphrase, spec, files_of(folder, name, layout.OUTPUTS), paraphrase=metric["paraphrase"])
     for name in ("table1", "table4", "claims", "compute"):
         tidy = pd.DataFrame({"value": [1.0]})
@@ -145,7 +146,7 @@ def results(tmp_path_factory):
     drawn = []
     for kind, number, targets, subtitle in entries:
         stage = figure_retrieval if kind == "retrieval" else figure_retrieval_change
-        own = {"units": "expert"} if kind == "retrieval" else {}
+        own = {"units": "expert", "seeds": []} if kind == "retrieval" else {}
         files = files_of(folder / "figures" / kind, "-".join(targets), drawing.OUTPUTS)
         spec = {**common, **own, "panels": [panel[target] for target in targets]}
         run_stage(stage, spec, files, retrieval=metric["retrieval"])

@@ -13,6 +13,7 @@ from workflow_scripts.interventions.conditions import Condition, Site, write_con
 from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
+from workflow_scripts.models import loading
 from workflow_scripts.models.manifests import write_manifest
 from workflow_scripts.sweeps import measure_perplexity as stage
 from workflow_scripts.sweeps import perplexity
@@ -180,6 +181,6 @@ def test_fewer_tokens_than_asked_for_are_all_taken(study):
 
 def test_what_is_in_the_cache_needs_no_model(study, monkeypatch):
     first, _ = run(study)
-    monkeypatch.setattr(stage, "load_model", None)
+    monkeypatch.setattr(loading, "load_model", None)
     second, _ = run(study)
     assert second.equals(first)

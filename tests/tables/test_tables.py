@@ -373,7 +373,8 @@ def paraphrase(tmp_path):
 
 
 def run_paraphrase(paraphrase, **changed):
-    spec = {"poolings": ["max"], "targets": ["es"], "similarity": "cosine", "names": {"es": "Spanish"}, **changed}
+    spec = {"poolings": ["max"], "targets": ["es"], "similarity": "cosine", "names": {"es": "Spanish"}}
+    spec |= {"units": "expert", "seeds": [], **changed}
     return run(table_paraphrase, paraphrase.folder, spec, paraphrase=paraphrase.paths)
 
 

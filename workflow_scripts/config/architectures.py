@@ -21,16 +21,20 @@ def generates(architecture: Architecture) -> bool:
     return architecture == "causal"
 
 
-def architecture_of(config: "PretrainedConfig") -> Architecture:
+def architecture_of(config: "PretrainedConfig", loaded_as: str | None = None) -> Architecture:
     """The architecture that a model's config.json tells of.
 
     An encoder is what was trained to fill in masked tokens: transformers would make a causal model of it by new weights
     or a mask that it never saw. Its config may ask for that (`is_decoder`). As encoders are also read decoders whose
     tokens see what comes after them, and those published without an LM head.
+
+    Args:
+        config: The model's configuration.
+        loaded_as: Name of the class of a model in memory, whose configuration may be of another class.
     """
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-    classes = getattr(config, "architectures", None) or []
+    classes = [*(getattr(config, "architectures", None) or []), *([loaded_as] if loaded_as else [])]
     if config.is_encoder_decoder or any(name.endswith("T5EncoderModel") for name in classes):
         return "encoder_decoder"
     text = config.get_text_config()

@@ -43,7 +43,7 @@ def embed(
     if isinstance(texts, str):
         raise TypeError("texts is one string; give a list of sentences")
     with evaluating(model):
-        adopted = adopt(model, tokenizer, sites=None)
+        adopted = adopt(model, tokenizer, sites=None, layers=layer is not None)
         return sentences.embed(
             adopted, texts, layer, pooling=pooling, max_tokens=max_tokens, tokens_per_batch=tokens_per_batch
         )

@@ -67,7 +67,7 @@ def export_model(
     directory = Path(directory)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise StudyError(f"{directory} is there already; give another directory, or delete it.")
-    adopted = adopt(model, sites=None)
+    adopted = adopt(model, sites=None, layers=False)
     with evaluating(model):
         lines = _lines(adopted, condition)
         config = _config_with_biases(adopted, lines, condition)

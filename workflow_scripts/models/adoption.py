@@ -19,15 +19,17 @@ def adopt(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase | None" = None,
     sites: Literal["mlp", "linear"] | Sequence[str] | None = "mlp",
+    layers: bool = True,
 ) -> LanguageModel:
     """Return a model of transformers as the stages have theirs; it is not changed, and stays where it is.
 
-    It reads two short sentences once, by which its structure is found out.
+    For its neurons and layers it reads two short sentences once.
 
     Args:
         model: With its language-modelling head or without.
         tokenizer: Its tokenizer; needed for whatever reads texts.
         sites: Which linear layers' output units are neurons, as `find_sites` takes them; None to look for none.
+        layers: Whether layers will be told by number; if not, and without sites, no sentence is read.
 
     Raises:
         StudyError: it is no model of transformers, or as `structure_of`.
@@ -35,7 +37,7 @@ def adopt(
     backbone, architecture = part_that_reads(model)
     name = model.config.name_or_path or type(model).__name__
     with evaluating(model):
-        structure = structure_of(backbone, architecture, sites, name)
+        structure = structure_of(backbone, architecture, sites, name, layers)
     manifest = ModelManifest(
         name=name,
         hub=None,
@@ -63,7 +65,7 @@ def part_that_reads(model: "PreTrainedModel") -> "tuple[torch.nn.Module, Archite
             f"{type(model).__name__} is no model of transformers; give what AutoModelForCausalLM, AutoModel or their "
             "like load."
         )
-    architecture = architecture_of(config)
+    architecture = architecture_of(config, type(model).__name__)
     return backbone_of(model, architecture), architecture
 
 

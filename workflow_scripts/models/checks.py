@@ -43,6 +43,8 @@ def require_sound(model: "LanguageModel") -> None:
         together, sites_together = _read(model, [long, short])
     except StudyError:
         raise
+    except torch.OutOfMemoryError:
+        return  # the stages take smaller batches, and say so where one sentence is too much
     except Exception as error:  # whatever the code of an architecture raises
         raise StudyError(
             f"models.{name}: {type(model.backbone).__name__} cannot read a plain sentence: {type(error).__name__}: "

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from pydantic import Field
 
-from workflow_scripts.config.architectures import NAMES, architecture_of, may_be
 from workflow_scripts.config.languages import Language
 from workflow_scripts.config.models import ModelConfig
 from workflow_scripts.config.settings import ModelName, Sites
@@ -13,20 +12,15 @@ from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.downloads import refuse_damaged
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import content_hash
-from workflow_scripts.models.directories import BESIDE_WEIGHTS, directory_hash, known_files
+from workflow_scripts.models.directories import BESIDE_WEIGHTS, CODE, directory_hash, known_files
 from workflow_scripts.models.loading import (
     ADAPTER,
-    backbone_of,
-    drop_pooler,
-    empty_model,
-    load_config,
     load_tokenizer,
     model_directory,
     require_weights,
 )
 from workflow_scripts.models.manifests import ModelManifest, write_manifest
-from workflow_scripts.models.sites import count_neurons
-from workflow_scripts.models.structure import structure_of
+from workflow_scripts.models.repositories import asking_the_hub, structure_in
 from workflow_scripts.models.tags import tags_of
 
 log = logging.getLogger(__name__)
@@ -68,23 +62,8 @@ def describe(spec: Spec) -> ModelManifest:
     if not directory.is_dir():
         raise StudyError(f"models.{spec.name}.path: there is no directory {directory}.")
     require_weights(directory, model.pickle_weights, spec.name)
-    config = load_config(directory, model.trust_remote_code)
-    if not may_be(config, model.architecture):
-        architecture = architecture_of(config)
-        classes = ", ".join(getattr(config, "architectures", None) or []) or config.model_type
-        raise StudyError(
-            f"models.{spec.name}.architecture is {model.architecture}, but {directory} holds {NAMES[architecture]} "
-            f"({classes}); set models.{spec.name}.architecture: {architecture}, or take another model."
-        )
+    structure = structure_in(directory, model, spec.sites, spec.name)
     tokenizer = load_tokenizer(directory, model.trust_remote_code)
-    backbone = backbone_of(empty_model(config, model.trust_remote_code, model.architecture), model.architecture)
-    drop_pooler(backbone, model.architecture)
-    structure = structure_of(backbone, model.architecture, spec.sites, spec.name)
-    neurons = count_neurons(structure["sites"])
-    if model.neurons is not None and neurons != model.neurons:
-        raise StudyError(
-            f"models.{spec.name}.neurons says {model.neurons:,}, but neurons.sites finds {neurons:,}; correct either."
-        )
     if (directory / ADAPTER).exists():
         structure["left_out"].insert(0, f"{ADAPTER}, an adapter beside the weights, is not applied")
     for left in structure["left_out"]:
@@ -113,18 +92,9 @@ def download(model: ModelConfig, name: str) -> Path:
         StudyError: the repository is gated, unknown or out of reach.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
 
-    code = ["*.py"] if model.trust_remote_code else []
-    try:
+    code = CODE if model.trust_remote_code else []
+    with asking_the_hub(model, name):
         directory = snapshot_download(
             model.hub, revision=model.revision, allow_patterns=[*BESIDE_WEIGHTS, "*.safetensors", *code]
         )
@@ -132,23 +102,6 @@ def download(model: ModelConfig, name: str) -> Path:
         if model.pickle_weights and not any(Path(directory).glob("*.safetensors")):
             snapshot_download(model.hub, revision=model.revision, allow_patterns=["*.bin"])
         return Path(directory)
-    except GatedRepoError as error:
-        raise StudyError(
-            f"models.{name}: {model.hub} is gated; accept its terms on https://huggingface.co/{model.hub} and set "
-            "HF_TOKEN or run `hf auth login`."
-        ) from error
-    except RevisionNotFoundError as error:
-        raise StudyError(
-            f"models.{name}.revision: {model.hub} has no commit {model.revision}; pin one that it has "
-            "(where it is zeros: `make pin`)."
-        ) from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise StudyError(f"models.{name}.hub: there is no repository {model.hub}, or it is private.") from error
-    except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise StudyError(
-            f"models.{name}: cannot reach the hub for {model.hub} ({type(error).__name__}), and it is not in the "
-            f"cache; run `snakemake models` where there is network, or give models.{name}.path."
-        ) from error
 
 
 if __name__ == "__main__":

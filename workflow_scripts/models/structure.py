@@ -39,6 +39,7 @@ def structure_of(
     architecture: Architecture,
     sites: Literal["mlp", "linear"] | Sequence[str] | None,
     name: str,
+    layers: bool = True,
 ) -> dict[str, Any]:
     """Return what a manifest says of a model's structure, by the names of the manifest's fields.
 
@@ -47,12 +48,13 @@ def structure_of(
         architecture: What kind of model it is of.
         sites: Which linear layers' output units are neurons, as `find_sites` takes them; None to look for none.
         name: Of the model, for messages.
+        layers: Whether to find the modules of layers; without, and without sites, no sentence is read.
 
     Raises:
         StudyError: as `find_sites`; or a site that was asked for by a pattern does not run, or a site runs more than
             once or puts out no number by token.
     """
-    shown = look_into(backbone, architecture)
+    shown = look_into(backbone, architecture) if layers or sites is not None else None
     found = [] if sites is None else find_sites(backbone, sites)
     beside = [] if sites is None else left_out(backbone, found)
     if shown is not None:

@@ -40,6 +40,17 @@ class Slices:
 
     @canonical
     def read_texts(self, dataset: str):
+        return self._read(dataset)
+
+    @canonical
+    def preflight(self):
+        return {
+            "datasets": [self._read(dataset) for dataset in self.corpora.names],
+            "models": {name: self.models[name].model_dump(mode="json") for name in self.models.names},
+            "sites": self.config.neurons.sites,
+        }
+
+    def _read(self, dataset: str) -> dict[str, Any]:
         languages, table = self.corpora.languages_of(dataset), self.config.language_table
         settings = self.config.datasets[dataset]
         return {
@@ -56,9 +67,8 @@ class Slices:
     @canonical
     def describe_model(self, model: str, directory: str | None):
         blank = {"k": 0, "label": "", "seen": "all", "layers": []}
-        blank |= dict.fromkeys(["published", "billion_parameters", "tokens_per_batch", "device", "threads"]) | {
-            "gpus": 1
-        }
+        blank |= dict.fromkeys(["published", "billion_parameters", "tokens_per_batch", "device", "threads"])
+        blank["gpus"] = 1
         settings = self.models[model]
         described = settings.model_dump(mode="json")
         if settings.train is not None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from workflow_scripts.config.sections import ROLES
 from workflow_scripts.config.study import Config
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.jobs.files import write_text
+from workflow_scripts.jobs.files import read_json, write_text
 from workflow_scripts.jobs.fingerprint import fingerprint
 from workflow_scripts.jobs.stages import find_stages
 from workflow_scripts.models.manifests import ModelManifest
@@ -103,11 +103,11 @@ def read_provenance(path: Path) -> Provenance:
     Raises:
         StudyError: the file is no valid one.
     """
+    provenance = read_json(path, Provenance, "a valid provenance")
     try:
-        provenance = Provenance.model_validate_json(Path(path).read_bytes())
         Config.model_validate(provenance.config)
     except ValidationError as error:
-        raise StudyError(f"{path} is no valid provenance ({error}); delete it and run again.") from error
+        raise StudyError(f"{path} is not a valid provenance ({error}); delete it and run again.") from error
     return provenance
 
 

@@ -16,6 +16,6 @@ TABLE = Table(
         "similarity": plan.config.metrics.shown_similarity,
         "measure": plan.config.metrics.shown_distance,
         "candidates_set": plan.config.metrics.shown_candidates,
-        "resampling": plan.config.correlations.model_dump(),
+        **described.resampling(plan),
     },
 )
