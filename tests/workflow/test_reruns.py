@@ -160,8 +160,10 @@ def test_an_added_candidate_passes_through_the_model_alone(study):
     embedding = [job for job in jobs if job.rule == "embed_sentences"]
     assert {job["model"] for job in embedding} == {"tiny", "tiny-step5"}
     assert len(embedding) == 1 + 1 + 2 * 3 + 3  # unintervened, experts and controls, other methods
-    run_snakemake(study, *sorted(job.output for job in embedding), "--cores", "2", *TINY)
-    for job in embedding:
+    some = [job for job in embedding if job["condition"] in ("base", "es-expert-max-k5")]
+    run_snakemake(study, *sorted(job.output for job in some), "--cores", "2", *TINY)
+    assert len(some) == 3
+    for job in some:
         log = study / "results/logs/embed_sentences" / job["model"] / job["condition"]
         usage = json.loads(log.with_suffix(".usage.json").read_text())
         said = log.with_suffix(".log").read_text()
@@ -295,7 +297,8 @@ def test_a_deleted_language_alone_passes_through_the_model_again(study):
 def holds(cell: Path, embeddings: Path, language: str) -> bool:
     """Whether a cell has the embeddings that a file has for a language."""
     with h5py.File(cell) as one, h5py.File(embeddings) as other:
-        return one["sentence/embeddings"][:].tobytes() == other[f"{language}/sentence/embeddings"][:].tobytes()
+        there = one.get("sentence/embeddings")  # of paraphrases and translations, the parts have other names
+        return there is not None and there[:].tobytes() == other[f"{language}/sentence/embeddings"][:].tobytes()
 
 
 def flip_a_byte(path: Path) -> None:
