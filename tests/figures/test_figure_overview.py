@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import figure_by
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
@@ -101,17 +102,7 @@ def command(metrics, folder, **changed):
 
 def run(metrics, folder, **changed):
     """Run the stage; the figure that it drew, and what it wrote."""
-    drawn = {}
-    save = drawing.save
-
-    def save_and_keep(figure, *arguments):
-        drawn["figure"] = figure
-        save(figure, *arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "save", save_and_keep)
-        figure_overview.main(command(metrics, folder, **changed))
-    return drawn["figure"], files_of(folder)
+    return figure_by(figure_overview.main, command(metrics, folder, **changed)), files_of(folder)
 
 
 def spec_of(**changed):

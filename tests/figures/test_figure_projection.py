@@ -6,12 +6,13 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import figure_by
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.markers import MarkerStyle
 
-from workflow_scripts.figures import drawing, figure_projection
+from workflow_scripts.figures import figure_projection
 from workflow_scripts.jobs.errors import StudyError
 
 LANGUAGES = ["th", "de", "es", "ja"]
@@ -57,20 +58,10 @@ def write(folder, *projections):
 
 def run(paths, folder, **changed):
     """Run the stage; the figure that it drew, and what it wrote."""
-    drawn = {}
-    save = drawing.save
-
-    def save_and_keep(figure, *arguments):
-        drawn["figure"] = figure
-        save(figure, *arguments)
-
     files = {suffix: folder / f"projection.{suffix}" for suffix in SUFFIXES}
     outputs = [f"--{suffix}={path}" for suffix, path in files.items()]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "save", save_and_keep)
-        spec = json.dumps({**SPEC, **changed})
-        figure_projection.main(["--spec", spec, "--projections", *map(str, paths), *outputs])
-    return drawn["figure"], files
+    command = ["--spec", json.dumps({**SPEC, **changed}), "--projections", *map(str, paths), *outputs]
+    return figure_by(figure_projection.main, command), files
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import figure_by
 from matplotlib.colors import to_hex, to_rgb
 
 from workflow_scripts.figures import drawing, figure_sweep
@@ -69,17 +70,8 @@ def command(measured, folder, **changed):
 
 def run(measured, folder, **changed):
     """Run the stage; the figure that it drew, and what it wrote."""
-    drawn = {}
-    save = drawing.save
-
-    def save_and_keep(figure, *arguments):
-        drawn["figure"] = figure
-        save(figure, *arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "save", save_and_keep)
-        figure_sweep.main(command(measured, folder, **changed))
-    return drawn["figure"], {suffix: folder / f"figure.{suffix}" for suffix in SUFFIXES}
+    figure = figure_by(figure_sweep.main, command(measured, folder, **changed))
+    return figure, {suffix: folder / f"figure.{suffix}" for suffix in SUFFIXES}
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import figure_by
 from matplotlib.colors import to_rgb
 
 from workflow_scripts.figures import drawing, figure_retrieval, figure_retrieval_change
@@ -92,17 +93,7 @@ def files_of(stage, folder):
 
 def run(stage, retrieval, folder, **changed):
     """Run a stage; the figure that it drew, and what it wrote."""
-    drawn = {}
-    save = drawing.save
-
-    def save_and_keep(figure, *arguments):
-        drawn["figure"] = figure
-        save(figure, *arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "save", save_and_keep)
-        stage.main(command(stage, retrieval, folder, **changed))
-    return drawn["figure"], files_of(stage, folder)
+    return figure_by(stage.main, command(stage, retrieval, folder, **changed)), files_of(stage, folder)
 
 
 @pytest.fixture(scope="module")
