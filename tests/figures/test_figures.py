@@ -15,6 +15,7 @@ from drawn import figure_by
 from matplotlib.colors import to_rgb
 
 from workflow_scripts.figures import drawing, figure_retrieval, figure_retrieval_change
+from workflow_scripts.figures.retrieval_accuracies import RetrievalSpec
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.measures.metric_files import read_metrics
 
@@ -43,7 +44,8 @@ def json_of(stage, **changed):
 
 
 def spec_of(stage, **changed):
-    return stage.Spec.model_validate_json(json_of(stage, **changed))
+    spec = figure_retrieval.Spec if stage is figure_retrieval else RetrievalSpec
+    return spec.model_validate_json(json_of(stage, **changed))
 
 
 def of_target(target):

@@ -80,10 +80,15 @@ def test_no_modules_import_each_other_in_a_circle():
         pytest.fail(" -> ".join(error.args[1]))
 
 
+def test_no_module_imports_a_stage():
+    """What stages share is science, and stands in a module of its own."""
+    assert {module: found for module, imports in IMPORTS.items() if (found := imports & STAGES)} == {}
+
+
 def test_only_stages_import_what_runs_stages():
     """Which is `jobs.stage`, and in some rooms a module `run` of what the room's stages have in common."""
     running = {STAGE, *(name for name in PATHS if name.endswith(".run"))}
-    users = {module for module, imports in IMPORTS.items() if imports & (STAGES | running)}
+    users = {module for module, imports in IMPORTS.items() if imports & running}
     assert users - STAGES - running == set()
 
 

@@ -2,40 +2,18 @@
 
 from pydantic import Field
 
+from workflow_scripts.conditions.specs import UnitsSpec
 from workflow_scripts.conditions.units import choose
 from workflow_scripts.config.fields import LanguageCode, Seed
-from workflow_scripts.config.settings import (
-    ControlValues,
-    Draw,
-    ForcedValue,
-    Method,
-    MethodSettings,
-    Positions,
-    ResponsePooling,
-    Selection,
-    Strength,
-    Target,
-    Units,
-)
-from workflow_scripts.config.specs import ConditionSpec
+from workflow_scripts.config.settings import ControlValues, Draw
 from workflow_scripts.interventions.conditions import write_condition
 from workflow_scripts.jobs import stage
 
 
-class Spec(ConditionSpec):
+class Spec(UnitsSpec):
     """What a condition depends on."""
 
-    units: Units
-    target: Target
-    pooling: ResponsePooling
-    k: int = Field(description="Number of units.")
     seed: Seed | None = Field(None, description="Seed of the random control; null for experts.")
-    selection: Selection
-    method: Method
-    settings: MethodSettings = Field({})
-    forced_value: ForcedValue
-    positions: Positions
-    strength: Strength
     languages: list[LanguageCode] = Field(
         [], description="Probing languages, for what reads responses or probabilities."
     )

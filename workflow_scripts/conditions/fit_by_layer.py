@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from workflow_scripts.conditions import choose_units as unit_condition
+from workflow_scripts.conditions.specs import UnitsSpec
 from workflow_scripts.conditions.units import by_site, expert_units, read_responses
 from workflow_scripts.config.settings import FittedSentences, MaxTokens, ProbingLanguages
 from workflow_scripts.interventions.conditions import Condition, write_condition
@@ -17,7 +17,7 @@ from workflow_scripts.neurons.expert_files import read_language
 from workflow_scripts.texts.schema import read_part
 
 
-class Spec(unit_condition.Spec):
+class Spec(UnitsSpec):
     """What the condition depends on."""
 
     languages: ProbingLanguages

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from pydantic import Field
-
 from workflow_scripts.conditions.layer_means import read_layer
-from workflow_scripts.config.settings import ChangedLayer, Method, MethodSettings, Positions, Strength, Target
-from workflow_scripts.config.specs import ConditionSpec
+from workflow_scripts.conditions.specs import InterventionSpec
+from workflow_scripts.config.settings import ChangedLayer
 from workflow_scripts.interventions.conditions import Condition, Site, write_condition
 from workflow_scripts.interventions.registry import parameters_of
 from workflow_scripts.jobs import stage
@@ -14,15 +12,10 @@ from workflow_scripts.models.manifests import ModelManifest, read_manifest
 from workflow_scripts.models.sites import module_of_layer
 
 
-class Spec(ConditionSpec):
+class Spec(InterventionSpec):
     """What the condition depends on."""
 
-    target: Target
-    method: Method
-    settings: MethodSettings = Field({})
     layer: ChangedLayer
-    strength: Strength
-    positions: Positions
 
 
 def main(command: list[str] | None = None) -> None:

@@ -9,27 +9,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from workflow_scripts.config.settings import ControlSeeds, ShownSimilarity, Units
+from workflow_scripts.config.settings import ControlSeeds, Units
 from workflow_scripts.figures import drawing
+from workflow_scripts.figures.retrieval_accuracies import COLUMNS, INPUTS, RetrievalSpec
 from workflow_scripts.figures.run import figure_stage
-from workflow_scripts.figures.specs import SpacePanelsSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import grid, pre_and_post, pre_and_random, read_metrics
 from workflow_scripts.tables.shown_models import Panel
 
-# What is read for the figures of its change, too.
-INPUTS = {"retrieval...": "retrieval accuracies, one CSV per condition, that of the unintervened model too"}
-COLUMNS = ["similarity", "query", "candidate", "accuracy"]
 BAR_THICKNESS = 0.4  # of the distance between two languages
 INCHES_PER_LANGUAGE = 0.155
 
 
-class Spec(SpacePanelsSpec):
+class Spec(RetrievalSpec):
     """What the figure depends on, beside its files."""
 
     units: Units
     seeds: ControlSeeds
-    similarity: ShownSimilarity
 
 
 def accuracies(retrieval: pd.DataFrame, spec: Spec) -> pd.DataFrame:

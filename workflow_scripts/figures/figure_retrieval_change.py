@@ -5,24 +5,16 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from workflow_scripts.config.settings import ShownSimilarity
 from workflow_scripts.figures import drawing
-from workflow_scripts.figures.figure_retrieval import COLUMNS, INPUTS
 from workflow_scripts.figures.heat_maps import add_keys, heat_map, square_maps
+from workflow_scripts.figures.retrieval_accuracies import COLUMNS, INPUTS, RetrievalSpec
 from workflow_scripts.figures.run import figure_stage
-from workflow_scripts.figures.specs import SpacePanelsSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import pair_matrix, pre_and_post, read_metrics
 from workflow_scripts.tables.shown_models import Panel
 
 
-class Spec(SpacePanelsSpec):
-    """What the figure depends on, beside its files."""
-
-    similarity: ShownSimilarity
-
-
-def changes(retrieval: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+def changes(retrieval: pd.DataFrame, spec: RetrievalSpec) -> pd.DataFrame:
     """Return one row per coloured cell: model, pooling, target, similarity, query, candidate and change (post − pre).
 
     Raises:
@@ -34,7 +26,7 @@ def changes(retrieval: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     return accuracy.assign(change=accuracy["post"] - accuracy["pre"]).drop(columns=["pre", "post"])
 
 
-def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
+def draw(drawn: pd.DataFrame, spec: RetrievalSpec) -> Figure:
     """Draw a heat map per model and pooling, queries down, candidates across; one colour scale, white at no change."""
     figure, axes = square_maps(spec, spec.languages, "Candidate language", "Query language")
     limit = float(drawn["change"].abs().max()) or 1.0
@@ -45,12 +37,12 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     return figure
 
 
-def draw_panel(axis: Axes, shown: pd.DataFrame, panel: Panel, spec: Spec, limit: float) -> QuadMesh:
+def draw_panel(axis: Axes, shown: pd.DataFrame, panel: Panel, spec: RetrievalSpec, limit: float) -> QuadMesh:
     """Draw one heat map, coloured from −limit to limit."""
     return heat_map(axis, pair_matrix(shown, "change", spec.languages), spec.languages, panel, limit)
 
 
-def caption(spec: Spec) -> str:
+def caption(spec: RetrievalSpec) -> str:
     """Return what the figure shows and how it was computed."""
     return (
         f"Change in top-1 retrieval accuracy (post − pre, by {spec.similarity.replace('_', ' ')}) on {spec.dataset} by "
@@ -63,7 +55,7 @@ def caption(spec: Spec) -> str:
 
 
 main = figure_stage(
-    Spec,
+    RetrievalSpec,
     __doc__,
     INPUTS,
     read=lambda spec, files: changes(read_metrics(files.retrieval, COLUMNS), spec),

@@ -11,9 +11,7 @@ from workflow_scripts.config.settings import ShownDistance, ShownSimilarity
 from workflow_scripts.config.specs import ResampledSpec, SpaceSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.kinship.outcomes import (
-    CHANGE,
     Outcome,
-    label,
     outcomes_of,
     read_distances,
     read_measured,
@@ -24,16 +22,11 @@ from workflow_scripts.kinship.outcomes import (
 from workflow_scripts.kinship.pair_correlations import COEFFICIENTS, correlate_pairs
 from workflow_scripts.measures import registry
 from workflow_scripts.tables import layout
+from workflow_scripts.tables.kinship_outcomes import INPUTS, MEASURES, ROW, outcome_cells, outcome_columns
 from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.specs import TargetsSpec
 
 SHOWN = {"pearson": layout.Cell("r", latex="$r$"), "spearman": layout.Cell("ρ")}
-ROW = ["model", "outcome", "quantity", "pooling", "target", "coefficient"]
-# The inputs that the mixed model shares.
-INPUTS = {
-    "similarities...": "similarities of languages, and those by the subwords of each model (CSV)",
-    "retrieval...": "accuracies of retrieval, one CSV per condition, that of the unintervened model too",
-}
 
 
 class Spec(TargetsSpec, SpaceSpec, ResampledSpec):
@@ -85,20 +78,19 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
     """Lay out a row for each model, outcome and coefficient; a column for each measure of similarity."""
     measures = list(dict.fromkeys(tidy["measure"]))
     rows = []
-    for key, of_row in tidy.groupby(ROW, sort=False, dropna=False):
+    for key, of_row in tidy.groupby([*ROW, "coefficient"], sort=False, dropna=False):
         model, outcome, quantity, pooling, target, coefficient = key
         by_measure = {
             row.measure: layout.interval_cell(row.value, row.ci_low, row.ci_high) for row in of_row.itertuples()
         }
         rows.append(
             [
-                layout.Cell(spec.labels[model]),
-                *outcome_cells(outcome, quantity, pooling, target, spec.poolings),
+                *outcome_cells(spec.labels[model], outcome, quantity, pooling, target, spec.poolings),
                 SHOWN[coefficient],
                 *(by_measure.get(measure, layout.number_cell(math.nan)) for measure in measures),
             ]
         )
-    heads = [layout.Column("Model"), *outcome_columns(spec.poolings), layout.Column("")]
+    heads = [*outcome_columns(spec.poolings), layout.Column("")]
     return layout.Table(
         title="Correlations with the similarity of languages",
         caption=caption(spec, int(tidy["resamples"].max())),
@@ -107,21 +99,6 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
         labels=len(heads),
         gray_means=f"the {100 * spec.resampling.confidence:g}% interval holds 0",
     )
-
-
-def outcome_columns(poolings: list[str]) -> list[layout.Column]:
-    """Return headers of the cells that say what an outcome is."""
-    return [layout.Column("Outcome"), *layout.pooling_columns(poolings), layout.Column("Target")]
-
-
-def outcome_cells(outcome: str, quantity: str, pooling: str, target: str, poolings: list[str]) -> list[layout.Cell]:
-    """Return cells that say what an outcome is; without an intervention there is no pooling and no target."""
-    without = layout.Cell("–")
-    if quantity == CHANGE:
-        intervention = [*layout.pooling_cells(pooling, poolings), layout.Cell(target)]
-    else:
-        intervention = [without] * (len(layout.pooling_columns(poolings)) + 1)
-    return [layout.Cell(f"{label(outcome)}, {quantity}"), *intervention]
 
 
 def caption(spec: Spec, resamples: int) -> str:
@@ -137,13 +114,6 @@ def caption(spec: Spec, resamples: int) -> str:
         + (f"In brackets: {intervals}, if at least five languages are known. " if resamples else "")
         + "NA: undefined, since fewer than three languages are known or one side is constant."
     )
-
-
-MEASURES = (
-    "Similarity: cosine of URIEL vectors of syntax, phonology, inventory of phonemes, family and geography, unless the "
-    "config gives others; trigrams, subwords: what share of the distinct character trigrams of words, and of tokens of "
-    "the model, of either language's text is in both (Jaccard)."
-)
 
 
 def read(spec: Spec, files: Namespace) -> pd.DataFrame:

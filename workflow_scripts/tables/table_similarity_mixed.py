@@ -11,11 +11,10 @@ from workflow_scripts.jobs import stage
 from workflow_scripts.kinship.mixed import DEVIATIONS, fit_mixed_model
 from workflow_scripts.kinship.outcomes import outcomes_of, read_measured, read_retrieval, similarities_of
 from workflow_scripts.tables import layout
+from workflow_scripts.tables.kinship_outcomes import INPUTS, MEASURES, ROW, outcome_cells, outcome_columns
 from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.specs import TargetsSpec
-from workflow_scripts.tables.table_similarity import INPUTS, MEASURES, outcome_cells, outcome_columns
 
-ROW = ["model", "outcome", "quantity", "pooling", "target"]
 POINTS = 100  # a perfect accuracy, in the points that cells show
 
 
@@ -64,15 +63,14 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
         first = of_row.iloc[0]
         rows.append(
             [
-                layout.Cell(spec.labels[model]),
-                *outcome_cells(outcome, quantity, pooling, target, spec.poolings),
+                *outcome_cells(spec.labels[model], outcome, quantity, pooling, target, spec.poolings),
                 *(shown.get(measure, layout.Cell("NA", value=math.nan)) for measure in measures),
                 *(layout.number_cell(POINTS * first[f"sd_{name}"]) for name in DEVIATIONS),
                 layout.Cell(f"{first['pairs']:,}", value=first["pairs"]),
                 layout.Cell(first["note"]),
             ]
         )
-    heads = [layout.Column("Model"), *outcome_columns(spec.poolings)]
+    heads = outcome_columns(spec.poolings)
     return layout.Table(
         title="Retrieval accuracy explained by the similarity of languages",
         caption=caption(spec),
