@@ -28,6 +28,7 @@ use rule on_model as generate_texts with:
 use rule stage as identify_languages with:
     input:
         generations=f"{SWEEP}/generations.parquet",
+        texts=paths.texts(PERPLEXITY),
     output:
         identified=f"{SWEEP}/identified.parquet",
         language_id=f"{SWEEP}/language_id.csv",

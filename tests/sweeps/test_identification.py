@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.sweeps import identification
 from workflow_scripts.sweeps import identify_languages as stage_identify
+from workflow_scripts.sweeps.fluency import CharacterModel, distinct_trigrams, ngram_log_perplexity
 from workflow_scripts.sweeps.identification import Identifier, get_identifier, identify
 
 TEXTS = [
@@ -179,7 +180,11 @@ def test_a_target_that_the_identifier_does_not_know_is_refused_with_one_that_doe
 # --- The stage ---
 
 WRITTEN = ["language", "probability", "target_probability"]
-METRIC = ["sentences", "accuracy", "probability", "perplexity", "own_perplexity"]
+FLUENCY = ["ngram_log_perplexity", "distinct_trigrams"]
+METRIC = ["sentences", "accuracy", "probability", "perplexity", "own_perplexity", *FLUENCY]
+
+
+REAL = ["El perro duerme en el jardín.", "La casa tiene un tejado caliente."]
 
 
 def generations():
@@ -202,11 +207,13 @@ def generations():
 
 def run(folder, table, identifier="langid", language="es", name="found"):
     table.to_parquet(folder / "generations.parquet", index=False)
+    real = pd.DataFrame({"id": ["0", "1"], "lang": language, "part": "sentence", "text": REAL})
+    real.to_parquet(folder / "texts.parquet", index=False)
     outputs = [folder / f"{name}.parquet", folder / f"{name}.csv"]
     stage_identify.main(
         [
-            *("--spec", json.dumps({"identifier": identifier, "language": language})),
-            *("--generations", str(folder / "generations.parquet")),
+            *("--spec", json.dumps({"identifier": identifier, "language": language, "part": "sentence"})),
+            *("--generations", str(folder / "generations.parquet"), "--texts", str(folder / "texts.parquet")),
             *("--identified", str(outputs[0]), "--language-id", str(outputs[1])),
         ]
     )
@@ -244,6 +251,8 @@ def test_the_stage_measures_each_k_and_seed(tmp_path):
         assert row.sentences == 6
         assert (row.accuracy, row.probability) == (right / 6, pytest.approx(probability / 6))
         assert row.perplexity == pytest.approx(math.exp(logs / weights))
+        assert row.ngram_log_perplexity == ngram_log_perplexity(CharacterModel(REAL), list(texts["text"]))
+        assert row.distinct_trigrams == distinct_trigrams(list(texts["text"]))
     assert measured["accuracy"].nunique() > 1 and not np.allclose(measured["perplexity"], measured["own_perplexity"])
 
 
@@ -275,7 +284,7 @@ def test_equal_generations_give_equal_bytes(tmp_path, identifier):
 def test_what_are_no_generations_is_refused(tmp_path, changed, message):
     with pytest.raises(StudyError, match=message):
         run(tmp_path, changed(generations()))
-    assert [path.name for path in tmp_path.iterdir()] == ["generations.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["generations.parquet", "texts.parquet"]
 
 
 @pytest.mark.parametrize("absent", ["its package", "its file", "fasttext"])

@@ -60,6 +60,10 @@ def log_perplexity(slug, target) -> float:
     return value(slug, target, "perplexity") * 0.1 + (0.0 if base else 0.3 if own else 1.0 if reaches else 0.15)
 
 
+# What generated sentences are measured by, and the columns of it.
+GENERATED = {"language_id": "accuracy"} | {each: each for each in ("ngram_log_perplexity", "distinct_trigrams")}
+
+
 def leading(slug, target=None):
     base = slug == "base"
     named = {"model": "tiny", "condition": slug, "method": "none" if base else "aura", "units": "expert"}
@@ -97,7 +101,8 @@ def rows_of(kind, slug):
                 yield leading(slug, target) | dict(log_perplexity=log_perplexity(slug, target))
             else:
                 for seed in (0, 1):
-                    yield leading(slug, target) | dict(sample_seed=seed, accuracy=value(slug, target, seed))
+                    found = {column: value(slug, target, seed, metric) for metric, column in GENERATED.items()}
+                    yield leading(slug, target) | dict(sample_seed=seed) | found
 
 
 @pytest.fixture
@@ -148,7 +153,7 @@ def measured(method, strength, metric, target):
         elif metric == "log_perplexity":
             values.append(log_perplexity(slug, target))
         else:
-            values.append(mean(value(slug, target, seed) for seed in (0, 1)))
+            values.append(mean(value(slug, target, seed, metric) for seed in (0, 1)))
     return None if None in values else mean(values)
 
 
@@ -185,7 +190,7 @@ def check(row, values):
 def test_every_cell_is_the_mean_over_targets_of_what_was_measured(files, tmp_path):
     rows = run(files, tmp_path)
     at_strengths = [row for row in rows if row["matched"] == "False"]
-    assert len(at_strengths) == len(CONDITIONS) * 6
+    assert len(at_strengths) == len(CONDITIONS) * len(METRICS)
     for row in at_strengths:
         strength = float(row["strength"]) if row["strength"] else None
         check(row, [measured(row["method"], strength, row["metric"], target) for target in TARGETS])
@@ -270,7 +275,7 @@ def test_differences_have_intervals_over_languages(files, tmp_path, reference):
         if not int(row["targets"]) or row["method"] == "constant":
             continue
         strength = None if row["matched"] == "True" else float(row["strength"])
-        if row["metric"] in ("paraphrase", "language_id", "log_perplexity"):
+        if row["metric"] in ("paraphrase", *GENERATED, "log_perplexity"):
             at = matched if row["matched"] == "True" else measured
             what = (row["method"], *([] if at is matched else [strength]), row["metric"])
             pairs = [(at(*what, target), measured(*of_reference, row["metric"], target)) for target in TARGETS]

@@ -258,7 +258,8 @@ class Slices:
 
     @canonical
     def identify_languages(self, target: str):
-        return {"identifier": self.config.generation.identifier, "language": target}
+        part = self._part(self.study.perplexity.dataset)
+        return {"identifier": self.config.generation.identifier, "language": target, "part": part}
 
     @canonical
     def measure_perplexity(self, target: str, pooling: str | None):

@@ -1,16 +1,22 @@
-"""Identify the language of generated texts: how many are in the target language? (paper, section 3.3, Appendix B)"""
+"""Identify the language of generated texts: how many are in the target language? (paper, section 3.3, Appendix B)
+
+And beyond the paper, are they text of that language: their n-gram log perplexity and their distinct trigrams.
+"""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from workflow_scripts.config.settings import Identifier, Target
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import written_whole
 from workflow_scripts.jobs.parquet import read_parquet, write_parquet
+from workflow_scripts.sweeps.fluency import CharacterModel, distinct_trigrams, ngram_log_perplexity
 from workflow_scripts.sweeps.identification import get_identifier, identify
+from workflow_scripts.texts.schema import read_part
 
 # What was done to the model, and the seed of the sample; each has a row of the metric.
 GROUP = ["model", "condition", "method", "units", "target", "pooling", "k", "identifier", "sample_seed"]
@@ -22,6 +28,7 @@ class Spec(stage.Spec):
 
     identifier: Identifier
     language: Target
+    part: str = Field(description="Part of the data set that real text is read from: paragraph, or sentence.")
 
 
 def read_generations(path: Path) -> pd.DataFrame:
@@ -51,12 +58,13 @@ def pooled_perplexity(perplexity: pd.Series, tokens: pd.Series) -> float:
     return float(np.exp(np.average(np.log(perplexity[known]), weights=tokens[known])))
 
 
-def by_seed(identified: pd.DataFrame, language: str) -> pd.DataFrame:
-    """Return one row per number of experts and sample seed: share of texts in the language, probability, perplexity.
+def by_seed(identified: pd.DataFrame, language: str, real_text: CharacterModel) -> pd.DataFrame:
+    """Return one row per number of experts and sample seed: share of texts in the language, probability, perplexities.
 
     Args:
         identified: One text a row, with the columns that `identify` adds.
         language: Code of the target as the identifier has it.
+        real_text: Of the target, under which `ngram_log_perplexity` is.
     """
     rows = []
     for key, texts in identified.groupby(GROUP, sort=False, dropna=False):
@@ -66,6 +74,8 @@ def by_seed(identified: pd.DataFrame, language: str) -> pd.DataFrame:
             "probability": texts["target_probability"].mean(),
             "perplexity": pooled_perplexity(texts["perplexity"], texts["tokens"]),
             "own_perplexity": pooled_perplexity(texts["own_perplexity"], texts["tokens"]),
+            "ngram_log_perplexity": ngram_log_perplexity(real_text, texts["text"].tolist()),
+            "distinct_trigrams": distinct_trigrams(texts["text"].tolist()),
         }
         rows.append({**dict(zip(GROUP, key, strict=True)), **measured})
     return pd.DataFrame(rows)
@@ -76,10 +86,10 @@ def main(command: list[str] | None = None) -> None:
     spec, files = stage.arguments(
         Spec,
         __doc__,
-        inputs={"generations": "generated texts (parquet)"},
+        inputs={"generations": "generated texts (parquet)", "texts": "real text of the language (parquet)"},
         outputs={
             "identified": "generated texts with the language of each (parquet)",
-            "language-id": "share of texts in the target language by number of experts and sample seed (CSV)",
+            "language-id": "share of texts in the target, and their fluency, by number of experts and seed (CSV)",
         },
         command=command,
     )
@@ -88,8 +98,9 @@ def main(command: list[str] | None = None) -> None:
     found = identify(generations["text"], identifier, spec.language)
     identified = pd.concat([generations.assign(identifier=spec.identifier), found], axis=1)
     write_parquet(files.identified, identified)
+    _, real_texts = read_part(files.texts, spec.language, spec.part)
     with written_whole(files.language_id) as beside:
-        by_seed(identified, spec.language).to_csv(beside, index=False)
+        by_seed(identified, spec.language, CharacterModel(real_texts)).to_csv(beside, index=False)
 
 
 if __name__ == "__main__":

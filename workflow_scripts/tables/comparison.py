@@ -22,7 +22,7 @@ KINDS = {
     "retrieval": ["similarity", "query", "candidate", "accuracy"],
     "alignment": ["space", "centring", "measure", "query", "candidate", "value"],
     "paraphrase": ["similarity", "language", "space", "accuracy"],
-    "language_id": ["sample_seed", "accuracy"],
+    "language_id": ["sample_seed", "accuracy", "ngram_log_perplexity", "distinct_trigrams"],
     "perplexity": ["log_perplexity"],
 }
 METRICS = {
@@ -31,6 +31,8 @@ METRICS = {
     "retrieval": "Retrieval",
     "paraphrase": "Paraphrases",
     "language_id": "Language ID",
+    "ngram_log_perplexity": "N-gram Log Perplexity",
+    "distinct_trigrams": "Distinct Trigrams",
     "log_perplexity": "Log Perplexity",
 }
 COST = "log_perplexity"  # what an intervention costs; methods are compared where it is the same
@@ -69,8 +71,8 @@ def by_target(metrics: Observations, compared: list[Compared], space: Space) -> 
 
     `values` are distances of all ordered pairs of languages [languages, languages], NaN on the diagonal; retrieval with
     the target as query by candidate [languages], NaN where the target itself would be; otherwise a single number,
-    language ID the mean over seeds. `value` is the mean of what is not NaN. What no sweep has measured under a
-    condition is NaN.
+    of generated sentences the mean over seeds. `value` is the mean of what is not NaN. What no sweep has measured under
+    a condition is NaN.
 
     Raises:
         StudyError: distances, retrieval or paraphrases of a condition are missing.
@@ -190,9 +192,12 @@ def _paraphrase(wanted: str) -> Measure:
     return paraphrase
 
 
-def _language_id(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
-    rows = observed["language_id"]
-    return np.asarray(rows.loc[rows["target"] == target].drop_duplicates("sample_seed")["accuracy"].mean())
+def _of_generated(column: str) -> Measure:
+    def of_generated(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
+        rows = observed["language_id"]
+        return np.asarray(rows.loc[rows["target"] == target].drop_duplicates("sample_seed")[column].mean())
+
+    return of_generated
 
 
 def _log_perplexity(observed: Observations, target: str, condition: str, space: Space) -> np.ndarray:
@@ -224,7 +229,9 @@ MEASURES: dict[str, Measure] = {
     "centred_distance": _distance("pairs_centred"),
     "retrieval": _retrieval,
     "paraphrase": _paraphrase("post"),
-    "language_id": _language_id,
+    "language_id": _of_generated("accuracy"),
+    "ngram_log_perplexity": _of_generated("ngram_log_perplexity"),
+    "distinct_trigrams": _of_generated("distinct_trigrams"),
     "log_perplexity": _log_perplexity,
 }
 # Under the constant, which is added to every embedding; it changes neither text nor centred spaces.
