@@ -8,7 +8,7 @@ use rule stage as measure_space with:
         base=paths.embeddings(ALIGNMENT, condition=BASE),
         condition=paths.condition(),
     output:
-        **{name: paths.metric(name, ALIGNMENT) for name in SPACE},
+        **{name: paths.metric(name, ALIGNMENT) for name in [*SPACE, "retrieved"]},
     log:
         "<logs>/measure_space/{model}/{condition}.log",
     benchmark:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.markers import MarkerStyle
 
-from workflow_scripts.figures import figure_projection
+from workflow_scripts.figures import colours, figure_projection
+from workflow_scripts.figures import labels as placing
 from workflow_scripts.jobs.errors import StudyError
 
 LANGUAGES = ["th", "de", "es", "ja"]
@@ -199,7 +200,7 @@ def test_boxes_are_moved_only_where_they_overlap_and_stay_inside(places, data):
     sizes = np.array([(width, 8) for width in widths])
     bounds = np.array([[0, 0], [200, 200]])
     centres = np.clip(np.array(places), sizes / 2, bounds[1] - sizes / 2)
-    moved = figure_projection.without_overlap(centres, sizes, bounds)
+    moved = placing.without_overlap(centres, sizes, bounds)
     assert (moved >= sizes / 2 - 1e-9).all() and (moved <= bounds[1] - sizes / 2 + 1e-9).all()
 
     def overlap(boxes, one, other):
@@ -214,8 +215,8 @@ def test_boxes_are_moved_only_where_they_overlap_and_stay_inside(places, data):
 
 def test_colours_tell_languages_and_spaces_apart():
     languages = [str(number) for number in range(22)]
-    colours = figure_projection.language_colours(languages)
-    of_all = np.array([colours[space][language] for space in ("pre", "post") for language in languages])
+    chosen = figure_projection.language_colours(languages)
+    of_all = np.array([chosen[space][language] for space in ("pre", "post") for language in languages])
     assert ((of_all >= 0) & (of_all <= 1)).all()
     distances = np.abs(of_all[:, None] - of_all[None, :]).max(axis=2) + np.eye(44)
     assert distances.min() > 0.05
@@ -240,7 +241,7 @@ def test_colours_tell_languages_and_spaces_apart():
 )
 def test_oklch_is_that_of_css(oklch, rgb):
     lightness, chroma, degrees = (np.array([value]) for value in oklch)
-    assert figure_projection.oklch_to_rgb(lightness, chroma, np.deg2rad(degrees))[0] == pytest.approx(rgb, abs=2e-3)
+    assert colours.oklch_to_rgb(lightness, chroma, np.deg2rad(degrees))[0] == pytest.approx(rgb, abs=2e-3)
 
 
 def test_caption_says_how_the_plane_was_computed(default, paths, tmp_path):

@@ -115,10 +115,10 @@ def test_dense_and_streamed_retrieval_find_the_same(here):
             here[f"search {similarity}_accuracy"], here[f"retrieval {similarity}"], rtol=0, atol=TOLERANCE
         )
     embeddings = space()
-    _, found = rank_measures(embeddings, "none", ["inner_product"])
-    np.testing.assert_allclose(found["inner_product"], here["retrieval inner_product"], rtol=0, atol=TOLERANCE)
-    _, found = rank_measures(centred(embeddings, "all"), "all", ["centred_cosine"])
-    np.testing.assert_allclose(found["centred_cosine"], here["retrieval centred_cosine"], rtol=0, atol=TOLERANCE)
+    _, counted = rank_measures(embeddings, "none", ["inner_product"])
+    _, of_centred = rank_measures(centred(embeddings, "all"), "all", ["centred_cosine"])
+    for name, found in {**counted, **of_centred}.items():
+        np.testing.assert_allclose(found.mean(axis=-1), here[f"retrieval {name}"], rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("crowded", [0.0, 1.0])

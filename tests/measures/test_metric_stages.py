@@ -113,7 +113,7 @@ def test_every_layer_is_a_space_of_its_own(files):
 
 def test_retrieval_has_every_similarity_that_is_registered(files):
     paths = {"base": "base.h5", "embeddings": "es.h5", "condition": "es.json"}
-    paths |= {output: f"es.{output}.csv" for output in measure_space.OUTPUTS}
+    paths |= {output: f"es.{output}.csv" for output in measure_space.OUTPUTS} | {"retrieved": "es.parquet"}
     run(measure_space, files, {**SPEC, "similarities": list(similarities())}, **paths)
     found = pd.read_csv(files / "es.retrieval.csv").set_index(["similarity", "query", "candidate"])["accuracy"]
     with h5py.File(files / "es.h5") as file:
@@ -123,6 +123,14 @@ def test_retrieval_has_every_similarity_that_is_registered(files):
     for (similarity, query, candidate), accuracy in found.items():
         place = LANGUAGES.index(query), LANGUAGES.index(candidate)
         assert accuracy == pytest.approx(expected[similarity][place])
+    # What each query counts, of which the accuracies are the means.
+    written = pd.read_parquet(files / "es.parquet").set_index(["similarity", "query", "candidate"])
+    assert set(written.index) == set(found.index) and set(written["condition"]) == {"es-expert-max-k1"}
+    for key, counted in written["found"].items():
+        assert len(counted) == 12 and counted.mean() == found[key]
+    unit = embeddings / np.linalg.norm(embeddings, axis=-1, keepdims=True)
+    nearest = (unit[2] @ unit[0].T).argmax(axis=1)
+    assert list(written.loc[("cosine", "es", "de"), "found"]) == list((nearest == np.arange(12)).astype(float))
 
 
 def test_correlations_are_those_of_the_csvs(files):

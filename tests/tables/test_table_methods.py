@@ -3,14 +3,15 @@
 import csv
 import json
 import math
-from itertools import pairwise, permutations, product
+from itertools import combinations, pairwise, permutations, product
 from statistics import mean, stdev
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
-from workflow_scripts.figures import figure_methods
+from workflow_scripts.figures import drawing, figure_methods
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.tables import table_methods
@@ -356,6 +357,30 @@ def test_the_figure_says_what_it_cannot_draw(files, tmp_path):
     with pytest.raises(StudyError, match="no row of other"):
         other = {**FIGURE, "model": {"name": "other", "label": "Other"}}
         figure_methods.points(pd.read_csv(tmp_path / "methods.csv"), figure_methods.Spec(**other))
+
+
+def test_the_figure_labels_its_lines_and_has_no_colour_twice(files, tmp_path):
+    run(files, tmp_path)
+    methods = ["drawn", *(f"method_{number}" for number in range(12))]
+    spec = figure_methods.Spec(**{**FIGURE, "methods": methods})
+    drawn = figure_methods.points(pd.read_csv(tmp_path / "methods.csv"), spec)
+    (of_drawn,) = drawn[drawn["method"] == "drawn"].to_dict("records")
+    others = [
+        {**of_drawn, "method": method} | {metric: of_drawn[metric] + number / 40 for metric in METRICS}
+        for number, method in enumerate(methods[1:])
+    ]
+    with drawing.style():
+        figure = figure_methods.draw(pd.concat([drawn, pd.DataFrame(others)]), spec)
+        figure.draw_without_rendering()
+    assert not figure.legends and figure.get_figwidth() <= drawing.PAGE_WIDTH
+    named = {"unintervened", "own intervention", "constant alone", *(method.replace("_", " ") for method in methods)}
+    for axis in figure.axes:
+        labels = [text for text in axis.texts if text.get_text()]
+        assert {label.get_text() for label in labels} == named
+        assert len({to_hex(label.get_color()) for label in labels}) == len(labels)
+        boxes = [label.get_window_extent() for label in labels]
+        for one, other in combinations(boxes, 2):
+            assert not (one.x0 < other.x1 and other.x0 < one.x1 and one.y0 < other.y1 and other.y0 < one.y1)
 
 
 def test_the_figure_ends_where_text_is_no_text(files, tmp_path):

@@ -265,9 +265,9 @@ class MetricsSection(Section):
 
 
 class Resampling(Section):
-    """The bootstrap over languages from which intervals are made (Table 2 and the tables beyond the paper)."""
+    """The bootstrap from which intervals are made: over languages, in figures of retrieval over queries."""
 
-    resamples: int = Field(10_000, ge=100, description="Number of resamples of the languages.")
+    resamples: int = Field(10_000, ge=100, description="Number of resamples.")
     interval: Literal["percentile", "BCa"] = Field("percentile", description="Kind of bootstrap interval.")
     confidence: Confidence = 0.95
     seed: Seed = Field(0, description="Seed of the resamples.")

@@ -41,9 +41,9 @@ class SpaceSpec(Spec):
 
 
 class ResampledSpec(Spec):
-    """What is shown with bootstrap intervals over languages."""
+    """What is shown with bootstrap intervals over languages or queries."""
 
-    resampling: Resampling = Field(description="How the languages are resampled.")
+    resampling: Resampling = Field(description="How these are resampled.")
 
 
 class SweepSpec(Spec):

@@ -2,9 +2,11 @@
 
 import math
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import cycle
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,7 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.transforms import Bbox
 
+from workflow_scripts.config.sections import Resampling
 from workflow_scripts.figures.specs import PanelsSpec
 from workflow_scripts.jobs.files import canonical_json, write_text, written_whole
 from workflow_scripts.tables.shown_models import Model, Panel
@@ -40,7 +44,10 @@ COLOURS = [POST_COLOUR, PRE_COLOUR, "#009E73", "#CC79A7", "#000000", "#56B4E9", 
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">"]
 LINE = {"linewidth": 1.1, "markersize": 3.6, "markeredgewidth": 0.8}
 
+PAGE_WIDTH = 6.3  # inches, the most of a figure: a page of two columns, on which its text keeps its size
 COLUMN_WIDTH = 3.1  # inches, the least width of a figure
+LEAST_TEXT = 6  # points
+CLOSEST = 4  # thousandths of a panel: a pixel of the report
 LEGEND_HEIGHT = 0.45  # inches
 LEGEND_ROW_HEIGHT = 0.16  # inches, for each row of the legend after the first
 
@@ -71,6 +78,44 @@ STYLE = {
     "ytick.labelsize": 7,
     "ytick.major.size": 0,
 }
+
+
+@dataclass(frozen=True)
+class Hover:
+    """What the report says where a reader points at a mark of a panel."""
+
+    axis: Axes
+    places: np.ndarray  # of the marks, in the axes' units, [marks, 2]
+    reach: tuple[float, float]  # how far from it a mark is still meant, across and up, as shares of the panel
+    texts: list[str]
+    said: np.ndarray  # which of the texts each mark has, [marks]
+
+    def placed(self, whole: Bbox) -> dict[str, Any]:
+        """Return the panel as JSON, its box in shares of the image from the left and the top.
+
+        Marks are whole numbers: thousandths of the panel across and down, and the number of the text. Of marks that are
+        closer than a reader can point, the first stands for all.
+
+        Args:
+            whole: What the image shows of the figure, in inches.
+        """
+        inches = self.axis.get_window_extent().transformed(self.axis.figure.dpi_scale_trans.inverted())
+        box = [
+            (inches.x0 - whole.x0) / whole.width,
+            (whole.y1 - inches.y1) / whole.height,
+            inches.width / whole.width,
+            inches.height / whole.height,
+        ]
+        shares = self.axis.transAxes.inverted().transform(self.axis.transData.transform(self.places))
+        across_and_down = np.rint(1000 * np.stack([shares[:, 0], 1 - shares[:, 1]], axis=1)).astype(int)
+        _, first = np.unique(across_and_down // CLOSEST, axis=0, return_index=True)
+        marks = np.column_stack([across_and_down, self.said])[np.sort(first)]
+        return {
+            "box": [round(float(side), 5) for side in box],
+            "reach": [round(1000 * side) for side in self.reach],
+            "texts": self.texts,
+            "marks": marks.ravel().tolist(),
+        }
 
 
 @contextmanager
@@ -120,26 +165,49 @@ def panels(
     beside: float = 0.0,
     **shared: bool,
 ) -> tuple[Figure, np.ndarray]:
-    """Return a figure with a row of titled axes per pooling and a column per panel, and its axes [poolings, panels].
+    """Return a figure with titled axes per pooling and panel, as many beside each other as fit on a page.
+
+    The panels of each pooling begin a new row.
 
     Args:
         spec: What the figure shows.
         width: Width of one panel with its labels, in inches.
         height: Height of one panel with its labels, in inches.
-        x_label: Label below the last row.
+        x_label: Label below the last panel of each column.
         y_label: Label to the left of the first column.
         beside: Width of what stands to the right of the panels, in inches.
         shared: Passed on to `Figure.subplots`, like `sharex=True`.
+
+    Returns:
+        The figure and its axes [poolings, panels].
     """
-    rows, columns = len(spec.poolings), len(spec.panels)
-    figure, axes = grid(rows, columns, width, height, beside, layout="compressed", **shared)
+    count = len(spec.panels)
+    columns = min(count, side_by_side(width, beside))
+    rows = math.ceil(count / columns)
+    figure, every = grid(rows * len(spec.poolings), columns, width, height, beside, layout="compressed", **shared)
+    of_poolings = every.reshape(len(spec.poolings), rows * columns)
+    for axis in of_poolings[:, count:].ravel():
+        axis.remove()
+    axes = of_poolings[:, :count]
     for axis, panel, pooling in each_panel(axes, spec):
         axis.set_title(pooled_title(panel.title, pooling, spec.poolings), parse_math=False)  # a label may hold a dollar
-    for axis in axes[-1]:
+    for axis in axes[-1, -columns:]:
         axis.set_xlabel(x_label)
-    for axis in axes[:, 0]:
+        axis.xaxis.set_tick_params(labelbottom=True)  # also where a panel of the last row is missing below it
+    for axis in every[:, 0]:
         axis.set_ylabel(y_label)
     return figure, axes
+
+
+def side_by_side(width: float, beside: float = 0.0) -> int:
+    """Return how many panels of a width fit on a page beside what stands to their right; all in inches."""
+    return max(1, int((PAGE_WIDTH - beside) / width + 1e-6))
+
+
+def panel_axes(figure: Figure, spec: PanelsSpec) -> np.ndarray:
+    """Return the axes [poolings, panels] of a figure that `panels` made."""
+    shape = (len(spec.poolings), len(spec.panels))
+    return np.array(figure.axes[: math.prod(shape)]).reshape(shape)
 
 
 def each_panel(axes: np.ndarray, spec: PanelsSpec) -> Iterator[tuple[Axes, Panel, str]]:
@@ -204,10 +272,37 @@ def unseen_key(models: list[Model], languages: list[str]) -> list[Line2D]:
     return [Line2D([], [], color=UNSEEN_COLOUR, label="red: not seen in pre-training", **mark)]
 
 
-def save(figure: Figure, drawn: pd.DataFrame, title: str, caption: str, files: Namespace) -> None:
-    """Write a figure (PDF, PNG), what it draws (CSV), its title and caption (JSON); equal figures give equal bytes."""
+def unseen_note(models: list[Model], languages: list[str]) -> str:
+    """Return what a caption says of red labels; nothing if every model has seen every language."""
+    if not unseen_key(models, languages):
+        return ""
+    return "Languages that the model has not seen in pre-training are red and have an asterisk."
+
+
+def intervals_over_queries(resampling: Resampling) -> str:
+    """Return what a caption calls intervals over queries."""
+    return f"{resampling.confidence:.0%} bootstrap intervals over queries ({resampling.resamples:,} resamples)"
+
+
+def joined(*sentences: str) -> str:
+    """Return the sentences of a caption that are not empty."""
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def save(
+    figure: Figure, drawn: pd.DataFrame, title: str, caption: str, files: Namespace, hover: Sequence[Hover] = ()
+) -> None:
+    """Write a figure (PDF, PNG), what it draws (CSV), its title and caption (JSON); equal figures give equal bytes.
+
+    The JSON also has what is said where a reader of the report points at the panels of `hover`.
+    """
+    # Laid out once, so that panels, labels and what is said of them are at the same places in both files.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    whole = figure.get_tightbbox().padded(mpl.rcParams["savefig.pad_inches"])
     for path, metadata in ((files.pdf, {"CreationDate": None}), (files.png, {"Software": None})):
         with written_whole(path) as beside:
-            figure.savefig(beside, metadata=metadata)
+            figure.savefig(beside, metadata=metadata, bbox_inches=whole)
     write_text(files.csv, drawn.to_csv(index=False, lineterminator="\n"))
-    write_text(files.json, canonical_json({"title": title, "caption": caption}) + "\n")
+    said = {"title": title, "caption": caption, "hover": [panel.placed(whole) for panel in hover]}
+    write_text(files.json, canonical_json(said) + "\n")

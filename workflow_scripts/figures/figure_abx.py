@@ -18,7 +18,7 @@ from workflow_scripts.tables.shown_models import Panel
 CHANCE = 0.5
 MARKERS = {"language": "o", "meaning": "D"}
 OFFSETS = {"language": -0.2, "meaning": 0.2}  # in distances between two neighbouring languages
-INCHES_PER_LANGUAGE = 0.2
+INCHES_PER_LANGUAGE = 0.16
 
 
 def scores_of_languages(scores: pd.DataFrame, spec: SpacePanelsSpec) -> pd.DataFrame:
@@ -76,13 +76,12 @@ def draw_panel(axis: Axes, scores: pd.DataFrame, panel: Panel, spec: SpacePanels
 
 def caption(spec: SpacePanelsSpec) -> str:
     """Return what the figure shows and how it was computed."""
-    return (
+    return drawing.joined(
         f"ABX scores on {spec.dataset} before and after the intervention on experts of {spec.target_names}, for each "
-        "language "
-        "the mean over its pairs with the others. Circles, language discrimination: the share of "
+        "language the mean over its pairs with the others. Circles, language discrimination: the share of "
         f"{TASKS['language']}. Diamonds, meaning discrimination: the share of {TASKS['meaning']}. By cosine distance, "
-        "over all triples, ties counting half; dashed: chance. The target is in bold. Languages that the model has not "
-        "seen in pre-training are red and have an asterisk."
+        "over all triples, ties counting half; dashed: chance. The target is in bold.",
+        drawing.unseen_note(spec.models, spec.languages),
     )
 
 

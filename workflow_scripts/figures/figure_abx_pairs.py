@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from workflow_scripts.figures import drawing
 from workflow_scripts.figures.abx_scores import COLUMNS, INPUTS, scores_of_pairs
-from workflow_scripts.figures.heat_maps import add_keys, heat_map, square_maps
+from workflow_scripts.figures.heat_maps import add_keys, heat_map, hover_over_cells, square_maps
 from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.figures.specs import SpacePanelsSpec
 from workflow_scripts.jobs import stage
@@ -59,15 +59,30 @@ def draw(found: dict[tuple[str, str, str, str], np.ndarray], spec: SpacePanelsSp
 
 def caption(spec: SpacePanelsSpec) -> str:
     """Return what the figure shows and how it was computed."""
-    return (
+    return drawing.joined(
         f"Change in ABX score (post − pre) on {spec.dataset} by the intervention on experts of {spec.target_names}, "
-        "for each "
-        "pair of languages the mean of both orders. Below the diagonal, language discrimination: the share of "
+        "for each pair of languages the mean of both orders. Below the diagonal, language discrimination: the share of "
         f"{TASKS['language']}. Above it, meaning discrimination: the share of {TASKS['meaning']}. Blue: more "
-        "triples are discriminated after the intervention; red: fewer are. All panels share one colour scale, white "
-        "at no change. The row and the column of the target are outlined. Languages that the model has not seen in "
-        "pre-training are red and have an asterisk."
+        "triples are discriminated after the intervention; red: fewer are; white: no change.",
+        "All panels share one colour scale." if len(spec.panels) * len(spec.poolings) > 1 else "",
+        "The row and the column of the target are outlined." if set(spec.targets) & set(spec.languages) else "",
+        drawing.unseen_note(spec.models, spec.languages),
     )
+
+
+def hover(figure: Figure, found: dict[tuple[str, str, str, str], np.ndarray], spec: SpacePanelsSpec) -> list:
+    """Return what is said of each cell: its languages, the task and the change."""
+    said = []
+    for axis, panel, pooling in drawing.each_panel(drawing.panel_axes(figure, spec), spec):
+        of_task = {task: found[panel.model.name, pooling, panel.target, task] for task in TASKS}
+
+        def of_cell(row: int, column: int, of_task=of_task) -> str:
+            task = "language" if row > column else "meaning"
+            names = " and ".join(spec.name(spec.languages[place]) for place in (row, column))
+            return f"{names}, {task}: {of_task[task][row, column]:+.3f}".replace("-", "−")
+
+        said.append(hover_over_cells(axis, spec.languages, of_cell))
+    return said
 
 
 main = figure_stage(
@@ -78,6 +93,7 @@ main = figure_stage(
     draw=draw,
     describe=lambda found, spec: ("Change of ABX discrimination by pair of languages", caption(spec)),
     as_frame=tidy,
+    hover=hover,
 )
 
 

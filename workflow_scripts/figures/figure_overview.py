@@ -31,8 +31,8 @@ from workflow_scripts.measures import registry
 from workflow_scripts.measures.metric_files import grid, pre_and_post, read_metrics, select
 from workflow_scripts.tables.shown_models import Panel
 
-RING_WIDTH = 2.5  # inches, with its labels
-TEXT_WIDTH = 4.3
+RING_WIDTH = 2.4  # inches, with its labels
+TEXT_WIDTH = 3.75
 HEIGHT = 2.6  # of a row
 TEXT_SIZE = 7  # points, as are the lengths below
 TITLE_SIZE = 8.5
@@ -41,8 +41,8 @@ LINE = 9.5
 BASELINE = 7  # of a line, below its top
 GAP = 6  # between paragraphs
 INDENT = 7
-RIGHT = 300
-MOST_LETTERS = 90  # in a line
+RIGHT = 268
+MOST_LETTERS = 80  # in a line
 MOST_LINES = 3
 SCALE_ANGLE = 20  # degrees on either side of the top without a language, for the labels of the radius
 SCALE_LOOK = {"color": drawing.MUTED_COLOUR, "bbox": {"color": "white", "pad": 0.6}, "zorder": 1}
@@ -150,7 +150,9 @@ def draw_ring(axis: PolarAxes, distances: pd.DataFrame, panel: Panel, spec: Spec
     axis.tick_params(axis="y", labelleft=False)
     for distance in axis.get_yticks():
         if distance <= axis.get_ylim()[1]:
-            axis.text(0, distance, f"{distance:.4g}", fontsize=5.5, ha="center", va="center", **SCALE_LOOK)
+            axis.text(
+                0, distance, f"{distance:.4g}", fontsize=drawing.LEAST_TEXT, ha="center", va="center", **SCALE_LOOK
+            )
     axis.tick_params(axis="x", pad=-2)
     axis.spines["polar"].set_visible(False)
     axis.grid(visible=True)
@@ -266,17 +268,20 @@ def reads_leftward(text: str) -> bool:
     return next((direction for direction in directions if direction in ("L", "R", "AL")), "L") != "L"
 
 
-def caption(spec: Spec) -> str:
+def caption(spec: Spec, drawn: pd.DataFrame) -> str:
     """Return what the figure shows and how it was computed."""
-    return (
+    return drawing.joined(
         f"The intervention on experts of {spec.target_names}, measured on {spec.dataset}. Left: the centre is the "
         f"{registry.medoids()[spec.medoid].description}, the angle is the language and the radius the cosine distance "
-        "of the language's mean embedding to the medoid of its own space, before and after the intervention; each row "
-        "has a scale of its own. Right: a query in the language of the intervention, the sentence that is most "
+        "of the language's mean embedding to the medoid of its own space, before and after the intervention.",
+        "Each row has a scale of its own." if len(spec.panels) * len(spec.poolings) > 1 else "",
+        "Right: a query in the language of the intervention, the sentence that is most "
         f"similar to it (by {spec.similarity.replace('_', ' ')}) before the intervention, which is wrong, and after "
         "it, which is the translation. The candidate language is the one with the largest net number of queries that "
-        "become right, of those that can be drawn; the query is the one that becomes right with the largest margin. "
-        "Languages that the model has not seen in pre-training are red and have an asterisk."
+        "become right, of those that can be drawn; the query is the one that becomes right with the largest margin."
+        if drawn["query_text"].notna().any()
+        else "Right: how many queries in the language of the intervention change.",
+        drawing.unseen_note(spec.models, spec.languages),
     )
 
 
@@ -297,7 +302,7 @@ main = figure_stage(
     },
     read,
     draw,
-    describe=lambda drawn, spec: ("Distance to the medoid and an example of retrieval", caption(spec)),
+    describe=lambda drawn, spec: ("Distance to the medoid and an example of retrieval", caption(spec, drawn)),
 )
 
 

@@ -13,6 +13,8 @@ from pydantic import Field
 from workflow_scripts.config.fields import Seed
 from workflow_scripts.config.settings import Components, MinDistance, Neighbours, ProjectedSentences, Units
 from workflow_scripts.figures import drawing
+from workflow_scripts.figures.colours import oklch_to_rgb
+from workflow_scripts.figures.labels import move_apart
 from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.figures.specs import SpacePanelsSpec
 from workflow_scripts.jobs import stage
@@ -25,28 +27,13 @@ COLUMNS = ["model", "condition", "target", "pooling", "units", "k", "seed", "spa
 MARKERS = {"pre": "o", "post": "x"}
 LABELS = {"pre": "{}", "post": "{}*"}
 
-PANEL_SIZE = 2.7  # inches
+PANEL_SIZE = 2.95  # inches
+REACH = 0.015  # of the pointer, as a share of a panel
 MARGIN = 0.05  # on each side, of the extent of a panel's sentences
 # In points:
 LABEL_SIZE = 6.5
-LABEL_GAP = 0.6  # between labels
-LABEL_RISE = 6.0  # of a label above the median, so that it does not hide a small cloud
-
-# Matrices of OKLab (Ottosson, 2020, "A perceptual color space for image processing").
-OKLAB_TO_CONES = np.array(
-    [
-        [1.0, 0.3963377774, 0.2158037573],
-        [1.0, -0.1055613458, -0.0638541728],
-        [1.0, -0.0894841775, -1.2914855480],
-    ]
-)
-CONES_TO_RGB = np.array(
-    [
-        [4.0767416621, -3.3077115913, 0.2309699292],
-        [-1.2684380046, 2.6097574011, -0.3413193965],
-        [-0.0041960863, -0.7034186147, 1.7076147010],
-    ]
-)
+SMALL_CLOUD = 20.0  # width and height below which no label may cover a cloud
+MARK_REACH = 1.0  # of a mark from the place of its sentence
 
 
 class Spec(SpacePanelsSpec):
@@ -112,8 +99,8 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
         labels[axis] = label_clouds(axis, sentences, panel)
     drawing.add_legend(figure, legend_entries(spec))
     figure.draw_without_rendering()  # only now is known where on the page the panels are
-    for axis, of_panel in labels.items():
-        move_apart(axis, of_panel)
+    for axis, panel, pooling in drawing.each_panel(axes, spec):
+        move_apart(axis, labels[axis], small_clouds(axis, drawing.of_panel(drawn, panel, pooling)))
     return figure
 
 
@@ -157,52 +144,13 @@ def label_clouds(axis: Axes, sentences: pd.DataFrame, panel: Panel) -> list[Anno
     return labels
 
 
-def move_apart(axis: Axes, labels: list[Annotation]) -> None:
-    """Move labels above their medians and off each other; tie those that went far to what they name."""
-    points = 72 / axis.figure.dpi
-    frame = axis.get_window_extent().get_points() * points
-    anchors = axis.transData.transform([label.xy for label in labels]) * points
-    sizes = np.array([label.get_window_extent().size for label in labels]) * points + LABEL_GAP
-    places = without_overlap(anchors + np.array([0, LABEL_RISE]), sizes, frame)
-    tie = {"arrowstyle": "-", "color": drawing.MUTED_COLOUR, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 0}
-    for label, offset in zip(labels, places - anchors, strict=True):
-        label.set_position(offset)
-        if np.hypot(*offset) > 2 * LABEL_RISE:
-            line = {"xytext": offset, "textcoords": "offset points", "arrowprops": tie}
-            axis.annotate("", label.xy, **line, in_layout=False, zorder=3)
-
-
-def without_overlap(centres: np.ndarray, sizes: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """Move boxes off each other by small steps, so that they stay near where they were.
-
-    Args:
-        centres: Of the boxes, [boxes, 2].
-        sizes: Their widths and heights, [boxes, 2].
-        bounds: Lower left and upper right corner of the area that they stay in, [2, 2].
-
-    Returns:
-        The new centres, [boxes, 2]; boxes overlap only if 5,000 steps have found no room for all.
-    """
-    least = (sizes[:, None] + sizes[None, :]) / 2
-    order = np.arange(len(centres))
-    same = order[:, None] == order[None, :]
-    # Hair's breadths that differ from box to box and are not in line (Roberts' R2 sequence), so that boxes at one
-    # place, or along one edge, part in all directions.
-    hair = order[:, None] * np.array([0.7548776662, 0.5698402910]) % 1
-    lowest, highest = bounds[0] + sizes / 2 + hair, bounds[1] - sizes / 2 - hair
-    centres = centres + 0.01 * hair
-    for _ in range(5000):
-        centres = np.clip(centres, lowest, highest)
-        difference = (centres[:, None] - centres[None, :]) / least  # below 1 both ways: the two overlap
-        lacking = 1 - np.abs(difference).max(axis=2)
-        overlap = (lacking > 1e-9) & ~same
-        if not overlap.any():
-            break
-        # Each gives way, in the direction from the other, by a part of what they lack.
-        direction = difference / (np.linalg.norm(difference, axis=2) + same)[..., None]
-        step = np.where(overlap, np.maximum(0.1 * lacking, 0.01), 0)
-        centres = centres + (direction * step[..., None] * least).sum(axis=1)
-    return centres
+def small_clouds(axis: Axes, sentences: pd.DataFrame) -> np.ndarray:
+    """Return the lower left and upper right corners of clouds that a label would hide, in points: [clouds, 2, 2]."""
+    places = axis.transData.transform(sentences[["x", "y"]].to_numpy()) * 72 / axis.figure.dpi
+    of_clouds = pd.DataFrame(places).groupby([sentences[name].to_numpy() for name in ("space", "language")])
+    corners = np.stack([of_clouds.quantile(0.05), of_clouds.quantile(0.95)], axis=1)
+    small = (corners[:, 1] - corners[:, 0] < SMALL_CLOUD).all(axis=1)
+    return corners[small] + np.array([[-MARK_REACH], [MARK_REACH]])
 
 
 def language_colours(languages: list[str]) -> dict[str, dict[str, np.ndarray]]:
@@ -217,17 +165,21 @@ def language_colours(languages: list[str]) -> dict[str, dict[str, np.ndarray]]:
     return {"pre": dict(zip(languages, before, strict=True)), "post": dict(zip(languages, after, strict=True))}
 
 
-def oklch_to_rgb(lightness: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> np.ndarray:
-    """Return sRGB [colours, 3] of OKLCH colours (Ottosson, 2020), whose equal steps look equal; clipped to the gamut.
-
-    Args:
-        lightness: From 0 to 1, [colours].
-        chroma: From 0, which is grey, [colours].
-        hue: In radians, [colours].
-    """
-    oklab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=1)
-    linear = np.clip((oklab @ OKLAB_TO_CONES.T) ** 3 @ CONES_TO_RGB.T, 0, 1)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+def hover(figure: Figure, drawn: pd.DataFrame, spec: Spec) -> list[drawing.Hover]:
+    """Return what is said of each sentence: its language and the space."""
+    found = []
+    for axis, panel, pooling in drawing.each_panel(drawing.panel_axes(figure, spec), spec):
+        sentences = drawing.of_panel(drawn, panel, pooling)
+        texts = [
+            f"{spec.name(language)}, {'before' if space == 'pre' else 'after'} the intervention"
+            for space in MARKERS
+            for language in spec.languages
+        ]
+        order = {space: number * len(spec.languages) for number, space in enumerate(MARKERS)}
+        said = sentences["space"].map(order) + sentences["language"].map(spec.languages.index)
+        places = sentences[["x", "y"]].to_numpy(dtype=np.float64)
+        found.append(drawing.Hover(axis, places, (REACH, REACH), texts, said.to_numpy()))
+    return found
 
 
 def legend_entries(spec: Spec) -> list[Line2D]:
@@ -251,13 +203,15 @@ def caption(spec: Spec) -> str:
     units = "experts" if spec.units == "expert" else f"random neurons (draw {spec.seed}), given the experts' values,"
     which = "all sentences" if spec.sentences is None else f"the first {spec.sentences:,} sentences"
     reduced = "" if spec.components is None else f" of the first {spec.components} principal components"
-    return (
+    return drawing.joined(
         f"UMAP of {which} of {spec.dataset} in {len(spec.languages)} languages before (light dots) and after (dark "
         f"crosses) the intervention on {units} of {spec.target_names}, fitted on both together (cosine "
         f"distance{reduced}, "
-        f"{spec.neighbours} neighbours, minimal distance {spec.min_distance:g}). The code of a language is at the "
-        "median of its sentences, with an asterisk after the intervention; the target is bold. Codes of languages "
-        "that the model has not seen in pre-training are red."
+        f"{spec.neighbours} neighbours, minimal distance {spec.min_distance:g}). The code of a language is near the "
+        "median of its sentences, with an asterisk after the intervention; the target is bold.",
+        "Codes of languages that the model has not seen in pre-training are red."
+        if drawing.unseen_key(spec.models, spec.languages)
+        else "",
     )
 
 
@@ -273,6 +227,7 @@ main = figure_stage(
     read=lambda spec, files: positions(read_projections(files.projections), spec),
     draw=draw,
     describe=lambda drawn, spec: (title(spec), caption(spec)),
+    hover=hover,
 )
 
 

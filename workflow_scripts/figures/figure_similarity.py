@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from workflow_scripts.config.settings import Confidence
 from workflow_scripts.config.specs import SpaceSpec
+from workflow_scripts.figures import drawing
 from workflow_scripts.figures.heat_maps import COLOUR_MAP, SAME_LANGUAGE_COLOUR
 from workflow_scripts.figures.run import figure_stage, read_table
 from workflow_scripts.jobs import stage
@@ -49,14 +50,14 @@ def of_model(correlations: pd.DataFrame, model: str) -> pd.DataFrame:
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     """Draw a heat map per coefficient, outcomes by measures; numbers whose interval does not hold 0 are bold."""
     outcomes, measures = (list(dict.fromkeys(drawn[column])) for column in ("label", "measure"))
-    size = (2.6 + 2 * WIDTH * len(measures), 1.0 + HEIGHT * len(outcomes))
-    figure = Figure(figsize=size, layout="compressed")
-    axes = figure.subplots(1, len(COEFFICIENTS), squeeze=False, sharey=True)[0]
+    width = min(drawing.PAGE_WIDTH, 2.6 + WIDTH * len(measures))
+    figure = Figure(figsize=(width, 0.8 + len(COEFFICIENTS) * (0.25 + HEIGHT * len(outcomes))), layout="constrained")
+    axes = figure.subplots(len(COEFFICIENTS), 1, squeeze=False, sharex=True)[:, 0]
     for axis, coefficient in zip(axes, COEFFICIENTS, strict=True):
         of_one = drawn[drawn["coefficient"] == coefficient].set_index(["label", "measure"])
         mesh = heat_map(axis, of_one, outcomes, measures)
         axis.set_title(TITLES[coefficient])
-    axes[0].set_yticks(np.arange(len(outcomes)) + 0.5, outcomes)
+        axis.set_yticks(np.arange(len(outcomes)) + 0.5, outcomes)
     bar = figure.colorbar(mesh, ax=axes, label="Correlation", shrink=0.9, aspect=25)
     bar.outline.set_visible(False)
     figure.suptitle(spec.model.label, fontsize=9, fontweight="bold", parse_math=False)
@@ -84,13 +85,14 @@ def heat_map(axis: Axes, values: pd.DataFrame, outcomes: list[str], measures: li
     return mesh
 
 
-def caption(spec: Spec) -> str:
+def caption(spec: Spec, drawn: pd.DataFrame) -> str:
     """Return what the figure shows and how it was computed."""
-    return (
+    return drawing.joined(
         f"Correlations over the ordered pairs of {len(spec.languages)} languages on {spec.dataset}: of similarity of "
         "languages (columns) with accuracy of retrieval, distance and transfer without an intervention (pre) and with "
         "their change by the intervention on experts of the target in brackets (post − pre). Bold: the "
-        f"{100 * spec.confidence:g}% bootstrap interval over languages does not hold 0. Gray: undefined."
+        f"{100 * spec.confidence:g}% bootstrap interval over languages does not hold 0.",
+        "Gray: undefined." if drawn["value"].isna().any() else "",
     )
 
 
@@ -100,7 +102,7 @@ main = figure_stage(
     {"correlations": "the table of correlations with similarity of languages (CSV)"},
     read=lambda spec, files: of_model(read_table(files.correlations, ["target", "pooling"]), spec.model.name),
     draw=draw,
-    describe=lambda drawn, spec: ("Correlations with the similarity of languages", caption(spec)),
+    describe=lambda drawn, spec: ("Correlations with the similarity of languages", caption(spec, drawn)),
     as_frame=lambda drawn, spec: drawn.drop(columns="label"),
 )
 

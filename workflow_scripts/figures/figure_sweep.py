@@ -30,7 +30,7 @@ ACCURACY, LOG_PERPLEXITY = "language_id_accuracy", "log_perplexity"
 MEASURES = {ACCURACY: "Language ID accuracy", LOG_PERPLEXITY: "Log perplexity"}
 SEEN = {"linestyle": "-"}
 UNSEEN = {"linestyle": (0, (4, 1.5)), "markerfacecolor": "white"}
-PANEL_WIDTH, PANEL_HEIGHT = 2.5, 1.7  # inches
+MOST_WIDTH, HEIGHT = 2.5, 1.7  # inches of a panel
 
 
 class Spec(TargetsSpec):
@@ -74,7 +74,8 @@ def measurements(language_id: pd.DataFrame, perplexity: pd.DataFrame, spec: Spec
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     """Draw two rows of panels per pooling, for accuracy and for log perplexity, and a column per model."""
     rows = [(pooling, measure) for pooling in spec.poolings for measure in MEASURES]
-    figure, axes = drawing.grid(len(rows), len(spec.models), PANEL_WIDTH, PANEL_HEIGHT, sharex=True)
+    width = min(MOST_WIDTH, drawing.PAGE_WIDTH / len(spec.models))
+    figure, axes = drawing.grid(len(rows), len(spec.models), width, HEIGHT, sharex=True)
     by_panel = dict(iter(drawn.groupby(["model", "pooling", "measure"])))
     for row, (pooling, measure) in zip(axes, rows, strict=True):
         for axis, model in zip(row, spec.models, strict=True):

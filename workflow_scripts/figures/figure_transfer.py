@@ -1,5 +1,7 @@
 """Scores of probes for every language of training and of test, and their change by the intervention on each target."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,8 +19,9 @@ from workflow_scripts.measures.metric_files import grid, pair_matrix, pre_and_po
 from workflow_scripts.probes.tasks import LABELS, MEASURES, Task, explained
 from workflow_scripts.tables.shown_models import Panel
 
-INCHES_PER_LANGUAGE = 0.13
+INCHES_PER_LANGUAGE = 0.1
 LEAST_INCHES = 1.3  # of a panel
+BESIDE = 1.2  # inches of the keys of both colours
 SCORE_COLOURS = "Greys"
 
 
@@ -54,28 +57,35 @@ def scores_of_pairs(transfer: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
-    """Draw a row of heat maps per task and pooling: scores before, then their changes, a column per target."""
+    """Draw heat maps per task and pooling, as many beside each other as fit: scores before, then changes by target."""
     rows = [(task, pooling) for task in spec.tasks for pooling in spec.poolings]
-    side = max(LEAST_INCHES, INCHES_PER_LANGUAGE * max(len(task.languages) for task in spec.tasks)) + 0.35
-    figure, axes = drawing.grid(len(rows), 1 + len(spec.panels), side, side, beside=1.6)
+    side = max(LEAST_INCHES, INCHES_PER_LANGUAGE * max(len(task.languages) for task in spec.tasks)) + 0.3
+    count = 1 + len(spec.panels)
+    columns = min(count, drawing.side_by_side(side, BESIDE))
+    lines = math.ceil(count / columns)
+    figure, every = drawing.grid(len(rows) * lines, columns, side, side, beside=BESIDE)
     limit = float(drawn["change"].abs().max()) or 1.0
-    for row, (task, pooling) in zip(axes, rows, strict=True):
+    changed = []
+    for of_row, (task, pooling) in zip(every.reshape(len(rows), lines * columns), rows, strict=True):
+        for axis in of_row[count:]:
+            axis.remove()
         here = drawn[(drawn["task"] == task.name) & (drawn["pooling"] == pooling)]
         before = pair_matrix(here[here["target"] == spec.panels[0].target], "pre", task.languages)
-        scores = draw_scores(row[0], before, task, spec.panels[0])
-        of_pooling = f"\n{pooling} pooling" if len(spec.poolings) > 1 else ""
-        row[0].set_ylabel(f"{LABELS[task.name]}{of_pooling}\ntrained in")
-        bar = figure.colorbar(scores, ax=row[0], shrink=0.8, aspect=15, location="left", pad=0.12)
+        scores = draw_scores(of_row[0], before, task, spec.panels[0])
+        of_row[0].set_title("Before")
+        bar = figure.colorbar(scores, ax=of_row[0], shrink=0.8, aspect=15, location="left", pad=0.12)
         bar.outline.set_visible(False)
-        for axis, panel in zip(row[1:], spec.panels, strict=True):
+        of_pooling = f"\n{pooling} pooling" if len(spec.poolings) > 1 else ""
+        for axis in of_row[:count:columns]:
+            axis.set_ylabel(f"{LABELS[task.name]}{of_pooling}\ntrained in")
+        for axis, panel in zip(of_row[1:count], spec.panels, strict=True):
             change = pair_matrix(here[here["target"] == panel.target], "change", task.languages)
             mesh = heat_map(axis, change, task.languages, panel, limit)
-    axes[0, 0].set_title("Before")
-    for axis, panel in zip(axes[0, 1:], spec.panels, strict=True):
-        axis.set_title(panel.title, parse_math=False)
-    for axis in axes[-1]:
+            axis.set_title(panel.title, parse_math=False)
+            changed.append(axis)
+    for axis in of_row[count - columns : count]:
         axis.set_xlabel("tested in")
-    bar = figure.colorbar(mesh, ax=axes[:, 1:], label="Change of the score (post − pre)", shrink=0.6, aspect=30)
+    bar = figure.colorbar(mesh, ax=changed, label="Change of the score (post − pre)", shrink=0.6, aspect=30)
     bar.outline.set_visible(False)
     codes = list(dict.fromkeys(code for task in spec.tasks for code in task.languages))
     unseen = drawing.unseen_key(spec.models, codes)
@@ -95,14 +105,15 @@ def draw_scores(axis: Axes, scores: np.ndarray, task: Task, panel: Panel) -> Qua
 
 def caption(spec: Spec) -> str:
     """Return what the figure shows and how it was computed."""
-    return (
+    codes = [code for task in spec.tasks for code in task.languages]
+    return drawing.joined(
         "Probes on frozen embeddings, trained in the language of the row and tested on held-out sentences of the "
-        "language of the column, which are the same sentences in all. "
-        f"{explained(spec.tasks)} First column: scores of the unintervened model, the darker the higher. Others: "
+        "language of the column, which are the same in all languages. "
+        f"{explained(spec.tasks)} Gray panels: scores of the unintervened model, the darker the higher. Others: "
         f"their change (post − pre) by the intervention on experts of {spec.target_names}; blue: higher after it, "
-        "red: lower, "
-        "white: no change, on one scale. The row and the column of the target are outlined. Languages that the model "
-        "has not seen in pre-training are red and have an asterisk."
+        "red: lower, white: no change, on one scale.",
+        "The row and the column of the target are outlined." if set(codes) & set(spec.targets) else "",
+        drawing.unseen_note(spec.models, codes),
     )
 
 

@@ -1,10 +1,13 @@
 """Heat maps of a change for every pair of languages, under the intervention on a target."""
 
+from collections.abc import Callable
+
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from workflow_scripts.figures import drawing
@@ -15,13 +18,21 @@ COLOUR_MAP = "RdBu"  # told apart by colour-blind readers (ColorBrewer)
 SAME_LANGUAGE_COLOUR = "#BDC3C9"
 INCHES_PER_LANGUAGE = 0.1
 LEAST_INCHES = 1.6  # of a side
+DOT = {"linestyle": "none", "marker": "o", "markersize": 1.3, "markeredgewidth": 0, "color": "#57606A"}
 OUTLINE = {"fill": False, "edgecolor": "black", "linewidth": 0.9}
 
 
-def heat_map(axis: Axes, changes: np.ndarray, languages: list[str], panel: Panel, limit: float) -> QuadMesh:
+def heat_map(
+    axis: Axes,
+    changes: np.ndarray,
+    languages: list[str],
+    panel: Panel,
+    limit: float,
+    marked: np.ndarray | None = None,
+) -> QuadMesh:
     """Draw changes [languages, languages], coloured from −limit to limit, white at none; NaN is left gray.
 
-    The row and the column of the target are outlined.
+    The row and the column of the target are outlined; cells that are true in `marked` have a dot.
     """
     count = len(languages)
     axis.set_facecolor(SAME_LANGUAGE_COLOUR)
@@ -34,7 +45,25 @@ def heat_map(axis: Axes, changes: np.ndarray, languages: list[str], panel: Panel
         here = languages.index(panel.target)
         axis.add_patch(Rectangle((0, here), count, 1, clip_on=False, zorder=3, **OUTLINE))
         axis.add_patch(Rectangle((here, 0), 1, count, clip_on=False, zorder=3, **OUTLINE))
+    if marked is not None:
+        rows, columns = np.nonzero(marked)
+        axis.plot(columns + 0.5, rows + 0.5, **DOT)
     return mesh
+
+
+def hover_over_cells(axis: Axes, languages: list[str], said: Callable[[int, int], str]) -> drawing.Hover:
+    """Return what the report says of each cell of a heat map but those of the diagonal.
+
+    Args:
+        axis: The axes of the heat map.
+        languages: Of its rows and columns.
+        said: Returns what is said of the cell of a row and a column, by their numbers.
+    """
+    count = len(languages)
+    rows, columns = np.nonzero(~np.eye(count, dtype=bool))
+    texts = [said(row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)]
+    places = np.stack([columns, rows], axis=1) + 0.5
+    return drawing.Hover(axis, places, (0.5 / count, 0.5 / count), texts, np.arange(len(texts)))
 
 
 def square_maps(spec: PanelsSpec, languages: list[str], x_label: str, y_label: str) -> tuple[Figure, np.ndarray]:
@@ -45,8 +74,10 @@ def square_maps(spec: PanelsSpec, languages: list[str], x_label: str, y_label: s
     return figure, axes
 
 
-def add_keys(figure: Figure, axes: np.ndarray, mesh: QuadMesh, label: str, target: str, unseen: list[Artist]) -> None:
-    """Add the colour bar of all heat maps, and a legend of the outlined target, the diagonal and unseen languages.
+def add_keys(
+    figure: Figure, axes: np.ndarray, mesh: QuadMesh, label: str, target: str, unseen: list[Artist], dot: str = ""
+) -> None:
+    """Add the colour bar of all heat maps, and a legend of outlined target, diagonal, dots and unseen languages.
 
     Args:
         figure: The figure.
@@ -55,10 +86,12 @@ def add_keys(figure: Figure, axes: np.ndarray, mesh: QuadMesh, label: str, targe
         label: Label of the colour bar.
         target: Label of the outline.
         unseen: Entries of the legend for unseen languages.
+        dot: Label of the dots, if there are any.
     """
     bar = figure.colorbar(mesh, ax=axes, label=label, shrink=0.9, aspect=25)
     bar.outline.set_visible(False)
     marks = [Patch(**OUTLINE, label=target), Patch(color=SAME_LANGUAGE_COLOUR, label="same language")]
+    marks += [Line2D([], [], **DOT, label=dot)] if dot else []
     drawing.add_legend(figure, [*marks, *unseen])
 
 

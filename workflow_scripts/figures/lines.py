@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from workflow_scripts.figures import drawing
 from workflow_scripts.measures.compared import COMPARED
 
-COLUMNS = 4
-PANEL_WIDTH, PANEL_HEIGHT = 2.0, 1.5  # inches
+PANEL_WIDTH, PANEL_HEIGHT = 2.1, 1.5  # inches
+COLUMNS = drawing.side_by_side(PANEL_WIDTH)
 
 
 def measure_panels(poolings: list[str], title: str) -> tuple[Figure, dict[tuple[str, str], Axes]]:

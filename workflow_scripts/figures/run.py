@@ -22,6 +22,7 @@ def figure_stage(
     draw: Callable[[Any, AnySpec], Figure],
     describe: Callable[[Any, AnySpec], tuple[str, str]],
     as_frame: Callable[[Any, AnySpec], pd.DataFrame] = lambda drawn, spec: drawn,
+    hover: Callable[[Figure, Any, AnySpec], list[drawing.Hover]] = lambda figure, drawn, spec: [],
 ) -> Callable[..., None]:
     """Return the `main` of a stage that draws a figure.
 
@@ -33,6 +34,7 @@ def figure_stage(
         draw: Draws it.
         describe: Returns the title and the caption.
         as_frame: Returns what is drawn as the rows of the CSV.
+        hover: Returns what the report says where a reader points at a panel.
     """
 
     def main(command: list[str] | None = None) -> None:
@@ -40,7 +42,8 @@ def figure_stage(
         given, files = stage.arguments(spec, description, inputs, drawing.OUTPUTS, command)
         drawn = read(given, files)
         with drawing.style():
-            drawing.save(draw(drawn, given), as_frame(drawn, given), *describe(drawn, given), files)
+            figure, described = draw(drawn, given), describe(drawn, given)
+            drawing.save(figure, as_frame(drawn, given), *described, files, hover(figure, drawn, given))
 
     return main
 

@@ -23,9 +23,14 @@ class PanelsSpec(Spec):
         return [panel.model for panel in self.panels]
 
     @property
+    def targets(self) -> list[str]:
+        """Return the targets of the panels, each once."""
+        return list(dict.fromkeys(panel.target for panel in self.panels))
+
+    @property
     def target_names(self) -> str:
         """Return the names of the targets as a caption lists them."""
-        return ", ".join(dict.fromkeys(self.name(panel.target) for panel in self.panels))
+        return ", ".join(map(self.name, self.targets))
 
     def grid(self, **columns: list[str]) -> pd.DataFrame:
         """Return the keys of what is drawn, panel by panel: every pooling with every combination of further columns."""

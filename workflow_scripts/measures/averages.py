@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflow_scripts.measures.bootstrap import bootstrap_many
+from workflow_scripts.measures.bootstrap import bootstrap_many, times_drawn
 from workflow_scripts.measures.rounding import rounding
 
 if TYPE_CHECKING:
     from workflow_scripts.config.sections import Resampling
 
 MINIMUM_LANGUAGES = 3  # for an interval over languages
+AT_ONCE = 2**24  # means of resamples that are in memory
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,21 @@ def averages_over_languages(values: np.ndarray, resampling: "Resampling") -> lis
     values = np.asarray(values, dtype=np.float64)
 
     def means(counts: np.ndarray) -> np.ndarray:
-        return np.stack([counts @ row for row in values]) / counts.sum(axis=-1)
+        return np.moveaxis(counts @ values.T, -1, 0) / counts.sum(axis=-1)
 
     count = values.shape[-1]
     return _averages(means, values.mean(axis=-1), count, resampling, _error(values, count))
+
+
+def averages_over_queries(found: np.ndarray, resampling: "Resampling") -> list[Average]:
+    """Mean of what queries count, of each row of found [rows, queries], with its bootstrap interval over queries.
+
+    All rows are of the same queries, of which each resample takes the same; fewer than three have no interval.
+    """
+    found = np.asarray(found, dtype=np.float64)
+    at_once = max(1, AT_ONCE // resampling.resamples)
+    blocks = [found[start : start + at_once] for start in range(0, len(found), at_once)]
+    return [average for block in blocks for average in averages_over_languages(block, resampling)]
 
 
 def average_over_candidates(values: np.ndarray, resampling: "Resampling") -> Average:
@@ -119,7 +131,7 @@ def _averages(
         return [Average(float(mean)) for mean in observed]
 
     def statistic(drawn: np.ndarray, axis: int = -1) -> np.ndarray:
-        return means((np.moveaxis(drawn, axis, -1)[..., None] == places).sum(axis=-2, dtype=np.float64))
+        return means(times_drawn(np.moveaxis(drawn, axis, -1), languages))
 
     places = np.arange(languages)
     found = bootstrap_many((places,), statistic, resampling, error)

@@ -1,4 +1,4 @@
-"""Bootstrap intervals over languages."""
+"""Bootstrap intervals over languages, or over queries."""
 
 import warnings
 from collections.abc import Callable
@@ -88,3 +88,10 @@ def bootstrap_many(
             low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=-1)
     low, high = (np.where(np.abs(end) <= tie, 0.0, end) for end in (observed + low, observed + high))
     return low, high, defined.sum(axis=-1)
+
+
+def times_drawn(drawn: np.ndarray, count: int) -> np.ndarray:
+    """Return how often each of `count` things was drawn, from their numbers [..., draws]: float64 [..., count]."""
+    resamples = drawn.reshape(-1, drawn.shape[-1])
+    apart = resamples + count * np.arange(len(resamples))[:, None]
+    return np.bincount(apart.ravel(), minlength=count * len(resamples)).reshape(*drawn.shape[:-1], count).astype(float)

@@ -23,13 +23,14 @@ from workflow_scripts.jobs import stage
 from workflow_scripts.measures.centring import CENTRINGS, Centring, centred, shift_between
 from workflow_scripts.measures.definitions.abx import abx_scores
 from workflow_scripts.measures.definitions.distances import distances_to
+from workflow_scripts.measures.definitions.rankings import counted
 from workflow_scripts.measures.metric_files import measuring, write_metric
+from workflow_scripts.measures.queries import write_retrieved
 from workflow_scripts.measures.registry import (
     distances,
     measures,
     medoids,
     ranking_measures,
-    rankings,
     similarities,
 )
 from workflow_scripts.measures.scores import scores_of_every_two
@@ -42,6 +43,7 @@ OUTPUTS = {
     "alignment": "every measure of pairs of languages, languages and the space (CSV)",
     "abx": "scores by task and ordered pair of languages (CSV)",
 }
+RETRIEVED = {"retrieved[...]": "one file per layer: what each query counts in retrieval (parquet)"}
 
 
 class Spec(SpaceSpec):
@@ -61,19 +63,25 @@ def main(command: list[str] | None = None) -> None:
             "embeddings...": "those under the condition, or those of the unintervened model again (HDF5)",
             "condition": "the condition (JSON)",
         },
-        outputs={f"{name}...": f"one file per layer: {what}" for name, what in OUTPUTS.items()},
+        outputs={f"{name}...": f"one file per layer: {what}" for name, what in OUTPUTS.items()} | RETRIEVED,
         command=command,
     )
     condition = read_condition(files.condition)
     outputs = zip(*(getattr(files, name) for name in OUTPUTS), strict=True)
-    for layer, base, embeddings, paths in zip(spec.layers, files.base, files.embeddings, outputs, strict=True):
-        found = measured(embeddings, None if condition.units == "none" else base, spec)
+    retrieved = files.retrieved or [None] * len(spec.layers)
+    inputs = zip(spec.layers, files.base, files.embeddings, strict=True)
+    for (layer, base, embeddings), paths, of_queries in zip(inputs, outputs, retrieved, strict=True):
+        rows, found = measured(embeddings, None if condition.units == "none" else base, spec)
         for name, path in zip(OUTPUTS, paths, strict=True):
-            write_metric(path, condition, spec.dataset, pd.DataFrame(found[name]), layer)
+            write_metric(path, condition, spec.dataset, pd.DataFrame(rows[name]), layer)
+        if of_queries:
+            write_retrieved(of_queries, condition, spec.dataset, found, spec.languages)
 
 
-def measured(path: Path, base: Path | None, spec: Spec) -> dict[str, list[dict]]:
-    """Return the rows of every output, of a space and, unless it is the unintervened one, of its constant control.
+def measured(path: Path, base: Path | None, spec: Spec) -> tuple[dict[str, list[dict]], Values]:
+    """Return the rows of every CSV, of a space and, unless it is the unintervened one, of its constant control.
+
+    And what each query counts in retrieval, by similarity, as `rank_measures` has it.
 
     Args:
         path: Embeddings of the space.
@@ -88,7 +96,7 @@ def measured(path: Path, base: Path | None, spec: Spec) -> dict[str, list[dict]]
         between = {name: each.compute(embeddings) for name, each in distances().items()}
         to_medoids = medoid_rows(embeddings, ids, spec.languages)
         discriminated = abx_scores(embeddings)
-        alignment, accuracies = aligned("post" if base else "pre", embeddings, spec)
+        alignment, found = aligned("post" if base else "pre", embeddings, spec)
         if base:
             control = read_aligned(base, spec.languages)
             shift = shift_between(control, embeddings)
@@ -96,7 +104,7 @@ def measured(path: Path, base: Path | None, spec: Spec) -> dict[str, list[dict]]
             for side in control:
                 side += shift.astype(control.dtype)
             alignment += aligned("constant", control, spec)[0]
-    return {
+    rows = {
         "distances": [
             {"measure": name, **row} for name, values in between.items() for row in observations(values, spec.languages)
         ],
@@ -105,7 +113,7 @@ def measured(path: Path, base: Path | None, spec: Spec) -> dict[str, list[dict]]
             {"similarity": name, "query": row["query"], "candidate": row["candidate"], "sentences": len(ids)}
             | {"accuracy": row["value"]}
             for name in spec.similarities
-            for row in observations(accuracies[name], spec.languages)
+            for row in observations(found[name].mean(axis=-1), spec.languages)
         ],
         "alignment": alignment,
         "abx": [
@@ -115,6 +123,7 @@ def measured(path: Path, base: Path | None, spec: Spec) -> dict[str, list[dict]]
             for row in observations(values, spec.languages)
         ],
     }
+    return rows, found
 
 
 def medoid_rows(embeddings: np.ndarray, ids: list[str], languages: list[str]) -> list[dict]:
@@ -132,19 +141,19 @@ def medoid_rows(embeddings: np.ndarray, ids: list[str], languages: list[str]) ->
 
 
 def aligned(space: str, embeddings: np.ndarray, spec: Spec) -> tuple[list[dict], Values]:
-    """Return every measure of alignment of a space [languages, sentences, d] as rows, and its accuracies of retrieval.
+    """Return every measure of alignment of a space [languages, sentences, d] as rows, and what is found in retrieval.
 
     Of the constant control there is only what a constant can change, and no retrieval: in everything else it is the
     unintervened space.
     """
     control = space == "constant"
     found: list[tuple[Centring, str, np.ndarray]] = []
-    accuracies: Values = {}
+    retrieved: Values = {}
     for centring in ["none"] if control else CENTRINGS:
         own = centred(embeddings, centring)
         asked = [] if control else [name for name in spec.similarities if _space_of(name) == centring]
         ranked, of_retrieval = rank_measures(own, centring, asked)
-        accuracies |= of_retrieval
+        retrieved |= of_retrieval
         found += [(centring, name, values) for name, values in ranked.items()]
         for name, each in measures().items():
             if each.moves and centring in each.centrings:
@@ -156,7 +165,7 @@ def aligned(space: str, embeddings: np.ndarray, spec: Spec) -> tuple[list[dict],
         for centring, name, values in found
         for row in observations(np.asarray(values), spec.languages)
     ]
-    return rows, accuracies
+    return rows, retrieved
 
 
 def _space_of(similarity: str) -> Centring:
@@ -173,12 +182,16 @@ def rank_measures(embeddings: np.ndarray, centring: Centring, asked: list[str]) 
         asked: Names of similarities.
 
     Returns:
-        The measures of alignment by name, and the top-1 accuracies by each of the similarities that are asked for.
+        The measures of alignment by name, [languages, languages], and by each of the similarities that are asked for
+        what each query counts in retrieval, [languages, languages, sentences].
     """
     of_alignment = {name: (how[0].name, how[1].compute) for name, how in ranking_measures(centring).items()}
-    of_retrieval = {name: (name, rankings()["accuracy"].compute) for name in asked}
-    count = len(embeddings)
-    matrices = [{name: np.full((count, count), np.nan) for name in group} for group in (of_alignment, of_retrieval)]
+    of_retrieval = {name: (name, counted) for name in asked}
+    count, sentences, _ = embeddings.shape
+    matrices = [
+        {name: np.full(shape, np.nan) for name in group}
+        for group, shape in ((of_alignment, (count, count)), (of_retrieval, (count, count, sentences)))
+    ]
     names = dict.fromkeys(name for group in (of_alignment, of_retrieval) for name, _ in group.values())
     for one, other, forth in scores_of_every_two(embeddings, names):
         back = {name: scores.transposed for name, scores in forth.items()}

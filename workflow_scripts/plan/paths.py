@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable
 
 from workflow_scripts.plan.names import BASE
 
+SUFFIXES = {"retrieved": "parquet"}  # of metrics that are no CSV
 ConditionsOf = Callable[[str], Iterable[str]]  # slugs of conditions by the name of a model
 
 
 def metric(name: str, dataset: str, model: str = "{model}", condition: str = "{condition}", layer: str = "") -> str:
-    """Return the path of a metric CSV, by the main layer or by one that `layer` names, like `/layer-2`."""
-    return f"<results>/metrics/{model}/{condition}/{dataset}{layer}/{name}.csv"
+    """Return the path of a metric, by the main layer or by one that `layer` names, like `/layer-2`."""
+    return f"<results>/metrics/{model}/{condition}/{dataset}{layer}/{name}.{SUFFIXES.get(name, 'csv')}"
 
 
 def embeddings(dataset: str, model: str = "{model}", condition: str = "{condition}", layer: str = "") -> str:
@@ -40,7 +41,7 @@ def condition(slug: str = "{condition}", model: str = "{model}") -> str:
 def metrics(
     name: str, dataset: str, models: Iterable[str], conditions_of: ConditionsOf, base: bool = True
 ) -> list[str]:
-    """Return the metric CSVs of some models under conditions that a function gives, and unintervened."""
+    """Return a metric of some models under conditions that a function gives, and unintervened."""
     return [
         metric(name, dataset, model, slug)
         for model in models

@@ -14,8 +14,13 @@ HUB_NEIGHBOURS = 10  # Radovanović et al. 2010
 
 @ranking("accuracy", "share of queries whose most similar candidate is the right one", by_every_similarity=True)
 def accuracy(scores: Scores) -> float:
-    """Return the top-1 accuracy: a query whose right candidate shares the highest score with m in all counts 1/m."""
-    return float(((scores.ahead == 0) / scores.ties).mean())
+    """Return the top-1 accuracy: the mean of what each query counts."""
+    return float(counted(scores).mean())
+
+
+def counted(scores: Scores) -> np.ndarray:
+    """Return what each query counts: 1/m if its right candidate shares the highest score with m in all, else 0: [n]."""
+    return (scores.ahead == 0) / scores.ties
 
 
 @ranking("reciprocal_rank", "mean reciprocal rank of the right candidate", by_every_similarity=True)

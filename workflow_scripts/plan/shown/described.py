@@ -39,20 +39,18 @@ def names(plan: "Plan", codes: Iterable[str]) -> dict[str, str]:
 
 
 def panels(plan: "Plan", contents: Contents) -> list[dict[str, Any]]:
-    """Return the columns of a figure: every model with every target, titled by what differs between them."""
-    several_models, several_targets = len(contents.models) > 1, len(contents.targets) > 1
+    """Return the panels of a figure, every model with every target.
+
+    Titled by both, or where one model has several targets by the target alone.
+    """
     return [
         {
             "model": model(plan, name),
             "target": target,
-            "title": " · ".join(
-                [
-                    *([plan.models[name].label] if several_models or not several_targets else []),
-                    *([plan.config.language_table[target].name] if several_targets else []),
-                ]
-            ),
+            "title": " · ".join([*labels, plan.config.language_table[target].name]),
         }
         for name in contents.models
+        for labels in [[plan.models[name].label] if len(contents.models) > 1 or len(contents.targets) == 1 else []]
         for target in contents.targets
     ]
 
@@ -81,7 +79,7 @@ def pivoted(plan: "Plan") -> dict[str, Any]:
 
 
 def resampling(plan: "Plan") -> dict[str, Any]:
-    """Return how bootstrap intervals over languages are drawn."""
+    """Return how bootstrap intervals are drawn."""
     return {"resampling": plan.config.correlations.model_dump()}
 
 

@@ -45,10 +45,11 @@ def kind(name: str, place: Place, random: bool = False, **which) -> Figure:
         stage="figure_retrieval",
         place=place,
         inputs=lambda plan, contents: {
-            "retrieval": described.shown_metrics(plan, "retrieval", contents, random=random)
+            "retrieved": described.shown_metrics(plan, "retrieved", contents, random=random)
         },
         spec=lambda plan, contents: {
             **described.retrieval(plan, contents),
+            **described.resampling(plan),
             "units": "random" if random else "expert",
             "seeds": plan.conditions.seeds if random else [],
         },

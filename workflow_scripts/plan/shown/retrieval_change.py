@@ -11,8 +11,8 @@ def kind(name: str, place: Place, **which) -> Figure:
         kind=name,
         stage="figure_retrieval_change",
         place=place,
-        inputs=lambda plan, contents: {"retrieval": described.shown_metrics(plan, "retrieval", contents)},
-        spec=described.retrieval,
+        inputs=lambda plan, contents: {"retrieved": described.shown_metrics(plan, "retrieved", contents)},
+        spec=lambda plan, contents: {**described.retrieval(plan, contents), **described.resampling(plan)},
         **which,
     )
 
