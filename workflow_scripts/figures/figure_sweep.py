@@ -1,5 +1,6 @@
 """Figure 2: how often the target language is generated, and log perplexity, against the number of experts."""
 
+import textwrap
 from argparse import Namespace
 
 import numpy as np
@@ -30,6 +31,7 @@ ACCURACY, LOG_PERPLEXITY = "language_id_accuracy", "log_perplexity"
 MEASURES = {ACCURACY: "Language ID accuracy", LOG_PERPLEXITY: "Log perplexity"}
 SEEN = {"linestyle": "-"}
 UNSEEN = {"linestyle": (0, (4, 1.5)), "markerfacecolor": "white"}
+MOST_LETTERS = 32  # of a line above a panel
 MOST_WIDTH, HEIGHT = 2.5, 1.7  # inches of a panel
 
 
@@ -122,13 +124,19 @@ def unseen(model: Model, spec: Spec) -> list[str]:
 def add_title(axis: Axes, model: Model, pooling: str, spec: Spec) -> None:
     """Title a panel by its model, and by the pooling if there are several; name the unseen targets below, in red."""
     title = drawing.pooled_title(model.label, pooling, spec.poolings)
-    # Where one model has such a line, the others leave room for it, so that all titles are at one height.
-    room = {"pad": 14} if any(unseen(other, spec) for other in spec.models) else {}
+    # Where one model has such lines, the others leave room for them, so that all titles are at one height.
+    lines = max(unseen_text(other, spec).count("\n") + 1 for other in spec.models)
+    room = {"pad": 6 + 8 * lines} if any(unseen(other, spec) for other in spec.models) else {}
     axis.set_title(title, parse_math=False, **room)
-    if targets := unseen(model, spec):
-        text = "not seen: " + ", ".join(f"{target}*" for target in targets)
+    if text := unseen_text(model, spec):
         place = {"xycoords": "axes fraction", "xytext": (0, 4), "textcoords": "offset points", "ha": "center"}
         axis.annotate(text, (0.5, 1), **place, size=6.5, color=drawing.UNSEEN_COLOUR)
+
+
+def unseen_text(model: Model, spec: Spec) -> str:
+    """Return the lines that name a model's unseen targets; nothing where it has seen all."""
+    targets = unseen(model, spec)
+    return textwrap.fill("not seen: " + ", ".join(f"{each}*" for each in targets), MOST_LETTERS) if targets else ""
 
 
 def share_limits(axes: np.ndarray) -> None:
