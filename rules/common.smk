@@ -287,6 +287,6 @@ def reported_tables():
 
 
 def reported_figures():
-    """Return the figures of the report, with their kinds."""
-    figures = PLAN.shown.figures()
+    """Return the figures of the report, with their kinds; what two numbers of the paper would show is there once."""
+    figures = PLAN.shown.distinct(PLAN.shown.figures())
     return [(kind, contents) for kind, contents in figures if reported(kind, f"figures/{contents.path}.json")]

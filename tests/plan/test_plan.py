@@ -589,6 +589,17 @@ def test_every_figure_says_what_it_shows():
     assert titles(["demo"], ["de"]) == ["Demo BLOOM · German"]
 
 
+def test_what_two_numbers_of_the_paper_would_show_is_in_the_report_once():
+    there = plan()
+    shown_twice = [contents.number for kind, contents in there.shown.figures() if kind.kind == "projection"]
+    shown_once = [each for kind, each in there.shown.distinct(there.shown.figures()) if kind.kind == "projection"]
+    assert shown_twice == [3, 6, 7, 8, 9, 10] and [each.number for each in shown_once] == [3, 6, 8, 9, 10]
+    described_once = json.loads(there.shown.report([], there.shown.figures()))["figures"]
+    assert [each["also"] for each in described_once if "also" in each] == [7]
+    two = plan(study__models=["demo", "other"], models__other={**RAW["models"]["demo"], "label": "Other"})
+    assert len(two.shown.distinct(two.shown.figures())) == len(two.shown.figures())
+
+
 def test_local_files_are_known_so_that_an_edited_one_is_read_again():
     local = {"source": "local", "layout": "flores200", "split": "dev"}
     corpora = plan(datasets__local=local, study__probing__dataset="local", data_root="/data").corpora

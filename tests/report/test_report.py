@@ -1,12 +1,12 @@
 """The report from made-up results, as text and as a browser shows it."""
 
 import base64
+import dataclasses
 import io
 import json
 import re
 import shutil
 from html.parser import HTMLParser
-from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote
@@ -21,7 +21,9 @@ from PIL import Image
 
 from workflow_scripts.config.study import Config
 from workflow_scripts.figures import drawing, figure_retrieval, figure_retrieval_change
+from workflow_scripts.interventions.conditions import Condition
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.measures.queries import write_retrieved
 from workflow_scripts.models.manifests import ModelManifest
 from workflow_scripts.models.sites import NeuronSite
 from workflow_scripts.plan import Plan
@@ -78,25 +80,22 @@ def manifest():
 
 
 def metrics(folder):
-    """Retrieval and paraphrase accuracies of the unintervened model and of every target's experts."""
+    """What queries count, and paraphrase accuracies, of the unintervened model and of every target's experts."""
     generator = np.random.default_rng(0)
-    retrieval, paraphrase = [], []
+    retrieved, paraphrase = [], []
     for target in [None, *TARGETS]:
         units = "none" if target is None else "expert"
         leading = {"model": "demo", "condition": target or "base", "method": "force", "units": units}
         leading |= {"target": target, "pooling": target and "max", "k": 9, "seed": None, "dataset": "cldr"}
-        for query, candidate in product(LANGUAGES, LANGUAGES):
-            if query != candidate:
-                observed = {"similarity": "cosine", "query": query, "candidate": candidate}
-                retrieval.append({**leading, **observed, "accuracy": generator.random()})
+        done = Condition(name=target or "base", model="demo", units=units, target=target, pooling=target and "max")
+        retrieved.append(folder / f"{done.name}.parquet")
+        found = {"cosine": generator.integers(0, 2, (6, 6, 30)).astype(float)}
+        write_retrieved(retrieved[-1], done, "cldr", found, LANGUAGES)
         for space in ("pre", "post", "mixed"):
             observed = {"similarity": "cosine", "language": target, "space": space, "pairs": 7}
             paraphrase += [{**leading, **observed, "accuracy": generator.random()}] if target else []
-    paths = {}
-    for name, rows in (("retrieval", retrieval), ("paraphrase", paraphrase)):
-        paths[name] = folder / f"{name}.csv"
-        pd.DataFrame(rows).to_csv(paths[name], index=False)
-    return paths
+    pd.DataFrame(paraphrase).to_csv(folder / "paraphrase.csv", index=False)
+    return {"retrieved": retrieved, "paraphrase": folder / "paraphrase.csv"}
 
 
 def files_of(folder, stem, outputs):
@@ -105,8 +104,14 @@ def files_of(folder, stem, outputs):
 
 
 def run_stage(stage, spec, files, **inputs):
-    options = {**inputs, **files}
-    stage.main(["--spec", json.dumps(spec), *(f"--{name}={path}" for name, path in options.items())])
+    outputs = [f"--{name}={path}" for name, path in files.items()]
+    stage.main(["--spec", json.dumps(spec), *inputs_of(inputs), *outputs])
+
+
+def inputs_of(inputs):
+    """Options with one path or several."""
+    several = {name: paths if isinstance(paths, list) else [paths] for name, paths in inputs.items()}
+    return [word for name, paths in several.items() for word in (f"--{name}", *map(str, paths))]
 
 
 def made_up_table(title, rows):
@@ -148,8 +153,8 @@ def results(tmp_path_factory):
         stage = figure_retrieval if kind == "retrieval" else figure_retrieval_change
         own = {"units": "expert", "seeds": []} if kind == "retrieval" else {}
         files = files_of(folder / "figures" / kind, "-".join(targets), drawing.OUTPUTS)
-        spec = {**common, **own, "panels": [panel[target] for target in targets]}
-        run_stage(stage, spec, files, retrieval=metric["retrieval"])
+        spec = {**common, **own, "panels": [panel[target] for target in targets], "resampling": {"resamples": 100}}
+        run_stage(stage, spec, files, retrieved=metric["retrieved"])
         drawn.append(({"kind": kind, "number": number, "subtitle": subtitle}, files["png"]))
     write(folder / "texts.parquet", pd.DataFrame([("0", "en", "sentence", "a")], columns=COLUMNS))
     texts = dict.fromkeys(Plan(study_config()).corpora.names, folder / "texts.parquet")
@@ -190,7 +195,7 @@ def page(results):
 class Page(HTMLParser):
     """Elements of a page with their attributes, and its tables; complains if tags are not nested well."""
 
-    VOID = ("meta", "br", "link", "img")
+    VOID = ("meta", "br", "link", "img", "input")
 
     def __init__(self, text):
         super().__init__()
@@ -231,15 +236,16 @@ class Page(HTMLParser):
 def test_chapters_come_in_the_order_of_the_paper_and_those_with_nothing_to_show_are_left_out(page):
     there = ["space", "retrieval", "paraphrases", "published", "languages", "computation"]
     titles = [chapter.title for chapter in CHAPTERS if chapter.name in there]
-    assert Page(page.text).headings == ["What was found", "What was done", *titles, "Provenance"]
+    assert Page(page.text).headings == ["What was found", *titles, "Settings", "Provenance"]
     assert 'href="#random"' not in page.text and 'href="#retrieval"' in page.text
 
 
-def test_what_stands_in_a_chapter_comes_in_the_order_that_the_plan_declares(results, page):
+def test_figures_of_a_chapter_come_before_its_tables_each_in_the_order_that_the_plan_declares(results, page):
     entries = [(path.stem, place(path.stem)) for path in results.tables]
     entries += [(entry["kind"], place(entry["kind"])) for entry, _ in results.figures]
     chapters = [chapter.name for chapter in CHAPTERS]
-    entries.sort(key=lambda each: (chapters.index(each[1]["chapter"]), each[1]["order"]))
+    tables = [path.stem for path in results.tables]
+    entries.sort(key=lambda each: (chapters.index(each[1]["chapter"]), each[0] in tables, each[1]["order"]))
     anchors = {"retrieval": "figure-4", "retrieval_change": "figure-5", "retrieval_change_other_targets": "figure-24"}
     expected = [anchors.get(name, re.sub(r"^table(\d)", r"table-\1", name)) for name, _ in entries]
     found = [each for each in Page(page.text).attributes("id") if each in expected]
@@ -248,7 +254,7 @@ def test_what_stands_in_a_chapter_comes_in_the_order_that_the_plan_declares(resu
 
 def test_the_page_opens_with_what_was_found_and_where_it_is_shown(page):
     found = page.text.split('<section id="findings">')[1].split("</section>")[0]
-    assert page.text.index('id="findings"') < page.text.index('id="study"')
+    assert page.text.index('id="findings"') < page.text.index('id="retrieval"') < page.text.index('id="study"')
     assert "Languages come closer: −0.1 &amp; more &lt;b&gt;." in found
     assert found.count("Shown in") == 1 and '<a class="aside" href="#table-1">Shown in Table 1</a>' in found
 
@@ -323,6 +329,16 @@ def test_figures_are_together_as_long_as_their_numbers_follow_each_other(results
     )
     contents = text.split("<nav")[1].split("</nav>")[0]
     assert re.findall(r"<a href=.#figure-[^>]*>([^<]*)<", contents) == headings
+
+
+def test_a_figure_that_two_numbers_would_show_is_there_once_and_leaves_no_gap(results, tmp_path):
+    numbers = [{"number": 3, "also": 7}, {"number": 6}, {"number": 8}]
+    several = [({**e, **number}, path) for number, (e, path) in zip(numbers, results.figures[2:], strict=True)]
+    text = make(results, tmp_path / "report.html", figures=several)
+    contents = text.split("<nav")[1].split("</nav>")[0]
+    headings = ["Figures 3 and 7. Change of retrieval accuracy, German", "Figures 6–8. Change of retrieval accuracy"]
+    assert re.findall(r"<a href=.#figure-[^>]*>([^<]*)<", contents) == headings
+    assert {"figure-3", "figure-7"} <= set(Page(text).attributes("id"))
 
 
 def test_every_figure_has_its_own_caption_even_among_others(results, page):
@@ -486,8 +502,8 @@ def test_nothing_is_wider_than_the_window(opened, width):
     opened.window.set_viewport_size({"width": width, "height": 900})
     opened.window.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
     assert opened.window.evaluate("document.documentElement.scrollWidth") == width
-    # Tables scroll inside; nothing else sticks out.
-    outside = "Array.from(document.querySelectorAll('main *')).filter(e => !e.closest('.scroll table'))"
+    # Tables and figures scroll inside; nothing else sticks out.
+    outside = "Array.from(document.querySelectorAll('main *')).filter(e => !e.closest('.scroll > *'))"
     edges = opened.window.evaluate(f"{outside}.map(e => e.getBoundingClientRect().right)")
     assert max(edges) <= width
 
@@ -539,6 +555,93 @@ def test_a_click_enlarges_a_figure_with_its_caption_and_arrow_keys_lead_to_the_n
     window.keyboard.press("Escape")
     assert not dialog.is_visible()
     assert opened.said == []
+
+
+def test_a_reader_who_points_at_a_cell_is_told_its_numbers_also_where_it_is_enlarged(opened, results):
+    window, said = opened.window, opened.window.locator("#said")
+    (panel,) = json.loads(results.figures[1][1].with_suffix(".json").read_text())["hover"]
+    left, top, width, height = panel["box"]
+    cell = 4  # of the marks
+    x, y, text = panel["marks"][3 * cell : 3 * cell + 3]
+    for image in ("#figure-5 img", "dialog img"):
+        window.locator(image).scroll_into_view_if_needed()
+        box = window.locator(image).bounding_box()
+        place = left + width * x / 1000, top + height * y / 1000
+        window.mouse.move(box["x"] + box["width"] * place[0], box["y"] + box["height"] * place[1])
+        assert said.text_content() == panel["texts"][text] and said.is_visible()
+        window.mouse.move(box["x"] + 1, box["y"] + 1)
+        assert not said.is_visible()
+        if not image.startswith("dialog"):
+            window.locator("#figure-5 button").click()
+    assert opened.said == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_first_column_of_a_wide_table_stays_in_sight(open_page, results, tmp_path, width):
+    cells = [layout.Cell(f"a wide cell {number}") for number in range(20)]
+    wide = layout.Table("Wide", "", [layout.Column(cell.text) for cell in cells], [cells, cells])
+    files = SimpleNamespace(**files_of(tmp_path, "table1", layout.OUTPUTS))
+    layout.write(pd.DataFrame({"value": [1.0]}), wide, files)
+    make(results, tmp_path / "report.html", tables=[tmp_path / "table1.json"])
+    window = open_page(tmp_path / "report.html").window
+    window.set_viewport_size({"width": width, "height": 900})
+    window.evaluate("document.querySelector('#table-1 .scroll').scrollLeft = 700")
+    first, second = (window.locator("#table-1 tbody tr").first.locator("> *").nth(n).bounding_box() for n in (0, 1))
+    frame = window.locator("#table-1 .scroll").bounding_box()
+    assert first["x"] == frame["x"] and second["x"] < frame["x"]
+
+
+def test_claims_about_models_that_the_study_lacks_are_shown_if_asked_for_and_verdicts_have_signs(
+    open_page, results, tmp_path
+):
+    verdicts = {"yes": True, "no": False, "undefined": None}
+    rows = [[layout.Cell(f"claim {name}"), layout.Cell(name, verdict=holds)] for name, holds in verdicts.items()]
+    claims = layout.Table("C", "", [layout.Column("Claim"), layout.Column("Holds")], rows, aside=[2])
+    claims = dataclasses.replace(claims, aside_means="claims about models that the study lacks")
+    layout.write(
+        pd.DataFrame({"value": [1.0]}), claims, SimpleNamespace(**files_of(tmp_path, "claims", layout.OUTPUTS))
+    )
+    make(results, tmp_path / "report.html", tables=[tmp_path / "claims.json"])
+    window = open_page(tmp_path / "report.html").window
+    shown = "Array.from(document.querySelectorAll('#claims tbody tr'), row => row.checkVisibility())"
+    assert window.evaluate(shown) == [True, True, False]
+    window.get_by_label("Show claims about models that the study lacks (1)").check()
+    assert window.evaluate(shown) == [True, True, True]
+    cells = (
+        "Array.from(document.querySelectorAll('#claims tbody td'), cell => getComputedStyle(cell, '::before').content)"
+    )
+    signs = window.evaluate(cells)
+    assert "✓" in signs[0] and "✗" in signs[1] and signs[2] == "none"
+    colours = window.evaluate(cells.replace(", '::before').content", ").color"))
+    assert len(set(colours)) == 3
+
+
+def test_the_page_can_be_read_by_keyboard_and_in_the_dark_and_says_where_one_is(opened):
+    window = opened.window
+    window.keyboard.press("Tab")
+    assert window.evaluate("document.activeElement.className") == "skip"
+    window.keyboard.press("Enter")
+    window.keyboard.press("Tab")
+    assert window.evaluate("document.activeElement.closest('main') !== null")
+    scrolled = window.evaluate("Array.from(document.querySelectorAll('.scroll'), each => each.tabIndex)")
+    assert set(scrolled) == {0}
+    assert window.locator("nav [aria-current]").all_text_contents() == ["What was found"]
+    window.evaluate("document.querySelector('#retrieval').scrollIntoView({behavior: 'instant'})")
+    window.wait_for_function("document.querySelector('nav [aria-current]').hash === '#retrieval'")
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = window.evaluate(background)
+    window.emulate_media(color_scheme="dark")
+    channels = re.findall(r"\d+", window.evaluate(background))
+    assert light == "rgb(255, 255, 255)" and max(map(int, channels)) < 60
+
+
+def test_figures_are_shown_in_the_size_that_they_were_drawn_for(opened, results):
+    for width in (1280, 390):
+        opened.window.set_viewport_size({"width": width, "height": 900})
+        shown = opened.window.evaluate("Array.from(document.querySelectorAll('main img'), image => image.width)")
+        for pixels_wide, (_, path) in zip(shown, results.figures, strict=True):
+            with Image.open(path) as image:
+                assert pixels_wide == pytest.approx(112 * image.width / 300, abs=1)
 
 
 def test_on_paper_there_is_neither_navigation_nor_anything_cut_off(opened):

@@ -279,9 +279,10 @@ def unseen_note(models: list[Model], languages: list[str]) -> str:
     return "Languages that the model has not seen in pre-training are red and have an asterisk."
 
 
-def intervals_over_queries(resampling: Resampling) -> str:
-    """Return what a caption calls intervals over queries."""
-    return f"{resampling.confidence:.0%} bootstrap intervals over queries ({resampling.resamples:,} resamples)"
+def interval_over_queries(resampling: Resampling) -> str:
+    """Return what a caption calls an interval over queries."""
+    confidence = f"{100 * resampling.confidence:g}%"
+    return f"{confidence} bootstrap interval over queries ({resampling.resamples:,} resamples)"
 
 
 def joined(*sentences: str) -> str:

@@ -126,7 +126,7 @@ def caption(spec: Spec, drawn: pd.DataFrame) -> str:
         f"intervention on {units} of {spec.target_names}. The query language is the target of the intervention; each "
         "pair of bars is a candidate language. A query counts if its translation is the most similar of all sentences "
         "of the candidate language.",
-        "" if drawn["pre_low"].isna().all() else f"Lines are {drawing.intervals_over_queries(spec.resampling)}.",
+        "" if drawn["pre_low"].isna().all() else f"Each line is the {drawing.interval_over_queries(spec.resampling)}.",
         drawing.unseen_note(spec.models, spec.languages),
     )
 

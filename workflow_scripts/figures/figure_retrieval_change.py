@@ -80,8 +80,8 @@ def caption(spec: RetrievalSpec, drawn: pd.DataFrame) -> str:
         f"the intervention on experts of {spec.target_names}, for each query language (rows) and candidate language "
         "(columns). Blue: more queries find their translation after the intervention; red: fewer do; white: no change.",
         "All panels share one colour scale." if len(spec.panels) * len(spec.poolings) > 1 else "",
-        f"Dots mark the {chance.sum():,} of {len(drawn):,} cells whose change is within chance: 0 is in "
-        f"{drawing.intervals_over_queries(spec.resampling).replace('intervals', 'the interval')}, of each cell alone."
+        f"Dots mark the {chance.sum():,} of {len(drawn):,} cells whose change is within chance: the cell's "
+        f"{drawing.interval_over_queries(spec.resampling)} holds 0."
         if chance.any()
         else "",
         "The row and the column of the target are outlined." if set(spec.targets) & set(spec.languages) else "",

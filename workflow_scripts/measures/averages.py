@@ -42,6 +42,11 @@ def averages_over_languages(values: np.ndarray, resampling: "Resampling") -> lis
     return _averages(means, values.mean(axis=-1), count, resampling, _error(values, count))
 
 
+def average_over_targets(values: np.ndarray, resampling: "Resampling") -> Average:
+    """Mean of values [targets] with its bootstrap interval over targets; fewer than three have none."""
+    return average_over_languages(values, resampling)
+
+
 def averages_over_queries(found: np.ndarray, resampling: "Resampling") -> list[Average]:
     """Mean of what queries count, of each row of found [rows, queries], with its bootstrap interval over queries.
 

@@ -30,13 +30,24 @@ def paragraph(text: str, width: str) -> layout.Cell:
     return layout.Cell(text, latex=rf"\parbox[t]{{{width}}}{{\raggedright {text.translate(layout.LATEX)}}}")
 
 
+def verdict_cell(holds: str) -> layout.Cell:
+    """Return the cell that says whether a claim holds; gray where that is undefined."""
+    return layout.Cell(holds, gray=holds == "undefined", verdict={"yes": True, "no": False}.get(holds))
+
+
+def lacking(decided: pd.DataFrame, spec: Study) -> list[int]:
+    """Return the numbers of rows that are undefined since they are about models that the study lacks."""
+    about = (decided["holds"] == "undefined") & ~decided["model"].isin(list(spec.labels))
+    return about.to_numpy().nonzero()[0].tolist()
+
+
 def as_table(decided: pd.DataFrame, spec: Study) -> layout.Table:
     """Lay out a row for each claim, model and pooling."""
     rows = [
         [
             layout.Cell(row.section),
             paragraph(row.statement, "5cm"),
-            layout.Cell(row.holds, gray=row.holds == "undefined"),
+            verdict_cell(row.holds),
             layout.Cell(spec.labels.get(row.model, row.model)),
             *layout.pooling_cells(row.pooling, spec.poolings),
             paragraph(row.measured, "4cm"),
@@ -54,6 +65,8 @@ def as_table(decided: pd.DataFrame, spec: Study) -> layout.Table:
         rows=rows,
         labels=len(headers),
         gray_means="the study has not measured what decides the claim",
+        aside=lacking(decided, spec),
+        aside_means="claims about models that the study lacks",
     )
 
 

@@ -1,7 +1,7 @@
 """What was found, in sentences: the changes that the paper reports, each with its size and interval.
 
-An interval is that of the bootstrap over languages (measures/averages.py). A mean over targets is the mean of the
-changes under the intervention on each target; all have the same languages.
+An interval is that of the bootstrap over languages (measures/averages.py), of generated text over targets. A mean over
+targets is the mean of the changes under the intervention on each target; all have the same languages.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from workflow_scripts.measures.averages import (
     average_over_candidates,
     average_over_languages,
     average_over_pairs,
+    average_over_targets,
 )
 from workflow_scripts.measures.metric_files import pair_matrix
 
@@ -80,7 +81,7 @@ class Measured:
         """Return the interval of a change; fewer than three languages have none."""
         if np.isnan(change.ci_low):
             return "no interval"
-        confidence = f"{100 * self.resampling.confidence:g} % interval"
+        confidence = f"{100 * self.resampling.confidence:g}% interval"
         return f"{confidence} {_plus(change.ci_low)} to {_plus(change.ci_high)}"
 
     def has(self, units: str) -> bool:
@@ -175,8 +176,8 @@ def gain_left_when_centred(measured: Measured) -> Finding:
     change = average_over_pairs(measured.changes(centred, "value").mean(axis=0), measured.resampling)
     return Finding(
         f"With the mean of each language subtracted, retrieval over all pairs is {_percent(before)} before and "
-        f"{_percent(before + change.mean)} after the intervention ({measured.signed(change)}): what is left is no "
-        "shift of languages towards each other.",
+        f"{_percent(before + change.mean)} after the intervention ({measured.signed(change)}): "
+        f"{_beyond_a_shift(change)}.",
         "centred",
     )
 
@@ -210,13 +211,27 @@ def generated_language(measured: Measured) -> Finding | None:
     if not shares or not costs:
         return None
     before, after = (float(np.mean([share[k] for share in shares])) for k in (0, measured.k))
-    risen = sum(share[measured.k] > share[0] for share in shares)
+    changes = [share[measured.k] - share[0] for share in shares]
+    change, cost = (average_over_targets(np.array(values), measured.resampling) for values in (changes, costs))
+    ends = "" if np.isnan(cost.ci_low) else f" ({np.exp(cost.ci_low):.1f} to {np.exp(cost.ci_high):.1f})"
+    over = "" if np.isnan(change.ci_low) else "; intervals over targets"
     return Finding(
         f"Texts from the beginning-of-sentence token are in the target language in {_percent(after)} of cases with "
-        f"{measured.k} experts and in {_percent(before)} without (more for {risen} of "
-        f"{_count(len(shares), 'target')}); text in it is {np.exp(np.mean(costs)):.1f} times as perplexing.",
+        f"{measured.k:,} experts and in {_percent(before)} without ({measured.signed(change)}), more for "
+        f"{sum(value > 0 for value in changes)} of {_count(len(shares), 'target')}; text in it is "
+        f"{np.exp(cost.mean):.1f} times as perplexing{ends}{over}.",
         "figure-2",
     )
+
+
+def _beyond_a_shift(change: Average) -> str:
+    if change.ci_low > 0:
+        return "part of the gain is more than a shift of whole languages towards each other"
+    if change.ci_high < 0:
+        return "the gain is a shift of whole languages towards each other, beyond which translations are lost"
+    if np.isnan(change.ci_low):
+        return "too few languages to tell whether that is more than chance"
+    return "no gain is seen beyond a shift of whole languages towards each other"
 
 
 def _of_queries(measured: Measured, units: str) -> tuple[float, np.ndarray]:
@@ -244,7 +259,7 @@ def _moved(change: float, rises: str, falls: str) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f}%"
 
 
 def _count(number: int, noun: str) -> str:

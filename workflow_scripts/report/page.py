@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import jinja2
@@ -57,6 +58,7 @@ class FigureEntry(Entry):
 
     kind: str = Field(description="Kind, like retrieval_change.")
     number: int | None = Field(None, description="Its number in the paper, if it has one.")
+    also: int | None = Field(None, description="A further number of the paper, whose figure would show the same.")
     subtitle: str = Field("", description="What tells it apart from others of its kind, like Bloom-7B · German.")
 
 
@@ -70,6 +72,8 @@ class ShownFigure:
     subtitle: str
     caption: str
     image: EmbeddedImage
+    hover: list[dict[str, Any]]  # what is said where a reader points, as `figures.drawing` has it
+    also: str  # a further anchor, or nothing
     links: list[tuple[str, str]]
 
 
@@ -90,17 +94,12 @@ class FigureBlock:
         return len(self.figures) > 1
 
     @property
-    def width(self) -> int:
-        """Return the width of the widest figure, in CSS pixels."""
-        return max(figure.image.width for figure in self.figures)
-
-    @property
     def heading(self) -> str:
         """Return what the table of contents calls the figures."""
         first = self.figures[0]
         if not self.several:
             return _joined(first.label, _joined(first.title, first.subtitle, ", "))
-        numbers = [figure.label.removeprefix("Figure ") for figure in self.figures if figure.label]
+        numbers = [figure.label.split()[1] for figure in self.figures if figure.label]
         ends = dict.fromkeys([numbers[0], numbers[-1]]) if numbers else []
         return _joined(f"Figure{'s' if len(ends) > 1 else ''} {'–'.join(ends)}" if ends else "", first.title)
 
@@ -146,11 +145,12 @@ def render(
         StudyError: a file is not what it should be, or a table or figure stands in no chapter.
     """
     require_chapters(entry.chapter for entry, _ in [*tables, *figures])
-    placed = [(entry.chapter, entry.order, [_table_block(path, page)]) for entry, path in tables]
-    for chapter, order in dict.fromkeys((entry.chapter, entry.order) for entry, _ in figures):
+    placed: list[tuple[str, int, list]] = []  # figures before tables
+    for chapter, order in sorted({(entry.chapter, entry.order) for entry, _ in figures}, key=lambda place: place[1]):
         here = [(entry, path) for entry, path in figures if (entry.chapter, entry.order) == (chapter, order)]
         placed.append((chapter, order, _figure_blocks(here, page)))
-    placed.sort(key=lambda place: place[1])
+    in_order = sorted(tables, key=lambda table: table[0].order)
+    placed += [(entry.chapter, entry.order, [_table_block(path, page)]) for entry, path in in_order]
     blocks = {
         chapter: [block for name, _, shown in placed if name == chapter.name for block in shown] for chapter in CHAPTERS
     }
@@ -162,7 +162,7 @@ def render(
         .render(
             title=title,
             findings=json.loads(findings_file.read_text(encoding="utf-8")),
-            anchors={block.anchor: block.heading.partition(". ")[0] for shown in blocks.values() for block in shown},
+            anchors=_anchors([block for shown in blocks.values() for block in shown]),
             sections=[(chapter, shown) for chapter, shown in blocks.items() if shown],
             provenance=provenance,
             provenance_links=_links(provenance_file, {"json": "JSON"}, page),
@@ -187,8 +187,22 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.globals |= {"spans": layout.spans, "sentences": layout.sentences}
+    environment.globals |= {"spans": layout.spans, "sentences": layout.sentences, "json_of": _json_of}
     return environment
+
+
+def _json_of(data: Any) -> Markup:
+    """Return JSON for a script element, which no text in it can end."""
+    return Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+def _anchors(blocks: Sequence[FigureBlock | TableBlock]) -> dict[str, str]:
+    """Return what a link to each anchor says."""
+    found = {block.anchor: block.heading.partition(". ")[0] for block in blocks}
+    for block in blocks:
+        for figure in block.figures if isinstance(block, FigureBlock) else []:
+            found |= {anchor: figure.label for anchor in (figure.anchor, figure.also) if anchor and figure.label}
+    return found
 
 
 def _without_text(config: Config) -> str:
@@ -214,17 +228,23 @@ def _table_block(path: Path, page: Path) -> TableBlock:
 def _figure_blocks(figures: Sequence[tuple[FigureEntry, Path]], page: Path) -> list[FigureBlock]:
     """Return figures of one kind in blocks: those whose numbers follow each other and that have subtitles are one."""
     runs: list[list[tuple[FigureEntry, Path]]] = []
+    shown = {entry.also for entry, _ in figures}
     for entry, path in figures:
-        if runs and _follows(entry, runs[-1][-1][0]):
+        if runs and _follows(entry, runs[-1][-1][0], shown):
             runs[-1].append((entry, path))
         else:
             runs.append([(entry, path)])
     return [FigureBlock([_shown_figure(entry, path, page) for entry, path in run]) for run in runs]
 
 
-def _follows(entry: FigureEntry, previous: FigureEntry) -> bool:
-    # Figure 3 is no neighbour of Figure 6; those beyond the paper's numbers follow the last that has one.
-    in_order = entry.number is None or entry.number - 1 == previous.number
+def _follows(entry: FigureEntry, previous: FigureEntry, shown: set[int | None]) -> bool:
+    # Figure 3 is no neighbour of Figure 6; those beyond the paper's numbers follow the last that has one. No gap is a
+    # number whose figure is shown elsewhere.
+    if entry.number is None:
+        in_order = True
+    else:
+        between = range((previous.number or entry.number) + 1, entry.number)
+        in_order = previous.number is not None and previous.number < entry.number and set(between) <= shown
     return bool(entry.subtitle and previous.subtitle) and in_order
 
 
@@ -232,18 +252,21 @@ def _shown_figure(entry: FigureEntry, path: Path, page: Path) -> ShownFigure:
     beside = path.with_suffix(".json")
     try:
         said = json.loads(beside.read_text(encoding="utf-8"))
-        title, caption = said["title"], said["caption"]
+        title, caption, hover = said["title"], said["caption"], said.get("hover", [])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(
             f"{beside} does not hold the title and caption of {path}; delete both and run again."
         ) from error
+    numbers = [number for number in (entry.number, entry.also) if number]
     return ShownFigure(
         anchor=f"figure-{entry.number}" if entry.number else f"figure-{entry.kind}-{path.parent.name}-{path.stem}",
-        label=f"Figure {entry.number}" if entry.number else "",
+        label=f"Figure{'s' if len(numbers) > 1 else ''} {' and '.join(map(str, numbers))}" if entry.number else "",
         title=title,
         subtitle=entry.subtitle,
         caption=caption,
         image=embed(path),
+        hover=hover,
+        also=f"figure-{entry.also}" if entry.also else "",
         links=_links(path, FIGURE_FILES, page),
     )
 

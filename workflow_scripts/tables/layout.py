@@ -2,6 +2,7 @@
 
 import math
 from argparse import Namespace
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ class Cell:
     latex: str | None = None  # where it differs from the escaped text
     value: float | None = None  # what the report sorts by; None: the text
     gray: bool = False  # italic in Markdown, which has no colours
+    verdict: bool | None = None  # whether what is asked holds, which the report shows by a sign and a colour
 
 
 @dataclass(frozen=True, config=WHOLE)
@@ -54,6 +56,8 @@ class Table:
     rows: list[list[Cell]]
     labels: int = 1
     gray_means: str = ""
+    aside: list[int] = field(default_factory=list)  # numbers of rows that the report shows only if asked to
+    aside_means: str = ""  # what these are, as "claims about models that the study lacks"
 
 
 def number(value: float, decimals: int = 2) -> str:
@@ -135,7 +139,7 @@ def as_markdown(table: Table) -> str:
     text = tabulate(
         rows, [_markdown(header) for header in headers], tablefmt="pipe", disable_numparse=True, colalign=alignment
     )
-    note = f"\n*Italics*: {_markdown(table.gray_means)}.\n" if table.gray_means else ""
+    note = f"\n*Italics*: {_markdown(table.gray_means)}.\n" if has_gray(table) else ""
     return f"{_markdown(table.caption)}\n\n{text}\n{note}"
 
 
@@ -227,4 +231,9 @@ def spans(columns: list[Column]) -> list[tuple[str, int, int]]:
 
 
 def sentences(table: Table, gray: str) -> list[str]:
-    return [table.caption, *([f"{gray}: {table.gray_means}."] if table.gray_means else [])]
+    return [table.caption, *([f"{gray}: {table.gray_means}."] if has_gray(table) else [])]
+
+
+def has_gray(table: Table) -> bool:
+    """Return whether a caption has to say what gray means."""
+    return bool(table.gray_means) and any(cell.gray for row in table.rows for cell in row)

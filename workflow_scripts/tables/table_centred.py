@@ -112,7 +112,8 @@ def value_cells(rows: pd.DataFrame, effect: Effect, spec: Spec) -> list[layout.C
         survives = rows[name].dropna()
         share = survives.mean()
         said = f"{'yes' if share > 0.5 else 'no'} ({int(survives.sum())} of {len(survives)})"
-        verdicts.append(layout.Cell(said, value=share, gray=not share > 0.5) if len(survives) else UNDEFINED)
+        cell = layout.Cell(said, value=share, gray=not share > 0.5, verdict=bool(share > 0.5))
+        verdicts.append(cell if len(survives) else UNDEFINED)
     return [*shown, layout.Cell(f"{gained} of {len(rows)}", value=gained), *verdicts, constant_cell(rows)]
 
 

@@ -58,6 +58,25 @@ class Shown:
         """Return the figures of the study with their kinds: the paper's, those beyond it, or all."""
         return [(kind, contents) for kind in self.kinds(beyond) for contents in kind.figures(self._plan)]
 
+    def distinct(self, figures: list[tuple[Figure, Contents]]) -> list[tuple[Figure, Contents]]:
+        """Return the figures without those that show what an earlier one of the same kind does."""
+        first: dict[tuple, tuple[Figure, Contents]] = {}
+        for kind, contents in figures:
+            first.setdefault(self._shows(kind, contents), (kind, contents))
+        return list(first.values())
+
+    def _shows(self, kind: Figure, contents: Contents) -> tuple:
+        return kind.kind, tuple(contents.models), tuple(contents.targets)
+
+    def _also(self, kind: Figure, contents: Contents) -> int | None:
+        """Return a further number of the paper under which the study has the same figure."""
+        same = [
+            other.number
+            for of_kind, other in self.figures()
+            if self._shows(of_kind, other) == self._shows(kind, contents) and other.path != contents.path
+        ]
+        return next((number for number in same if number), None)
+
     @property
     def table_numbers(self) -> list[int]:
         """Return the paper's numbers of the tables that the study has."""
@@ -127,8 +146,9 @@ class Shown:
                     "kind": kind.kind,
                     "number": contents.number,
                     "subtitle": self.subtitle(kind, contents),
+                    **({"also": also} if (also := self._also(kind, contents)) else {}),
                 }
-                for kind, contents in figures
+                for kind, contents in self.distinct(figures)
             ],
         }
         return canonical_json(described)
