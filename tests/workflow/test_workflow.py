@@ -136,7 +136,7 @@ def test_the_report_holds_every_table_and_figure(finished):
         assert f'href="{name}.csv"' in page
     for number in NUMBERS:
         assert f"Figure {number}" in page
-    assert page.index("What was found") < page.index("What was done")
+    assert page.index("What was found") < page.index("Settings")
     assert page.count("<img") >= len(NUMBERS + UNNUMBERED)
 
 
