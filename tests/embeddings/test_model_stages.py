@@ -383,6 +383,25 @@ def test_the_direction_of_a_layer_is_the_difference_of_its_mean_states(study):
     np.testing.assert_allclose(site.parameters["shift"], expected["ja"].mean(axis=0) - others, rtol=1e-4, atol=1e-5)
 
 
+def test_the_covariance_within_languages_is_over_the_sentences_of_all(study):
+    """Against states of one sentence at a time; only where it is asked for is it there."""
+    model, folder = study
+    spec = {"languages": ["en", "ja"], "layer": 1, "max_tokens": 12}
+    paths = {"model": "model.json", "texts": "texts.parquet"}
+    run(average_states, folder, spec, **paths, means="means.h5")
+    run(average_states, folder, {**spec, "covariance": True}, **paths, means="more.h5")
+    centred = []
+    for language in spec["languages"]:
+        batch_of_one = [batches([ids], 100, model.pad_id) for ids in encode(model.tokenizer, TEXTS[language], 12)]
+        states = [model.forward_layers(batch, [1])[0][0].double().mean(dim=0).numpy() for (batch,) in batch_of_one]
+        centred.append(np.stack(states) - np.mean(states, axis=0))
+    expected = np.cov(np.concatenate(centred), rowvar=False, bias=True)
+    found = read_layer(folder / "more.h5", "ja")
+    np.testing.assert_allclose(found.within, expected, rtol=1e-3, atol=1e-6)
+    np.testing.assert_array_equal(found.target, read_layer(folder / "means.h5", "ja").target)
+    assert read_layer(folder / "means.h5", "ja").within is None
+
+
 def test_the_mean_states_of_a_layer_are_found_in_the_cache(study):
     _, folder = study
     spec = {"languages": ["en", "de"], "layer": 1, "max_tokens": 12}

@@ -343,6 +343,12 @@ def test_a_layer_is_changed_by_methods_on_layers_and_units_by_those_on_units():
     assert (spec["target"], spec["layer"], spec["strength"]) == ("es", 2, 3.0)
 
 
+def test_a_layers_covariance_is_measured_where_a_method_on_it_needs_it():
+    both = comparing({**BOTH, "lda": {"method": "discriminant", "layer": 3}})
+    needed = {layer: json.loads(both.slices.average_states(layer)).get("covariance") for layer in ("2", "3")}
+    assert needed == {"2": None, "3": True}
+
+
 def test_methods_are_swept_over_strengths_at_the_models_number_of_experts_alone():
     sweeps = comparing(BOTH).sweeps
     assert [name for name in sweeps.names() if name.startswith("es-")] == ["es-max", "es-max-aura", "es-layer-caa"]

@@ -1,6 +1,7 @@
 """Mean states of a layer, a language each, on disk: HDF5, a dataset `mean/{language}` [d] of float64.
 
-`sentences/{language}` is the number of sentences that the mean is over.
+`sentences/{language}` is the number of sentences that the mean is over. Where a method needs it, `within` [d, d] is the
+covariance of sentences within a language, over the sentences of all languages.
 """
 
 from pathlib import Path
@@ -28,9 +29,10 @@ def read_layer(path: Path, target: str) -> LayerStatistics:
     with opened(path) as file:
         means = {language: file[f"mean/{language}"][:] for language in file.get("mean", {})}
         counts = {language: int(file[f"sentences/{language}"][0]) for language in means}
+        within = file["within"][:] if "within" in file else None
     others = [language for language in means if language != target]
     if target not in means or not others:
         raise StudyError(f"{path} has no states of {target} and other languages; run it again.")
     weights = [counts[language] for language in others]
     of_others = np.average([means[language] for language in others], axis=0, weights=weights)
-    return LayerStatistics(means[target], of_others, np.stack(list(means.values())))
+    return LayerStatistics(means[target], of_others, np.stack(list(means.values())), within)

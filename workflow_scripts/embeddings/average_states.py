@@ -2,6 +2,7 @@
 
 import h5py
 import numpy as np
+from pydantic import Field
 
 from workflow_scripts.conditions.layer_means import write_mean
 from workflow_scripts.config.settings import ChangedLayer
@@ -18,6 +19,7 @@ class Spec(ProbingSpec):
     """What the means depend on."""
 
     layer: ChangedLayer
+    covariance: bool = Field(False, description="Whether the covariance within languages is written as well.")
 
 
 def main(command: list[str] | None = None) -> None:
@@ -26,14 +28,16 @@ def main(command: list[str] | None = None) -> None:
         Spec,
         __doc__,
         inputs={"model": "manifest of the model", "texts": "probing sentences (parquet)"},
-        outputs={"means": "mean states by language (HDF5)"},
+        outputs={"means": "mean states by language, and how they vary within one where asked (HDF5)"},
         command=command,
     )
     with model_run(files, "layer_means") as run, written_whole(files.means) as beside, created(beside) as out:
         module_of_layer(run.manifest.blocks, spec.layer)  # refused before the model is loaded
+        scatters, sentences = [], 0
         for language in spec.languages:
             _, texts = read_part(files.texts, language, "sentence")
-            key = run.key(language, **spec.model_dump(include={"layer", "max_tokens"}), texts=content_hash(texts))
+            settings = spec.model_dump(include={"layer", "max_tokens"} | ({"covariance"} if spec.covariance else set()))
+            key = run.key(language, **settings, texts=content_hash(texts))
 
             def compute(cell: h5py.File, texts: list[str] = texts, language: str = language) -> None:
                 from workflow_scripts.embeddings.sentences import embed
@@ -48,10 +52,17 @@ def main(command: list[str] | None = None) -> None:
                     what=f"layer {spec.layer} of {language}",
                 )
                 write_mean(cell, "mean", states.mean(axis=0, dtype=np.float64))
+                if spec.covariance:
+                    centred = states.astype(np.float64) - states.mean(axis=0, dtype=np.float64)
+                    write_mean(cell, "scatter", centred.T @ centred)
 
             with h5py.File(run.cell(key, compute), "r") as cell:
                 write_mean(out, f"mean/{language}", cell["mean"][:])
+                scatters += [cell["scatter"][:]] if spec.covariance else []
             write_mean(out, f"sentences/{language}", np.array(len(texts)))
+            sentences += len(texts)
+        if spec.covariance:
+            write_mean(out, "within", sum(scatters) / sentences)
 
 
 if __name__ == "__main__":

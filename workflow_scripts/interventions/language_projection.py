@@ -1,6 +1,7 @@
 """Remove the subspace of language means from a layer's states (as Yang et al. 2021, "A Simple and Effective Method To
 Eliminate the Self Language Bias in Multilingual Representations", do of embeddings)."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,14 +27,21 @@ class LanguageProjection(Method):
         self, statistics: LayerStatistics, settings: Settings, generator: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """An orthonormal basis of the differences, one fewer than languages unless their means are dependent."""
-        centred = statistics.languages - statistics.languages.mean(axis=0)
-        _, values, directions = np.linalg.svd(centred, full_matrices=False)
-        basis = directions[values > NEGLIGIBLE * values[0]]
-        return {f"direction_{place}": direction for place, direction in enumerate(basis)}
+        return {f"direction_{place}": direction for place, direction in enumerate(language_basis(statistics.languages))}
 
     def transform(self, activations: "torch.Tensor", **directions: "torch.Tensor") -> "torch.Tensor":
         """The states without their components along the directions."""
-        remaining = activations
-        for direction in directions.values():
-            remaining = remaining - (remaining @ direction)[..., None] * direction
-        return remaining
+        return without_components(activations, directions.values())
+
+
+def language_basis(means: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis of the differences between languages' means [languages, d]: [dimensions, d]."""
+    _, values, directions = np.linalg.svd(means - means.mean(axis=0), full_matrices=False)
+    return directions[values > NEGLIGIBLE * values[0]]
+
+
+def without_components(states: "torch.Tensor", directions: Iterable["torch.Tensor"]) -> "torch.Tensor":
+    """Return states [..., d] without their components along orthonormal directions, each [d]."""
+    for direction in directions:
+        states = states - (states @ direction)[..., None] * direction
+    return states

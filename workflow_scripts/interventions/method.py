@@ -40,6 +40,7 @@ class LayerStatistics:
     target: np.ndarray
     others: np.ndarray
     languages: np.ndarray  # mean state of each probing language, [languages, d]
+    within: np.ndarray | None = None  # covariance of sentences within a language, [d, d], for `needs_covariance` alone
 
 
 class Method:
@@ -48,6 +49,7 @@ class Method:
     settings: ClassVar[type[Settings]] = Settings  # those that `parameters` is given
     needs_responses: ClassVar[bool] = False  # whether `parameters` reads the responses to single sentences
     on_layer: ClassVar[bool] = False  # whether it changes a layer's states, or else units such as experts
+    needs_covariance: ClassVar[bool] = False  # whether `parameters` reads how a layer's states vary within a language
     fitted_by_layer: ClassVar[bool] = False  # whether each layer's parameters are of a model changed up to there
     needs_auroc: ClassVar[bool] = False  # whether `parameters` reads the expertise as an AUROC
 

@@ -90,6 +90,11 @@ class Conditions:
         layers = [self.changed_layer(name) for name in self.methods if name in self.layer_methods]
         return list(dict.fromkeys(layers))
 
+    def needs_covariance(self, layer: str) -> bool:
+        """Return whether a method of the config on this layer needs how the layer's states vary within a language."""
+        on_this = [name for name in self.layer_methods if self.changed_layer(name) == layer]
+        return any(get_method(self._config.methods[name].method).needs_covariance for name in on_this)
+
     def poolings_of(self, method: str) -> list[str] | list[None]:
         """Return the poolings that a method has conditions with; a method on layers knows none."""
         return [None] if method in self.layer_methods else self.poolings

@@ -151,11 +151,12 @@ class Slices:
 
     @canonical
     def average_states(self, layer: str):
-        return {
+        means = {
             "languages": self.study.probing.languages,
             "layer": layer if layer == "last" else int(layer),
             "max_tokens": self.config.experts.max_tokens,
         }
+        return {**means, "covariance": True} if self.conditions.needs_covariance(layer) else means
 
     @canonical
     def steer_layer(self, model: str, slug: str):
