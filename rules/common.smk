@@ -24,6 +24,7 @@ from workflow_scripts.jobs.stages import find_stages
 from workflow_scripts.models.directories import model_files
 from workflow_scripts.plan import BASE, UNTRAINED, ConditionName, Plan, demand, paths
 from workflow_scripts.plan.shown import FIGURE_FORMATS, TABLE_FORMATS, declared, findings
+from workflow_scripts.report.chapters import CHAPTERS
 
 CONFIG_FILES = list(map(str, workflow.configfiles))
 
@@ -273,6 +274,18 @@ def figure_files(figures, formats=FIGURE_FORMATS):
 
 
 # Report
+
+
+# In the report that Snakemake makes (--report); the captions are those of the tables and figures themselves.
+def in_snakemakes_report(path, shown, caption, labels):
+    """Return an output that Snakemake's own report shows, in the chapter of its declaration."""
+    (chapter,) = (each for each in CHAPTERS if each.name == shown.place.chapter)
+    return report(path, caption=f"captions/{caption}.rst", category=chapter.title, labels=labels)
+
+
+def labels_of_figure(kind):
+    """Return the function that gives what Snakemake's report calls a figure of a kind."""
+    return lambda wildcards: PLAN.shown.labels(kind, wildcards.figure)
 
 
 def reported(shown, first_file):

@@ -10,7 +10,8 @@ for kind in declared()[1]:
         input:
             unpack(figure_inputs(kind)),
         output:
-            **{format: f"<results>/figures/{{figure}}.{format}" for format in FIGURE_FORMATS},
+            **{format: f"<results>/figures/{{figure}}.{format}" for format in FIGURE_FORMATS if format != "png"},
+            png=in_snakemakes_report("<results>/figures/{figure}.png", kind, "figure", labels_of_figure(kind)),
         log:
             "<logs>/figures/{figure}.log",
         wildcard_constraints:

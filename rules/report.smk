@@ -51,7 +51,9 @@ use rule stage as write_report with:
         findings="<results>/findings.json",
         provenance="<results>/provenance.json",
     output:
-        report=report("<results>/report.html", category="Results", labels={"page": "All tables and figures"}),
+        report=report(
+            "<results>/report.html", category="Everything", labels={"shown": "One page with all tables and figures"}
+        ),
     log:
         "<logs>/write_report.log",
     params:

@@ -11,7 +11,8 @@ for shown in declared()[0]:
         input:
             unpack(table_inputs(shown)),
         output:
-            **{option: f"<results>/{shown.name}.{format}" for option, format in TABLE_FILES.items()},
+            **{option: f"<results>/{shown.name}.{format}" for option, format in TABLE_FILES.items() if option != "csv"},
+            csv=in_snakemakes_report(f"<results>/{shown.name}.csv", shown, "table", PLAN.shown.labels(shown)),
         log:
             f"<logs>/tables/{shown.name}.log",
         conda:

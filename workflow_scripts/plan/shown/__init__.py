@@ -133,6 +133,16 @@ class Shown:
         targets = ", ".join(self._plan.config.language_table[target].name for target in contents.targets)
         return f"{models} · {targets}"
 
+    def labels(self, shown: Table | Figure, path: str = "") -> dict[str, str]:
+        """Return what a list calls a table, or the figure of a path: its name or number, and what it shows."""
+        if isinstance(shown, Table):
+            numbered = re.fullmatch(r"table(\d+)", shown.name)
+            return {"shown": f"Table {numbered[1]}" if numbered else f"Table {shown.name.replace('_', ' ')}", "of": ""}
+        contents = next((each for _, each in self.figures() if each.path == path), self.nameable(shown)[path])
+        number = "" if contents.number is None else f" {contents.number}"
+        kind = shown.kind.replace("_", " ")
+        return {"shown": f"Figure{number}: {kind}", "of": self.subtitle(shown, contents)}
+
     def report(self, tables: list[Table], figures: list[tuple[Figure, Contents]]) -> str:
         """Return what the report's page depends on: what each table and figure is, and where it stands."""
         described: dict[str, Any] = {
