@@ -30,7 +30,8 @@ SHOWN = {*(table.name for table in declared()[0]), *(f"figure_{kind.kind}" for k
 
 BOOTSTRAPPED = of(
     *("correlate_languages", "centred", "abx", "similarity", "checkpoints", "layers", "transfer", "methods"),
-    "write_findings",
+    *("figure_retrieval", "figure_retrieval_other_targets", "figure_retrieval_random", "write_findings"),
+    *("figure_retrieval_change", "figure_retrieval_change_other_targets"),
 )
 
 SETTINGS: dict[str, tuple[str, str, Chosen]] = {
