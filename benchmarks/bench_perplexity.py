@@ -25,11 +25,17 @@ def ours(directory: Path, tokens: int) -> Callable[[], float]:
     import torch
 
     from benchmarks.models import load
-    from workflow_scripts.sweeps.perplexity import measure_perplexity
+    from workflow_scripts.sweeps.perplexity import measure_perplexity, windows
 
     model, token_ids = load(directory), text(tokens)
     model.model(torch.tensor([text(8)]))  # weights are read from the file when they are first needed
-    return lambda: measure_perplexity(model, token_ids, CONTEXT, STRIDE, TOKENS_PER_BATCH, "benchmark").log_perplexity
+    whole = windows(tokens, CONTEXT, STRIDE)
+
+    def measure() -> float:
+        losses = measure_perplexity(model, token_ids, whole, TOKENS_PER_BATCH, "benchmark")
+        return float(losses.sum() / sum(window.scored for window in whole))
+
+    return measure
 
 
 def peer(directory: Path, tokens: int) -> Callable[[], float]:

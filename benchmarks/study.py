@@ -13,8 +13,10 @@ import yaml
 from snakemake.utils import update_config
 
 from benchmarks.models import flores_like_lengths
+from workflow_scripts.config.sections import PerplexitySection
 from workflow_scripts.config.study import Config, read_config
 from workflow_scripts.plan import BASE, Plan
+from workflow_scripts.sweeps.perplexity import FIRST_ROUND, LATER_ROUNDS
 
 ROOT = Path(__file__).parent.parent
 # Sentences of a language: FLORES-200; test rows of PAWS-X with label 1, two sentences each; Tatoeba and the pairs of
@@ -22,6 +24,10 @@ ROOT = Path(__file__).parent.parent
 SENTENCES = {"flores-dev": 997, "flores-devtest": 1012, "paws-x": 2 * 907, "tatoeba": 2 * 1000, "bucc18": 2 * 9580}
 # The paper's appendix I, in hours of an A100 (80 GB).
 PUBLISHED_HOURS = {"bloom-7b1": 110, "aya-23-8b": 90, "polylm-chat-13b": 120}
+
+
+# Standard deviation over windows, in nats, of their mean log likelihood under an intervention; see docs/performance.md.
+WINDOW_SPREAD = 0.3
 
 
 @dataclass(frozen=True)
@@ -58,11 +64,12 @@ class Work:
     flop: float
 
 
-def paper_study() -> list[Work]:
-    """The work of `studies/paper.yaml`, stage by stage."""
+def paper_study(**perplexity: float | None) -> list[Work]:
+    """The work of `studies/paper.yaml`, stage by stage; `perplexity` replaces settings of that section."""
     overlay = ROOT / "studies/paper.yaml"
     settings = yaml.safe_load((ROOT / "config.yaml").read_text())
     update_config(settings, yaml.safe_load(overlay.read_text()))
+    settings["perplexity"] |= perplexity
     config = read_config(settings, [str(ROOT / "config.yaml"), str(overlay)])
     return [work for model in config.study.models for work in _stages(config, model)]
 
@@ -91,7 +98,20 @@ def _stages(config: Config, model: str) -> Iterator[Work]:
     flop = 2 * architecture.flop(written, config.generation.max_tokens, head=written)
     yield Work(model, "generation", texts, written, flop)
     context = config.perplexity.context or architecture.context
-    windows = sweeps * config.perplexity.tokens / config.perplexity.stride
-    scored = sweeps * config.perplexity.tokens
+    windows = sweeps * _windows_read(config.perplexity)
+    scored = windows * config.perplexity.stride
     flop = architecture.flop(windows * context, context, head=scored)
     yield Work(model, "perplexity", windows, windows * context, flop)
+
+
+def _windows_read(perplexity: PerplexitySection) -> float:
+    """Windows of a text that are read under one condition, where their means spread by `WINDOW_SPREAD`."""
+    whole = perplexity.tokens / perplexity.stride
+    if perplexity.standard_error is None:
+        return whole
+    needed = (WINDOW_SPREAD / perplexity.standard_error) ** 2
+    needed /= 1 + needed / whole  # of a text that ends, fewer tell as much
+    read = 0.0
+    while read < min(needed, whole):
+        read += max(FIRST_ROUND, LATER_ROUNDS * read)
+    return min(read, whole)

@@ -136,7 +136,8 @@ def model_memory(wildcards, attempt):
 
 def model_minutes(wildcards, attempt, rulename):
     """Return the time that a job asks a cluster for which runs this model."""
-    return demand.minutes(PLAN.models[wildcards.model], setting("device")(wildcards), rulename, attempt)
+    precise = CONFIG.perplexity.standard_error is not None
+    return demand.minutes(PLAN.models[wildcards.model], setting("device")(wildcards), rulename, attempt, precise)
 
 
 def grown(amount):

@@ -33,7 +33,7 @@ from workflow_scripts.models.batching import batches, encode
 from workflow_scripts.neurons.activation_files import CHUNK
 from workflow_scripts.neurons.extraction import record
 from workflow_scripts.sweeps.generation import Sampling, Sentence, generate
-from workflow_scripts.sweeps.perplexity import measure_perplexity
+from workflow_scripts.sweeps.perplexity import measure_perplexity, windows
 
 # What a card has free: one of 24 GB, and the paper's, an A100 of 80 GB.
 SMALL_CARD_GIB, PAPERS_CARD_GIB = 22.0, 74.0
@@ -225,10 +225,12 @@ def perplexity(bench: Bench) -> Iterator[Record]:
     tokens = sizes.context + (sizes.windows - 1) * sizes.stride
     text = np.random.default_rng(0).integers(4, bench.model.vocabulary, tokens).tolist()
 
+    whole = windows(tokens, sizes.context, sizes.stride)
+
     def ours() -> float:
         wanted = max(bench.tokens_per_batch, sizes.context)
-        found = measure_perplexity(bench.model, text, sizes.context, sizes.stride, wanted, "perplexity")
-        return found.log_perplexity
+        losses = measure_perplexity(bench.model, text, whole, wanted, "perplexity")
+        return float(losses.sum() / sum(window.scored for window in whole))
 
     def peer() -> float:
         return peers.strided_log_perplexity(bench.model, text, sizes.context, sizes.stride)

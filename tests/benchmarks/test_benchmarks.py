@@ -101,4 +101,9 @@ def test_the_papers_study_is_counted_stage_by_stage():
     # Six probing languages of 997 sentences; 35 sweeps of 8 × 256 texts; 10 M tokens in strides of 512, each sweep.
     assert work["bloom-7b1", "activations"].sequences == 6 * 997
     assert work["bloom-7b1", "generation"].sequences == 35 * 8 * 256
-    assert work["bloom-7b1", "perplexity"].tokens == pytest.approx(35 * 10_000_000 * 2048 / 512)
+    whole = {(one.model, one.stage): one for one in study.paper_study(standard_error=None)}
+    assert whole["bloom-7b1", "perplexity"].tokens == pytest.approx(35 * 10_000_000 * 2048 / 512)
+    assert {key for key in work if work[key] != whole[key]} == {(model, "perplexity") for model in study.ARCHITECTURES}
+    # To a standard error of 0.01 as many windows as that takes, and at most a round of a quarter more.
+    windows = work["bloom-7b1", "perplexity"].sequences / 35
+    assert 0.9 < windows / (study.WINDOW_SPREAD / 0.01) ** 2 < 1.25

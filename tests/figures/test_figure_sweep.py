@@ -33,6 +33,7 @@ SPEC = {
     "sentences": 16,
     "seeds": [0, 1, 2],
     "dataset": "wikipedia",
+    "standard_error": None,
     "left_out": [],
 }
 SUFFIXES = ["pdf", "png", "csv", "json"]
@@ -202,6 +203,13 @@ def test_the_caption_says_what_is_shown(default):
         "dashed",
     ):
         assert part in shown["caption"]
+
+
+def test_the_caption_says_to_which_precision_perplexity_was_measured(measured, default, tmp_path):
+    _, files = run(measured, tmp_path, standard_error=0.01)
+    said = "drawn at random until that error, and that of the difference from the unintervened model, is at most 0.01"
+    assert said in json.loads(files["json"].read_text())["caption"]
+    assert "drawn at random" not in json.loads(default[1]["json"].read_text())["caption"]
 
 
 def test_the_caption_says_which_models_write_no_text(measured, default, tmp_path):

@@ -39,8 +39,16 @@ def test_a_larger_model_a_cpu_and_perplexity_take_longer():
     assert minutes(BLOOM, "auto", "measure_perplexity", 1) > usual
 
 
+def test_perplexity_to_a_precision_asks_for_less_than_that_of_the_whole_text():
+    whole = minutes(BLOOM, "auto", "measure_perplexity", 1)
+    assert minutes(BLOOM, "auto", "measure_perplexity", 1, to_a_precision=True) < whole / 2
+    usual = minutes(BLOOM, "auto", "embed_sentences", 1)
+    assert minutes(BLOOM, "auto", "embed_sentences", 1, to_a_precision=True) == usual
+
+
 def test_stages_that_take_longer_are_stages():
-    assert SLOWER_STAGES.keys() <= find_stages(Path(demand.__file__).parents[1]).keys()
+    named = SLOWER_STAGES.keys() | demand.MINUTES_TO_A_PRECISION.keys()
+    assert named <= find_stages(Path(demand.__file__).parents[1]).keys()
 
 
 def test_an_unknown_size_is_taken_to_be_large_and_a_trained_models_is_known():

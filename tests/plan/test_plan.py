@@ -209,6 +209,7 @@ CHANGED = [
     ({"generation__identifier": "fasttext"}, {"identify_languages", "figure_sweep"}),
     ({"sweep__ks": [0, 10]}, {"figure_sweep", "claims"}),
     ({"perplexity__stride": 64}, {"measure_perplexity"}),
+    ({"perplexity__standard_error": 0.01}, {"measure_perplexity", "figure_sweep"}),
     ({"projection__neighbours": 5}, {"project_space", "figure_projection", "figure_projection_random"}),
     ({"projection__seed": 5}, {"project_space"}),
     ({"neurons__sites": "linear"}, {"describe_model"}),

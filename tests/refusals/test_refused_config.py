@@ -74,6 +74,7 @@ CASES = [
     ("projection", {"seed": -(2**20000)}, r"projection\.seed: .*\(given: a number of very many digits\)"),
     ("perplexity", {"tokens": 2**63}, r"perplexity\.tokens: the number is too large"),
     ("sweep", {"ks": [0, 2**63]}, r"sweep\.ks: the number is too large"),
+    ("perplexity", {"standard_error": 0}, r"perplexity\.standard_error: .*greater than 0"),
     ("perplexity", {"context": 64, "stride": 64}, r"perplexity\.stride: must be below perplexity\.context"),
     # Choices
     ("experts", {"poolings": ["median"]}, r"experts\.poolings\.0: .*'max', 'mean' or 'last' \(given: 'median'\)"),

@@ -49,6 +49,7 @@ from workflow_scripts.config.settings import (
     ShownTarget,
     Similarities,
     Sites,
+    StandardError,
     Storage,
     Strength,
     Stride,
@@ -228,6 +229,7 @@ class PerplexitySection(Section):
     context: Context = None
     stride: Stride = 512
     seed: ParagraphSeed = 0
+    standard_error: StandardError = None
 
 
 class ProjectionSection(Section):

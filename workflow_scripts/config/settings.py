@@ -229,7 +229,17 @@ Context = Annotated[
     ),
 ]
 Stride = Annotated[int, Field(ge=1, description="Number of tokens between the starts of two windows.")]
-ParagraphSeed = Annotated[Seed, Field(description="Seed of the order in which paragraphs are drawn.")]
+ParagraphSeed = Annotated[
+    Seed, Field(description="Seed of the order in which paragraphs are drawn for the text, and windows of the text.")
+]
+StandardError = Annotated[
+    Annotated[float, Field(gt=0)] | None,
+    Field(
+        description="Windows of the text are read in random order until the standard errors of the log perplexity and "
+        "of its difference from the unintervened model's, as estimates of the whole text's, are at most this many nats "
+        "a token; null: the whole text is read, as in the paper."
+    ),
+]
 
 # --- Projection ---
 

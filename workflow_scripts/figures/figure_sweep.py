@@ -18,6 +18,7 @@ from workflow_scripts.config.settings import (
     LanguageNames,
     ModelName,
     SamplingSeeds,
+    StandardError,
 )
 from workflow_scripts.figures import drawing
 from workflow_scripts.figures.run import figure_stage
@@ -45,6 +46,7 @@ class Spec(TargetsSpec):
     sentences: GeneratedSentences
     seeds: SamplingSeeds
     dataset: DatasetName
+    standard_error: StandardError
     left_out: list[Model] = Field(description="Models of the study that write no text.")
 
 
@@ -166,11 +168,17 @@ def legend_handles(spec: Spec) -> list[Line2D]:
 
 def caption(spec: Spec) -> str:
     """Return what the figure shows and how it was computed."""
+    read = (
+        ""
+        if spec.standard_error is None
+        else "It is estimated from windows of the text, drawn at random until that error, and that of the difference "
+        f"from the unintervened model, is at most {spec.standard_error:g} as an estimate of the whole text's. "
+    )
     text = (
         f"Upper panels: share of generated texts that {IDENTIFIERS[spec.identifier].title} takes for the target of "
         f"the intervention, by number of experts: mean and range over {len(spec.seeds)} random seeds of "
         f"{spec.sentences} texts each. Lower panels: log perplexity of {spec.dataset} in the target language and its "
-        "standard error over windows. 0 is the unintervened model; numbers of experts are spaced equally."
+        f"standard error over windows. {read}0 is the unintervened model; numbers of experts are spaced equally."
     )
     if any(unseen(model, spec) for model in spec.models):
         text += (

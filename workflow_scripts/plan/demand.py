@@ -18,6 +18,7 @@ SLOWER_STAGES = {
     "generate_texts": 15,
     "measure_perplexity": 120,
 }
+MINUTES_TO_A_PRECISION = {"measure_perplexity": 30}  # where perplexity is measured to a standard error
 SLOWER_ON_A_CPU = 10
 DAY = 24 * 60  # minutes after which most clusters end any job
 
@@ -28,7 +29,16 @@ def memory(model: ModelConfig, attempt: int) -> int:
     return attempt * round(MEGABYTES + COPIES * weights)
 
 
-def minutes(model: ModelConfig, device: str, stage: str, attempt: int) -> int:
-    """Minutes of a stage's job with a model, at most a day, at its first, second, … attempt."""
+def minutes(model: ModelConfig, device: str, stage: str, attempt: int, to_a_precision: bool = False) -> int:
+    """Return the minutes of a stage's job with a model, at most a day, at its first, second, … attempt.
+
+    Args:
+        model: The model.
+        device: What it runs on.
+        stage: Name of the rule.
+        attempt: 1 for the first.
+        to_a_precision: Whether perplexity is measured to a standard error, and not of the whole text.
+    """
     slower = SLOWER_ON_A_CPU if device == "cpu" else 1
-    return min(DAY, attempt * round(MINUTES + SLOWER_STAGES.get(stage, MINUTES_PER_BILLION) * model.billions * slower))
+    stages = SLOWER_STAGES | (MINUTES_TO_A_PRECISION if to_a_precision else {})
+    return min(DAY, attempt * round(MINUTES + stages.get(stage, MINUTES_PER_BILLION) * model.billions * slower))

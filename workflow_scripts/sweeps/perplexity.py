@@ -2,10 +2,14 @@
 
 A window holds `context` tokens and starts `stride` tokens after the one before; of each window only the tokens that no
 earlier window has reached are scored, so every token is scored once, given at least context − stride tokens before it.
+
+Windows are read in random order, in rounds. Those read so far are a random sample of the text's windows, whose scored
+tokens are disjoint; so they estimate the whole text's perplexity, with a standard error that is right however alike
+neighbouring windows are. Reading ends when that error is small enough, or with the text.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +23,10 @@ from workflow_scripts.models.loading import LanguageModel
 LOGIT_BYTES = 2**26  # size of the logits that are held at a time, as float32,
 LOGIT_ROWS = 192  # or this many rows of logits if they are larger, since fewer rows are slow to multiply
 SLICE_BYTES = 2**24  # of float32 logits whose cross-entropy is taken at a time, which needs room for a copy of them
+# Windows of the first round, and the share of what was read that a later one reads at least. With fewer windows, or
+# more frequent looks at the error, reading would too often end because the error happened to be underestimated.
+FIRST_ROUND = 128
+LATER_ROUNDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -32,10 +40,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Perplexity:
-    """What was measured in each window of a text."""
+    """What was measured in the windows of a text, or in some that were drawn at random."""
 
     negative_log_likelihood: np.ndarray  # [windows], summed over the scored tokens, nats
     scored: np.ndarray  # [windows], number of scored tokens
+    text_windows: int  # number of windows of the whole text
 
     @property
     def log_perplexity(self) -> float:
@@ -44,12 +53,31 @@ class Perplexity:
 
     @property
     def log_perplexity_error(self) -> float:
-        """Return the standard error of the mean over windows (of a ratio of sums); NaN for a single window."""
+        """Return the standard error of the mean over windows (of a ratio of sums); NaN for a single window.
+
+        It says how well the mean is known of text like this, of which the whole text is itself a sample.
+        """
         windows = len(self.scored)
         if windows < 2:
             return math.nan
         residuals = self.negative_log_likelihood - self.log_perplexity * self.scored
         return float(np.sqrt(windows / (windows - 1) * (residuals**2).sum()) / self.scored.sum())
+
+    @property
+    def sampling_error(self) -> float:
+        """Return the standard error as an estimate of the whole text's log perplexity: 0 if every window was read."""
+        unread = 1 - len(self.scored) / self.text_windows
+        return math.sqrt(unread) * self.log_perplexity_error if unread else 0.0
+
+    def less(self, other: "Perplexity") -> "Perplexity":
+        """Return the difference from what another condition gives in the same windows."""
+        losses = self.negative_log_likelihood - other.negative_log_likelihood
+        return Perplexity(losses, self.scored, self.text_windows)
+
+    def joined(self, other: "Perplexity") -> "Perplexity":
+        """Return what was measured in these windows and in other ones of the same text."""
+        losses = np.concatenate([self.negative_log_likelihood, other.negative_log_likelihood])
+        return Perplexity(losses, np.concatenate([self.scored, other.scored]), self.text_windows)
 
 
 def windows(tokens: int, context: int, stride: int) -> list[Window]:
@@ -70,40 +98,72 @@ def windows(tokens: int, context: int, stride: int) -> list[Window]:
     return found
 
 
+def rounds(found: Sequence[Window], seed: int) -> Iterator[list[Window]]:
+    """Yield the windows of a text in a seeded random order, in as many parts as there may be looks at the error."""
+    order = np.random.default_rng([seed, 1]).permutation(len(found))  # [seed, 1]: not the stream of the paragraphs
+    read = 0
+    while read < len(order):
+        wanted = max(FIRST_ROUND, math.ceil(LATER_ROUNDS * read))
+        yield [found[place] for place in order[read : read + wanted]]
+        read += wanted
+
+
+def read_until(
+    standard_error: float | None, count: int, read: Callable[[int], Perplexity], base: Callable[[int], Perplexity]
+) -> tuple[Perplexity, Perplexity]:
+    """Return a perplexity and its difference from the unintervened model's, read in rounds until both are precise.
+
+    Args:
+        standard_error: What both sampling errors are to be at most, in nats; None to read every round.
+        count: Number of rounds of the text.
+        read: Gives what was measured in a round.
+        base: Gives what was measured in a round under the unintervened model.
+    """
+    found = of_base = None
+    for number in range(count):
+        here, of_base_here = read(number), base(number)
+        found = here if found is None else found.joined(here)
+        of_base = of_base_here if of_base is None else of_base.joined(of_base_here)
+        difference = found.less(of_base)
+        errors = (found.sampling_error, difference.sampling_error)
+        if standard_error is not None and all(error <= standard_error for error in errors):
+            break
+    return found, difference
+
+
 def measure_perplexity(
-    model: LanguageModel, token_ids: Sequence[int], context: int, stride: int, tokens_per_batch: int, what: str
-) -> Perplexity:
-    """Return the negative log likelihood of a text, window by window.
+    model: LanguageModel, token_ids: Sequence[int], chosen: Sequence[Window], tokens_per_batch: int, what: str
+) -> np.ndarray:
+    """Return the negative log likelihoods [windows] of the scored tokens of some windows, summed in each, in nats.
 
     Args:
         model: Interventions in force apply.
         token_ids: The text, with its special tokens.
-        context: Tokens of a window.
-        stride: Tokens between the starts of windows.
+        chosen: Windows of it.
         tokens_per_batch: Tokens in one forward pass; on a CPU as `tokens_at_once` says.
         what: Shown with the progress.
 
     Raises:
-        StudyError: as `windows`, or the model gives NaN.
+        StudyError: the model gives NaN.
     """
     text = torch.as_tensor(token_ids, dtype=torch.long)
-    found = windows(len(text), context, stride)
-    sums = np.zeros(len(found))
-    rows_per_batch = max(1, tokens_at_once(tokens_per_batch, model.device) // context)
-    with Progress(what, total=len(found), unit="window") as progress:
+    sums = np.zeros(len(chosen))
+    longest = max(window.end - window.start for window in chosen)
+    rows_per_batch = max(1, tokens_at_once(tokens_per_batch, model.device) // longest)
+    with Progress(what, total=len(chosen), unit="window") as progress:
 
         def forward(batch: Batch) -> None:
-            last = torch.tensor([found[row].scored for row in batch.rows])
+            last = torch.tensor([chosen[row].scored for row in batch.rows])
             losses = token_losses(model, batch, batch.lengths - last)
             sums[batch.rows] = [loss.sum(dtype=torch.float64).item() for loss in losses]
             progress.advance(len(batch.rows), tokens=batch.tokens)
 
-        for start in range(0, len(found), rows_per_batch):
-            rows = list(range(start, min(start + rows_per_batch, len(found))))
-            run_halving(forward, _batch(text, [found[row] for row in rows], rows))
+        for start in range(0, len(chosen), rows_per_batch):
+            rows = list(range(start, min(start + rows_per_batch, len(chosen))))
+            run_halving(forward, _batch(text, [chosen[row] for row in rows], rows))
     if not np.isfinite(sums).all():
         raise StudyError(f"{model.manifest.name} gives NaN or infinite log likelihoods; try another dtype.")
-    return Perplexity(sums, np.array([window.scored for window in found]))
+    return sums
 
 
 def token_losses(model: LanguageModel, batch: Batch, first: torch.Tensor) -> list[torch.Tensor]:

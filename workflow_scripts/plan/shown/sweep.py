@@ -25,6 +25,7 @@ def spec(plan: "Plan", contents: Contents) -> dict[str, Any]:
         "sentences": generation.sentences,
         "seeds": generation.seeds,
         "dataset": plan.config.study.perplexity.dataset,
+        "standard_error": plan.config.perplexity.standard_error,
     }
 
 
