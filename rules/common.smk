@@ -8,6 +8,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+from snakemake.persistence import PersistenceBase
 
 # Of this repository, also where another workflow imports it as a module: `workflow.basedir` is then the importer's.
 REPOSITORY = Path(str(workflow.current_basedir)).parent
@@ -25,6 +26,10 @@ from workflow_scripts.models.directories import model_files
 from workflow_scripts.plan import BASE, UNTRAINED, ConditionName, Plan, demand, paths
 from workflow_scripts.plan.shown import FIGURE_FORMATS, TABLE_FORMATS, declared, findings
 from workflow_scripts.report.chapters import CHAPTERS
+
+# Snakemake compares a job with the record of what made its outputs only where every output has a record. A job that embeds gets a
+# new output with each further data set or layer; as long as nothing asked for that one, a changed setting would go unnoticed.
+PersistenceBase.has_metadata = lambda records, job: any(records.metadata(path) is not None for path in job.output)
 
 CONFIG_FILES = list(map(str, workflow.configfiles))
 
