@@ -77,11 +77,15 @@ Expertise = Annotated[
     Literal["auroc", "average_precision"],
     Field(description="Measure of how well a neuron's response separates the target language from the others."),
 ]
-RANKED = (
-    "top: those of the highest expertise; bottom: those of the lowest; two_sided: those whose expertise is farthest from "
-    "½; per_layer: those of the highest expertise in each layer"
-)
-ByExpertise = Literal["top", "bottom", "two_sided", "per_layer"]
+# Ways to choose k neurons by the ranking, and what the report says of each.
+SELECTIONS = {
+    "top": "those of the highest expertise",
+    "bottom": "those of the lowest",
+    "two_sided": "those whose expertise is farthest from ½",
+    "per_layer": "those of the highest expertise in each layer",
+}
+RANKED = "; ".join(f"{name}: {which}" for name, which in SELECTIONS.items())
+ByExpertise = Literal[tuple(SELECTIONS)]
 RankedSelection = Annotated[ByExpertise, Field(description=f"Which k neurons are the experts. {RANKED}.")]
 Selection = Annotated[
     Literal[ByExpertise, "lape"],

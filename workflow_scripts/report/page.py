@@ -14,6 +14,7 @@ import yaml
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from workflow_scripts.config.settings import SELECTIONS
 from workflow_scripts.config.study import Config
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.report.chapters import CHAPTERS, require_chapters
@@ -171,6 +172,7 @@ def render(
             parts={part: corpus for part in PARTS if (corpus := config.used(part)) is not None},
             without_text=_without_text(config),
             part_titles=PARTS,
+            selections=SELECTIONS,
             config_text=yaml.safe_dump(provenance.config, sort_keys=False, allow_unicode=True, width=100),
             style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
             script=Markup((FOLDER / "script.js").read_text(encoding="utf-8")),
