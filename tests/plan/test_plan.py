@@ -118,11 +118,22 @@ RETRIEVAL_FIGURES = {
 OF_ALL_TARGETS = {*RANDOM_FIGURES, "figure_abx", "figure_abx_pairs"}
 FIGURES_OF_LANGUAGES = {*OF_SHOWN_TARGET, *OF_OTHER_TARGETS, *OF_ALL_TARGETS}
 BOOTSTRAPPED = {
-    *("table2", "centred", "abx", "layers", "checkpoints", "similarity", "transfer", "write_findings"),
+    *("table2", "centred", "families", "abx", "layers", "checkpoints", "similarity", "transfer", "write_findings"),
     *(RETRIEVAL_FIGURES - {"figure_overview"}),
 }
 SHOWN = {
-    *("table1", "table2", *PARAPHRASES, "table4", "table7", "centred", "abx", "transfer", *SIMILARITY_TABLES),
+    *(
+        "table1",
+        "table2",
+        *PARAPHRASES,
+        "table4",
+        "table7",
+        "centred",
+        "families",
+        "abx",
+        "transfer",
+        *SIMILARITY_TABLES,
+    ),
     *(*LAYERS, *STEPS, *FIGURES_OF_LANGUAGES, "figure_similarity", "figure_transfer", "figure_sweep"),
     *("claims", "replication", "compute"),
 }  # all that name models
@@ -155,7 +166,19 @@ CHANGED = [
         {
             # Tatoeba has targets alone, BUCC-18 has neither of the two.
             *("embed_sentences base", "table7", "write_findings", "write_report"),
-            *("table1", "table2", "table4", "table5", "table6", "centred", "abx", "layers", "transfer", "claims"),
+            *(
+                "table1",
+                "table2",
+                "table4",
+                "table5",
+                "table6",
+                "centred",
+                "families",
+                "abx",
+                "layers",
+                "transfer",
+                "claims",
+            ),
             *(*SIMILARITY_TABLES, *OF_OTHER_TARGETS, *OF_ALL_TARGETS, "figure_sweep", "figure_layers"),
             "figure_transfer",
         },
@@ -165,7 +188,7 @@ CHANGED = [
         {
             *("read_texts devtest", *EMBEDDINGS, "measure_space", "measure_layers"),
             *("correlate_languages", "find_examples", "project_space", "compare_languages", "compare_subwords"),
-            *("table1", "table4", "centred", "abx", "layers", "checkpoints", "claims"),
+            *("table1", "table4", "centred", "families", "abx", "layers", "checkpoints", "claims"),
             *(*FIGURES_OF_LANGUAGES, *SIMILARITY_TABLES, "figure_similarity", "write_findings"),
         },
     ),
@@ -201,7 +224,7 @@ CHANGED = [
     (
         {"metrics__shown_similarity": "centred_cosine"},
         {
-            *("find_examples", "table2", *PARAPHRASES, "table7", "claims", "replication"),
+            *("find_examples", "table2", *PARAPHRASES, "table7", "families", "claims", "replication"),
             *(*RETRIEVAL_FIGURES, *SIMILARITY_TABLES, "write_findings"),
         },
     ),
@@ -516,7 +539,17 @@ def test_tables_and_figures_are_the_papers_or_beyond_it():
         *("claims", "replication", "compute"),
     }
     assert {table.name for table in both.tables(beyond=True)} == {
-        *("centred", "abx", "layers", "checkpoints", "transfer", "similarity", "similarity_mixed", "methods"),
+        *(
+            "centred",
+            "families",
+            "abx",
+            "layers",
+            "checkpoints",
+            "transfer",
+            "similarity",
+            "similarity_mixed",
+            "methods",
+        ),
     }
     assert {each.number for _, each in both.figures(beyond=True)} == {None}
     beyond = {"abx", "abx_pairs", "layers", "checkpoints", "transfer", "similarity", "methods"}

@@ -29,7 +29,17 @@ SHOWN = {*(table.name for table in declared()[0]), *(f"figure_{kind.kind}" for k
 # --- The config ---
 
 BOOTSTRAPPED = of(
-    *("correlate_languages", "centred", "abx", "similarity", "checkpoints", "layers", "transfer", "methods"),
+    *(
+        "correlate_languages",
+        "centred",
+        "families",
+        "abx",
+        "similarity",
+        "checkpoints",
+        "layers",
+        "transfer",
+        "methods",
+    ),
     *("figure_retrieval", "figure_retrieval_other_targets", "figure_retrieval_random", "write_findings"),
     *("figure_retrieval_change", "figure_retrieval_change_other_targets"),
 )

@@ -22,6 +22,7 @@ def planned(output: str) -> Counter[str]:
 TABLES = [
     *(f"table{number}" for number in range(1, 8)),
     "centred",
+    "families",
     "abx",
     "checkpoints",
     "layers",
@@ -198,6 +199,7 @@ def test_every_study_is_planned_without_network_and_the_papers_has_every_table_a
             assert all(f"results-paper/figure{number}.{suffix}" in listed for suffix in ("pdf", "png", "csv"))
         for name in (
             "centred",
+            "families",
             "abx",
             "similarity",
             "similarity_mixed",
