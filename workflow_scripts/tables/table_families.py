@@ -114,8 +114,8 @@ def caption(spec: Spec, resamples: int) -> str:
     return (
         f"Top-1 accuracy of retrieval on {spec.dataset} by {spec.similarity.replace('_', ' ')} without intervention "
         "(pre), and its change by the intervention on experts of each target, over the "
-        f"{count * (count - 1):,} ordered pairs of {count} languages. A candidate's accuracy is the mean over all other "
-        "languages as queries, and each row the mean over the candidates of a family (Glottolog), of a script "
+        f"{count * (count - 1):,} ordered pairs of {count} languages. A candidate's accuracy is the mean over all "
+        "other languages as queries, and each row the mean over the candidates of a family (Glottolog), of a script "
         "(ISO 15924), or of those of which without intervention some language finds more than "
         f"{100 * FOUND:g}% of the translations, or none does."
         + (f" In brackets: {intervals}, for three languages or more." if resamples else "")
