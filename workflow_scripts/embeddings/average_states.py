@@ -51,9 +51,10 @@ def main(command: list[str] | None = None) -> None:
                     language=language,
                     what=f"layer {spec.layer} of {language}",
                 )
-                write_mean(cell, "mean", states.mean(axis=0, dtype=np.float64))
+                mean = states.mean(axis=0, dtype=np.float64)
+                write_mean(cell, "mean", mean)
                 if spec.covariance:
-                    centred = states.astype(np.float64) - states.mean(axis=0, dtype=np.float64)
+                    centred = states.astype(np.float64) - mean
                     write_mean(cell, "scatter", centred.T @ centred)
 
             with h5py.File(run.cell(key, compute), "r") as cell:

@@ -181,22 +181,43 @@ def panels(
     Returns:
         The figure and its axes [poolings, panels].
     """
-    count = len(spec.panels)
-    columns = min(count, side_by_side(width, beside))
-    rows = math.ceil(count / columns)
-    figure, every = grid(rows * len(spec.poolings), columns, width, height, beside, layout="compressed", **shared)
-    of_poolings = every.reshape(len(spec.poolings), rows * columns)
-    for axis in of_poolings[:, count:].ravel():
-        axis.remove()
-    axes = of_poolings[:, :count]
+    shape = (len(spec.poolings), len(spec.panels))
+    figure, axes, firsts, lasts = wrapped(*shape, width, height, beside, layout="compressed", **shared)
     for axis, panel, pooling in each_panel(axes, spec):
         axis.set_title(pooled_title(panel.title, pooling, spec.poolings), parse_math=False)  # a label may hold a dollar
-    for axis in axes[-1, -columns:]:
+    for axis in lasts:
         axis.set_xlabel(x_label)
         axis.xaxis.set_tick_params(labelbottom=True)  # also where a panel of the last row is missing below it
-    for axis in every[:, 0]:
+    for axis in firsts.ravel():
         axis.set_ylabel(y_label)
     return figure, axes
+
+
+def wrapped(
+    groups: int, count: int, width: float, height: float, beside: float = 0.0, **options: Any
+) -> tuple[Figure, np.ndarray, np.ndarray, np.ndarray]:
+    """Return a figure with groups of axes, as many beside each other as fit on a page; each group begins a new row.
+
+    Args:
+        groups: Number of groups.
+        count: Number of axes of each.
+        width: Width of one panel with its labels, in inches.
+        height: Height of one panel with its labels, in inches.
+        beside: Width of what stands to the right of the panels, in inches.
+        options: Passed on to `grid`.
+
+    Returns:
+        The figure, its axes [groups, count], the first axes of each row [groups, rows of a group], and those that
+        nothing is below [columns].
+    """
+    columns = min(count, side_by_side(width, beside))
+    rows = math.ceil(count / columns)
+    figure, every = grid(rows * groups, columns, width, height, beside, **options)
+    of_groups = every.reshape(groups, rows * columns)
+    for axis in of_groups[:, count:].ravel():
+        axis.remove()
+    axes = of_groups[:, :count]
+    return figure, axes, axes[:, ::columns], axes[-1, -columns:]
 
 
 def side_by_side(width: float, beside: float = 0.0) -> int:

@@ -6,7 +6,14 @@ from matplotlib.figure import Figure
 
 from workflow_scripts.figures import drawing
 from workflow_scripts.figures.abx_scores import COLUMNS, INPUTS, scores_of_pairs
-from workflow_scripts.figures.heat_maps import add_keys, heat_map, hover_over_cells, square_maps
+from workflow_scripts.figures.heat_maps import (
+    add_keys,
+    heat_map,
+    hover_over_cells,
+    one_scale_note,
+    outline_note,
+    square_maps,
+)
 from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.figures.specs import SpacePanelsSpec
 from workflow_scripts.jobs import stage
@@ -64,8 +71,8 @@ def caption(spec: SpacePanelsSpec) -> str:
         "for each pair of languages the mean of both orders. Below the diagonal, language discrimination: the share of "
         f"{TASKS['language']}. Above it, meaning discrimination: the share of {TASKS['meaning']}. Blue: more "
         "triples are discriminated after the intervention; red: fewer are; white: no change.",
-        "All panels share one colour scale." if len(spec.panels) * len(spec.poolings) > 1 else "",
-        "The row and the column of the target are outlined." if set(spec.targets) & set(spec.languages) else "",
+        one_scale_note(spec),
+        outline_note(spec, spec.languages),
         drawing.unseen_note(spec.models, spec.languages),
     )
 

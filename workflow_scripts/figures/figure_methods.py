@@ -22,7 +22,6 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.tables.comparison import COST, METRICS
 from workflow_scripts.tables.shown_models import BASE_ROW, CONSTANT_ROW, OWN_ROW, Model
 
-MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">"]
 BASE_COLOUR, CONSTANT_COLOUR = "#444C56", "#8C959F"
 PANEL_WIDTH, PANEL_HEIGHT = 3.1, 2.4  # inches
 LABEL_SIZE = 6.5  # points
@@ -66,16 +65,11 @@ def points(table: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     """Draw panels per metric and pooling, with perplexity along the other axis and lines labelled at their ends."""
     shown = shown_metrics(drawn)
-    columns = min(len(shown), drawing.side_by_side(PANEL_WIDTH))
-    rows = math.ceil(len(shown) / columns)
-    figure, every = drawing.grid(rows * len(spec.poolings), columns, PANEL_WIDTH, PANEL_HEIGHT, below=0)
-    of_poolings = every.reshape(len(spec.poolings), rows * columns)
-    for axis in of_poolings[:, len(shown) :].ravel():
-        axis.remove()
+    figure, of_poolings, _, _ = drawing.wrapped(len(spec.poolings), len(shown), PANEL_WIDTH, PANEL_HEIGHT, below=0)
     panels = {}
     for axes, pooling in zip(of_poolings, spec.poolings, strict=True):
         of_pooling = drawn[drawn["pooling"] == pooling]
-        for axis, metric in zip(axes, shown, strict=False):
+        for axis, metric in zip(axes, shown, strict=True):
             panels[axis] = draw_panel(axis, of_pooling, metric, spec)
             axis.set_title(drawing.pooled_title(METRICS[metric], pooling, spec.poolings))
             axis.set_xlabel(METRICS[COST])
@@ -108,7 +102,7 @@ def drawn_methods(drawn: pd.DataFrame, spec: Spec) -> list[str]:
 
 def looks(spec: Spec) -> dict[str, dict[str, Any]]:
     """Colour and marker of each method; the study's own is black, and no two have one colour."""
-    styles = zip(spec.methods, distinct(len(spec.methods)), cycle(MARKERS), strict=False)
+    styles = zip(spec.methods, distinct(len(spec.methods)), cycle(drawing.MARKERS), strict=False)
     own = {BASE_ROW: {"color": BASE_COLOUR, "marker": "+"}, OWN_ROW: {"color": "black", "marker": "*"}}
     return {**own, **{method: {"color": colour, "marker": marker} for method, colour, marker in styles}}
 

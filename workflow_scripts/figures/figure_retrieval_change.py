@@ -5,7 +5,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from workflow_scripts.figures import drawing
-from workflow_scripts.figures.heat_maps import add_keys, heat_map, hover_over_cells, square_maps
+from workflow_scripts.figures.heat_maps import (
+    add_keys,
+    heat_map,
+    hover_over_cells,
+    one_scale_note,
+    outline_note,
+    square_maps,
+)
 from workflow_scripts.figures.retrieval_accuracies import INPUTS, RetrievalSpec
 from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.jobs import stage
@@ -79,12 +86,12 @@ def caption(spec: RetrievalSpec, drawn: pd.DataFrame) -> str:
         f"Change in top-1 retrieval accuracy (post − pre, by {spec.similarity.replace('_', ' ')}) on {spec.dataset} by "
         f"the intervention on experts of {spec.target_names}, for each query language (rows) and candidate language "
         "(columns). Blue: more queries find their translation after the intervention; red: fewer do; white: no change.",
-        "All panels share one colour scale." if len(spec.panels) * len(spec.poolings) > 1 else "",
+        one_scale_note(spec),
         f"Dots mark the {chance.sum():,} of {len(drawn):,} cells whose change is within chance: the cell's "
         f"{drawing.interval_over_queries(spec.resampling)} holds 0."
         if chance.any()
         else "",
-        "The row and the column of the target are outlined." if set(spec.targets) & set(spec.languages) else "",
+        outline_note(spec, spec.languages),
         drawing.unseen_note(spec.models, spec.languages),
     )
 

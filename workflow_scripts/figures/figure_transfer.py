@@ -1,7 +1,5 @@
 """Scores of probes for every language of training and of test, and their change by the intervention on each target."""
 
-import math
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +9,7 @@ from matplotlib.patches import Patch
 from pydantic import Field
 
 from workflow_scripts.figures import drawing
-from workflow_scripts.figures.heat_maps import OUTLINE, heat_map, plain_axes
+from workflow_scripts.figures.heat_maps import OUTLINE, heat_map, outline_note, plain_axes
 from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.figures.specs import PanelsSpec
 from workflow_scripts.jobs import stage
@@ -60,15 +58,10 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
     """Draw heat maps per task and pooling, as many beside each other as fit: scores before, then changes by target."""
     rows = [(task, pooling) for task in spec.tasks for pooling in spec.poolings]
     side = max(LEAST_INCHES, INCHES_PER_LANGUAGE * max(len(task.languages) for task in spec.tasks)) + 0.3
-    count = 1 + len(spec.panels)
-    columns = min(count, drawing.side_by_side(side, BESIDE))
-    lines = math.ceil(count / columns)
-    figure, every = drawing.grid(len(rows) * lines, columns, side, side, beside=BESIDE)
+    figure, every, firsts, lasts = drawing.wrapped(len(rows), 1 + len(spec.panels), side, side, BESIDE)
     limit = float(drawn["change"].abs().max()) or 1.0
     changed = []
-    for of_row, (task, pooling) in zip(every.reshape(len(rows), lines * columns), rows, strict=True):
-        for axis in of_row[count:]:
-            axis.remove()
+    for of_row, begins, (task, pooling) in zip(every, firsts, rows, strict=True):
         here = drawn[(drawn["task"] == task.name) & (drawn["pooling"] == pooling)]
         before = pair_matrix(here[here["target"] == spec.panels[0].target], "pre", task.languages)
         scores = draw_scores(of_row[0], before, task, spec.panels[0])
@@ -76,14 +69,14 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
         bar = figure.colorbar(scores, ax=of_row[0], shrink=0.8, aspect=15, location="left", pad=0.12)
         bar.outline.set_visible(False)
         of_pooling = f"\n{pooling} pooling" if len(spec.poolings) > 1 else ""
-        for axis in of_row[:count:columns]:
+        for axis in begins:
             axis.set_ylabel(f"{LABELS[task.name]}{of_pooling}\ntrained in")
-        for axis, panel in zip(of_row[1:count], spec.panels, strict=True):
+        for axis, panel in zip(of_row[1:], spec.panels, strict=True):
             change = pair_matrix(here[here["target"] == panel.target], "change", task.languages)
             mesh = heat_map(axis, change, task.languages, panel, limit)
             axis.set_title(panel.title, parse_math=False)
             changed.append(axis)
-    for axis in of_row[count - columns : count]:
+    for axis in lasts:
         axis.set_xlabel("tested in")
     bar = figure.colorbar(mesh, ax=changed, label="Change of the score (post − pre)", shrink=0.6, aspect=30)
     bar.outline.set_visible(False)
@@ -112,7 +105,7 @@ def caption(spec: Spec) -> str:
         f"{explained(spec.tasks)} Gray panels: scores of the unintervened model, the darker the higher. Others: "
         f"their change (post − pre) by the intervention on experts of {spec.target_names}; blue: higher after it, "
         "red: lower, white: no change, on one scale.",
-        "The row and the column of the target are outlined." if set(codes) & set(spec.targets) else "",
+        outline_note(spec, codes),
         drawing.unseen_note(spec.models, codes),
     )
 

@@ -74,6 +74,16 @@ def square_maps(spec: PanelsSpec, languages: list[str], x_label: str, y_label: s
     return figure, axes
 
 
+def one_scale_note(spec: PanelsSpec) -> str:
+    """Return what a caption says of the colour scale of several panels; nothing of a single one."""
+    return "All panels share one colour scale." if len(spec.panels) * len(spec.poolings) > 1 else ""
+
+
+def outline_note(spec: PanelsSpec, languages: list[str]) -> str:
+    """Return what a caption says of the outlines; nothing if no target is among the languages."""
+    return "The row and the column of the target are outlined." if set(spec.targets) & set(languages) else ""
+
+
 def add_keys(
     figure: Figure, axes: np.ndarray, mesh: QuadMesh, label: str, target: str, unseen: list[Artist], dot: str = ""
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflow_scripts.interventions.language_projection import language_basis
+from workflow_scripts.interventions.language_projection import language_basis, numbered
 from workflow_scripts.interventions.method import LayerStatistics, Method, Settings
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ class Discriminant(Method):
         factor = np.linalg.cholesky(read @ within @ read.T)
         read = np.linalg.solve(factor, read)
         write = read @ within
-        named = {f"read_{place}": row for place, row in enumerate(read)}
-        named |= {f"write_{place}": row for place, row in enumerate(write)}
-        return {"target": (read @ statistics.target) @ write, **named}
+        return {"target": (read @ statistics.target) @ write, **numbered("read", read), **numbered("write", write)}
 
     def transform(
         self, activations: "torch.Tensor", target: "torch.Tensor", **directions: "torch.Tensor"

@@ -27,7 +27,7 @@ class LanguageProjection(Method):
         self, statistics: LayerStatistics, settings: Settings, generator: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """An orthonormal basis of the differences, one fewer than languages unless their means are dependent."""
-        return {f"direction_{place}": direction for place, direction in enumerate(language_basis(statistics.languages))}
+        return numbered("direction", language_basis(statistics.languages))
 
     def transform(self, activations: "torch.Tensor", **directions: "torch.Tensor") -> "torch.Tensor":
         """The states without their components along the directions."""
@@ -38,6 +38,11 @@ def language_basis(means: np.ndarray) -> np.ndarray:
     """Return an orthonormal basis of the differences between languages' means [languages, d]: [dimensions, d]."""
     _, values, directions = np.linalg.svd(means - means.mean(axis=0), full_matrices=False)
     return directions[values > NEGLIGIBLE * values[0]]
+
+
+def numbered(name: str, directions: np.ndarray) -> dict[str, np.ndarray]:
+    """Return directions [directions, d] as parameters of a method, `name_0`, `name_1`, …, each [d]."""
+    return {f"{name}_{place}": direction for place, direction in enumerate(directions)}
 
 
 def without_components(states: "torch.Tensor", directions: Iterable["torch.Tensor"]) -> "torch.Tensor":

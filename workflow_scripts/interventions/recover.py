@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflow_scripts.interventions.language_projection import language_basis, without_components
+from workflow_scripts.interventions.language_projection import language_basis, numbered, without_components
 from workflow_scripts.interventions.method import LayerStatistics, Method, Settings
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ class Recover(Method):
     ) -> dict[str, np.ndarray]:
         """An orthonormal basis of the differences between languages, and the part of the target's mean in its span."""
         basis = language_basis(statistics.languages)
-        directions = {f"direction_{place}": direction for place, direction in enumerate(basis)}
-        return {"target": basis.T @ (basis @ statistics.target), **directions}
+        return {"target": basis.T @ (basis @ statistics.target), **numbered("direction", basis)}
 
     def transform(
         self, activations: "torch.Tensor", target: "torch.Tensor", **directions: "torch.Tensor"

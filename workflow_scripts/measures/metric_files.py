@@ -148,6 +148,16 @@ def _named(key: pd.Series) -> str:
     return ", ".join(f"{column} {value}" for column, value in key.items())
 
 
+def unintervened(wanted: pd.DataFrame) -> pd.DataFrame:
+    """Return the keys of the unintervened models that keys with a model, pooling and target are compared with."""
+    return wanted.drop(columns=["pooling", "target"]).assign(units="none")
+
+
+def controls(wanted: pd.DataFrame, seeds: list[int]) -> list[pd.DataFrame]:
+    """Return the keys of the random control of each seed."""
+    return [wanted.assign(units="random", seed=float(seed)) for seed in seeds]
+
+
 def pre_and_post(metrics: pd.DataFrame, wanted: pd.DataFrame, value: str, what: str) -> pd.DataFrame:
     """`wanted` with the columns `pre` and `post`: the value without and with the intervention on experts.
 
@@ -160,7 +170,7 @@ def pre_and_post(metrics: pd.DataFrame, wanted: pd.DataFrame, value: str, what: 
     Raises:
         StudyError: as `select`.
     """
-    pre = select(metrics, wanted.drop(columns=["pooling", "target"]).assign(units="none"), what)
+    pre = select(metrics, unintervened(wanted), what)
     post = select(metrics, wanted.assign(units="expert"), what)
     return wanted.assign(pre=pre[value].to_numpy(), post=post[value].to_numpy())
 
@@ -180,10 +190,8 @@ def pre_and_random(
     Raises:
         StudyError: as `select`.
     """
-    pre = select(metrics, wanted.drop(columns=["pooling", "target"]).assign(units="none"), what)
-    by_seed = [
-        select(metrics, wanted.assign(units="random", seed=float(seed)), what)[value].to_numpy() for seed in seeds
-    ]
+    pre = select(metrics, unintervened(wanted), what)
+    by_seed = [select(metrics, keys, what)[value].to_numpy() for keys in controls(wanted, seeds)]
     spread = np.stack(by_seed, axis=1)
     return wanted.assign(
         pre=pre[value].to_numpy(), post=spread.mean(axis=1), low=spread.min(axis=1), high=spread.max(axis=1)

@@ -13,7 +13,7 @@ import pandas as pd
 from workflow_scripts.interventions.conditions import Condition
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.parquet import read_parquet, write_parquet
-from workflow_scripts.measures.metric_files import select
+from workflow_scripts.measures.metric_files import controls, select, unintervened
 
 KEY = ["model", "condition", "units", "target", "pooling", "seed", "similarity", "query", "candidate"]
 WHAT = "retrieved queries"
@@ -68,7 +68,7 @@ def found_before(retrieved: pd.DataFrame, wanted: pd.DataFrame) -> np.ndarray:
     Raises:
         StudyError: a row is missing.
     """
-    return _found(retrieved, wanted.drop(columns=["pooling", "target"]).assign(units="none"))
+    return _found(retrieved, unintervened(wanted))
 
 
 def found_after(retrieved: pd.DataFrame, wanted: pd.DataFrame, seeds: list[int]) -> np.ndarray:
@@ -82,7 +82,7 @@ def found_after(retrieved: pd.DataFrame, wanted: pd.DataFrame, seeds: list[int])
     Raises:
         StudyError: a row is missing.
     """
-    keys = [wanted.assign(units="random", seed=float(seed)) for seed in seeds] or [wanted.assign(units="expert")]
+    keys = controls(wanted, seeds) or [wanted.assign(units="expert")]
     return np.stack([_found(retrieved, key) for key in keys])
 
 

@@ -30,11 +30,6 @@ def paragraph(text: str, width: str) -> layout.Cell:
     return layout.Cell(text, latex=rf"\parbox[t]{{{width}}}{{\raggedright {text.translate(layout.LATEX)}}}")
 
 
-def verdict_cell(holds: str) -> layout.Cell:
-    """Return the cell that says whether a claim holds; gray where that is undefined."""
-    return layout.Cell(holds, gray=holds == "undefined", verdict={"yes": True, "no": False}.get(holds))
-
-
 def lacking(decided: pd.DataFrame, spec: Study) -> list[int]:
     """Return the numbers of rows that are undefined since they are about models that the study lacks."""
     about = (decided["holds"] == "undefined") & ~decided["model"].isin(list(spec.labels))
@@ -47,7 +42,7 @@ def as_table(decided: pd.DataFrame, spec: Study) -> layout.Table:
         [
             layout.Cell(row.section),
             paragraph(row.statement, "5cm"),
-            verdict_cell(row.holds),
+            layout.verdict_cell(row.holds),
             layout.Cell(spec.labels.get(row.model, row.model)),
             *layout.pooling_cells(row.pooling, spec.poolings),
             paragraph(row.measured, "4cm"),

@@ -101,7 +101,7 @@ def as_table(compared: pd.DataFrame, spec: Spec) -> layout.Table:
             _published(row),
             _number(row.difference, row.table),
             layout.Cell(row.claim, gray=row.holds == "undefined"),
-            layout.Cell(row.holds, gray=row.holds == "undefined", verdict={"yes": True, "no": False}.get(row.holds)),
+            layout.verdict_cell(row.holds),
             layout.Cell(row.holds_published),
         ]
         for row in cells.fillna({"claim": "", "holds": "", "holds_published": ""}).itertuples()

@@ -234,6 +234,11 @@ def sentences(table: Table, gray: str) -> list[str]:
     return [table.caption, *([f"{gray}: {table.gray_means}."] if has_gray(table) else [])]
 
 
+def verdict_cell(holds: str) -> Cell:
+    """Return the cell that says whether a claim holds, "yes", "no" or "undefined", which is gray; nothing for ""."""
+    return Cell(holds, gray=holds == "undefined", verdict={"yes": True, "no": False}.get(holds))
+
+
 def has_gray(table: Table) -> bool:
     """Return whether a caption has to say what gray means."""
     return bool(table.gray_means) and any(cell.gray for row in table.rows for cell in row)
