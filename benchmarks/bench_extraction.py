@@ -206,7 +206,7 @@ def record_as_aura(model, texts: Sequence[str], folder: Path, batch_size: int) -
     """The loop of github.com/apple/ml-aura: `scripts/compute_responses.py`, `src/hooks/postprocess_and_save_hook.py`.
 
     Shuffled batches of a fixed number of sentences, padded on the left; the whole model is run, LM head included; a
-    hook a module pools a masked copy of its output and writes a file a sentence. Sentences are loaded in the same
+    hook a module pools a masked copy of its output and writes a file per sentence. Sentences are loaded in the same
     process, which is faster here than in others.
     """
     tokenizer = model.tokenizer

@@ -106,3 +106,32 @@ def test_an_arrow_is_found_however_it_is_written():
     assert imported("if TYPE_CHECKING:\n    from workflow_scripts.plan import Plan", modules) == set()
     assert against_the_flow("workflow_scripts.texts.local", {"workflow_scripts.jobs.files"}) == []
     assert ENDING in (PACKAGE / "texts/read_texts.py").read_text(encoding="utf-8")
+
+
+def test_docstrings_of_public_functions_begin_with_a_verb():
+    nouns = {
+        "The",
+        "A",
+        "An",
+        "Whether",
+        "What",
+        "Which",
+        "Where",
+        "How",
+        "All",
+        "Each",
+        "Every",
+        "One",
+        "Of",
+        "As",
+        "In",
+    }
+    nouns |= {"Mean", "Number", "Name", "Index", "Indices", "Ids", "Values", "Share", "Embeddings", "Texts", "None"}
+    begun_otherwise = [
+        f"{name}.{node.name}"
+        for name, path in PATHS.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        if (ast.get_docstring(node) or "Return").split()[0].rstrip(":,.") in nouns
+    ]
+    assert begun_otherwise == []

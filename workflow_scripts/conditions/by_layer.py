@@ -27,7 +27,7 @@ def fit_by_layer(
     tokens_per_batch: int,
     settings: Mapping[str, Any] | None = None,
 ) -> list[dict[str, np.ndarray]]:
-    """The parameters, each [units], of every site of a condition in turn, at full strength.
+    """Return the parameters, each [units], of every site of a condition in turn, at full strength.
 
     Args:
         model: Unintervened.

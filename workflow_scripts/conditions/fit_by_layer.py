@@ -71,7 +71,7 @@ def main(command: list[str] | None = None) -> None:
 
 
 def choose(spec: Spec, experts: Path, probabilities: Path | None = None) -> tuple[np.ndarray, Condition]:
-    """The units that a spec asks for, ascending among all neurons, and the condition as yet without parameters.
+    """Return the units that a spec asks for, ascending among all neurons, and the condition as yet without parameters.
 
     Raises:
         StudyError: k is larger than the number of neurons to choose from.
@@ -82,7 +82,7 @@ def choose(spec: Spec, experts: Path, probabilities: Path | None = None) -> tupl
 
 
 def named(spec: Spec) -> dict[str, object]:
-    """What a condition says beside its sites."""
+    """Return what a condition says beside its sites."""
     return spec.model_dump(include={"name", "model", "method", "units", "target", "pooling", "k", "positions"})
 
 

@@ -9,7 +9,8 @@ ACTIVE = 0.95  # quantile of all probabilities above which a neuron counts as ac
 
 
 def entropies(probabilities: np.ndarray) -> np.ndarray:
-    """Entropy over languages, in nats, of each neuron's activation probabilities made to sum to one: float64 [neurons].
+    """Return the entropy over languages, in nats, of each neuron's activation probabilities made to sum to one: float64
+    [neurons].
 
     A neuron that is never active has an infinite one: it is specific to no language.
 
@@ -23,7 +24,7 @@ def entropies(probabilities: np.ndarray) -> np.ndarray:
 
 
 def lape_units(probabilities: np.ndarray, target: int, k: int) -> np.ndarray:
-    """Indices of the k units of lowest entropy among those active in the target, int64 [k], ascending.
+    """Return the indices of the k units of lowest entropy among those active in the target, int64 [k], ascending.
 
     Active is a neuron in a language where its probability is above the 95th percentile of those of all neurons in all
     languages: Tang et al. use that threshold twice, to leave out neurons that are active in no language, and to say

@@ -21,7 +21,7 @@ def write_mean(file: h5py.File, name: str, mean: np.ndarray) -> None:
 
 
 def read_layer(path: Path, target: str) -> LayerStatistics:
-    """Mean state over the sentences of the target, and over all those of the other languages.
+    """Return the mean state over the sentences of the target, and over all those of the other languages.
 
     Raises:
         StudyError: the file is damaged, or lacks the target or another language.

@@ -16,7 +16,7 @@ def top_units(
     selection: ByExpertise = "top",
     layers: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Indices of the k units chosen for one language, int64 [k], ascending (paper, section 3.3).
+    """Return the indices of the k units chosen for one language, int64 [k], ascending (paper, section 3.3).
 
     `top` takes the highest expertise over all layers together; ties go to the larger gap, then to the lower layer and
     unit, that is, to the lower index. `bottom` takes the lowest, ties going to the smaller gap; `two_sided` those
@@ -61,7 +61,7 @@ def random_units(
     offsets: np.ndarray | None = None,
     layers: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Indices of k units drawn without replacement from those that are no experts, int64 [k], ascending.
+    """Return the indices of k units drawn without replacement from those that are no experts, int64 [k], ascending.
 
     The random control of the paper's section 7. `same_layers` draws as many units in each layer as the experts have
     there, so that k is their number; `offsets` and `layers` are as in `top_units`.

@@ -31,7 +31,7 @@ def main(command: list[str] | None = None) -> None:
 
 
 def steer(spec: Spec, manifest: ModelManifest, means: Path) -> Condition:
-    """The condition that a spec asks for.
+    """Return the condition that a spec asks for.
 
     Raises:
         StudyError: the model has no such layer, or there are no means of it.

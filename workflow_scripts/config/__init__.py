@@ -1,1 +1,1 @@
-"""The config as typed models, one module a section."""
+"""The config as typed models, one module per section."""

@@ -17,12 +17,12 @@ ENCODER_ALONE = ("mt5", "t5", "umt5")
 
 
 def generates(architecture: Architecture) -> bool:
-    """Whether such a model writes text from left to right, so that it has perplexity and generated sentences."""
+    """Return whether such a model writes text from left to right, so that it has perplexity and generated sentences."""
     return architecture == "causal"
 
 
 def architecture_of(config: "PretrainedConfig", loaded_as: str | None = None) -> Architecture:
-    """The architecture that a model's config.json tells of.
+    """Return the architecture that a model's config.json tells of.
 
     An encoder is what was trained to fill in masked tokens: transformers would make a causal model of it by new weights
     or a mask that it never saw. Its config may ask for that (`is_decoder`). As encoders are also read decoders whose
@@ -52,13 +52,15 @@ def architecture_of(config: "PretrainedConfig", loaded_as: str | None = None) ->
 
 
 def may_be(config: "PretrainedConfig", architecture: Architecture) -> bool:
-    """Whether a model can be studied as an architecture: as its own, or a causal model as an encoder, without its head."""
+    """Return whether a model can be studied as an architecture: as its own, or a causal model as an encoder, without
+    its head.
+    """
     own = architecture_of(config)
     return architecture == own or (architecture == "encoder" and own == "causal")
 
 
 def auto_class(config: "PretrainedConfig", architecture: Architecture) -> type:
-    """The class of transformers that loads what is measured of a model, and of a causal model its LM head."""
+    """Return the class of transformers that loads what is measured of a model, and of a causal model its LM head."""
     import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 

@@ -140,17 +140,17 @@ class DatasetConfig(Section):
 
     @property
     def task(self) -> Task:
-        """What the data set is for."""
+        """Return what the data set is for."""
         return TASKS[self.layout]
 
     @property
     def parts(self) -> list[str]:
-        """The sets of sentences that each language has."""
+        """Return the sets of sentences that each language has."""
         return PARTS[self.task]
 
     @property
     def folder(self) -> str:
-        """Folder of a local data set under the data root."""
+        """Return the folder of a local data set under the data root."""
         return self.path if self.path is not None else FOLDERS.get(self.layout, self.layout)
 
     def local_files(self, code: str, language: Language) -> list[str]:
@@ -172,7 +172,7 @@ class DatasetConfig(Section):
 
     @property
     def is_directory(self) -> bool:
-        """Whether the repository is a directory on this machine, laid out like one of the hub."""
+        """Return whether the repository is a directory on this machine, laid out like one of the hub."""
         return self.repository is not None and self.repository.startswith((".", "/"))
 
     def hub_files(self, code: str, language: Language) -> list[list[str]]:

@@ -29,17 +29,17 @@ class Language(BaseModel):
 
     @property
     def script(self) -> str:
-        """ISO 15924 code of its script, like Latn."""
+        """Return the ISO 15924 code of its script, like Latn."""
         return self.flores.split("_")[1]
 
     @property
     def tatoeba_code(self) -> str:
-        """What Tatoeba's file names call it."""
+        """Return what Tatoeba's file names call it."""
         return self.tatoeba or self.iso639_3
 
     @property
     def treebank(self) -> str:
-        """What the treebanks of Universal Dependencies call it, like Chinese."""
+        """Return what the treebanks of Universal Dependencies call it, like Chinese."""
         return self.name.partition(" (")[0].replace(" ", "_")
 
 

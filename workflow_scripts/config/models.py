@@ -55,7 +55,7 @@ class GGUFSource(Section):
 
     @property
     def origin(self) -> str:
-        """The path of the file, or the names and versions of the wheels."""
+        """Return the path of the file, or the names and versions of the wheels."""
         return self.file or ", ".join(part.wheel for part in self.wheels)
 
 
@@ -205,14 +205,14 @@ class ModelConfig(Section):
         return next(source for source in SOURCES if getattr(self, source) is not None)
 
     def known_neurons(self) -> int | None:
-        """Output units of the MLP linears, where the config alone tells."""
+        """Return the output units of the MLP linears, where the config alone tells."""
         if self.neurons is None and self.train is not None:
             return self.train.layers * 5 * self.train.width
         return self.neurons
 
     @property
     def billions(self) -> float:
-        """Parameters in billions: as configured, of a trained model from its shape, else an assumption."""
+        """Return the parameters in billions: as configured, of a trained model from its shape, else an assumption."""
         if self.billion_parameters is None and self.train is not None:
             return (12 * self.train.layers * self.train.width + self.train.vocabulary) * self.train.width / 1e9
         return self.billion_parameters or UNKNOWN_BILLIONS

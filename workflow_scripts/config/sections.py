@@ -167,7 +167,7 @@ class ChangeSection(Section):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings of the method that are given, as yet of any type."""
+        """Return the settings of the method that are given, as yet of any type."""
         return self.model_extra or {}
 
 

@@ -77,12 +77,12 @@ class Config(Section):
 
     @property
     def language_table(self) -> dict[str, Language]:
-        """Built-in languages and those added by the config."""
+        """Return the built-in languages and those added by the config."""
         return {**BUILT_IN, **self.languages}
 
     @cached_property
     def checkpoints(self) -> dict[str, Checkpoint]:
-        """The checkpoints of the study's models by their names, which are made of model and step: `demo-step50`."""
+        """Return the checkpoints of the study's models by their names, which are made of model and step: `demo-step50`."""
         return {
             f"{name}-step{step}": Checkpoint(name, step)
             for name in self.study.models
@@ -92,22 +92,22 @@ class Config(Section):
 
     @cached_property
     def every_model(self) -> dict[str, ModelConfig]:
-        """Models by name, the checkpoints of the study's among them, which have the settings of their model."""
+        """Return the models by name, the checkpoints of the study's among them, which have the settings of their model."""
         of_steps = {name: self.models[kept.model].at_step(kept.step) for name, kept in self.checkpoints.items()}
         return {**self.models, **of_steps}
 
     @property
     def interventions(self) -> dict[str, ChangeSection]:
-        """The study's intervention and those it is compared with, by their keys in the config."""
+        """Return the study's intervention and those it is compared with, by their keys in the config."""
         return {"intervention": self.intervention} | {f"methods.{name}": each for name, each in self.methods.items()}
 
     @property
     def generating_models(self) -> list[str]:
-        """Models of the study that write text; the others have no perplexity and generation."""
+        """Return the models of the study that write text; the others have no perplexity and generation."""
         return [name for name in self.study.models if generates(self.models[name].architecture)]
 
     def used(self, role: str) -> Corpus | None:
-        """A role's data set with the languages used of it, where there are any.
+        """Return a role's data set with the languages used of it, where there are any.
 
         Of those that only targets are compared in these are the targets; no encoder uses text for perplexity.
         """
@@ -121,7 +121,9 @@ class Config(Section):
 
     @property
     def warnings(self) -> list[str]:
-        """What is likely a mistake, though it can be computed: experts sought in the sentences that they are tested on."""
+        """Return what is likely a mistake, though it can be computed: experts sought in the sentences that they are
+        tested on.
+        """
         probing = self.study.probing.dataset
         found = []
         for role in ("alignment", "topics", "treebank"):

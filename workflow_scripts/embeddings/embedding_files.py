@@ -55,7 +55,7 @@ class StoredEmbeddings:
 
 @contextmanager
 def open_part(path: Path, language: str, part: str = "sentence") -> Iterator[tuple[list[str], StoredEmbeddings]]:
-    """The ids of one part of one language and, while the file is open, its embeddings, which may exceed memory.
+    """Return the ids of one part of one language and, while the file is open, its embeddings, which may exceed memory.
 
     Raises:
         StudyError: the file is damaged or lacks that part.
@@ -72,7 +72,7 @@ def open_part(path: Path, language: str, part: str = "sentence") -> Iterator[tup
 
 
 def read_part(path: Path, language: str, part: str = "sentence") -> tuple[list[str], np.ndarray]:
-    """The ids and the float32 embeddings [sentences, d] of one part of one language.
+    """Return the ids and the float32 embeddings [sentences, d] of one part of one language.
 
     Raises:
         StudyError: the file is damaged, lacks that part, or holds values that are not finite.
@@ -82,7 +82,7 @@ def read_part(path: Path, language: str, part: str = "sentence") -> tuple[list[s
 
 
 def read_aligned(path: Path, languages: list[str], part: str = "sentence") -> np.ndarray:
-    """The embeddings of a parallel corpus, [languages, sentences, d]: row i means the same in every language.
+    """Return the embeddings of a parallel corpus, [languages, sentences, d]: row i means the same in every language.
 
     Raises:
         StudyError: as `read_part`, or the ids differ between languages.

@@ -15,7 +15,9 @@ EmbeddingPooling = Literal["mean", "mean_without_bos", "last"]
 
 
 def embed(model: LanguageModel, texts: Sequence[str], layer: int | None = None, **options: Any) -> np.ndarray:
-    """Embeddings of texts by one layer, float32 [texts, d]; arguments and errors are those of `embed_layers`."""
+    """Return the embeddings of texts by one layer, float32 [texts, d]; arguments and errors are those of
+    `embed_layers`.
+    """
     return embed_layers(model, texts, [layer], **options)[0]
 
 
@@ -29,7 +31,7 @@ def embed_layers(
     what: str = "embedding",
     language: str | None = None,
 ) -> list[np.ndarray]:
-    """Embeddings of texts by some layers, float32 [texts, d] each, from one pass through the model.
+    """Return the embeddings of texts by some layers, float32 [texts, d] each, from one pass through the model.
 
     Texts of the same tokens go through the model once and have the same vector: in two batches they would differ in
     the last bits, and a candidate would beat its own copy.

@@ -1,4 +1,4 @@
-"""Word embeddings on disk: HDF5, a group a language.
+"""Word embeddings on disk: HDF5, one group per language.
 
 Each holds `ids` of the sentences, `words` int32 [sentences], how many each has, and `vectors` float32 [words, d] of one
 sentence after the other. Sentences with a word that no token is of are left out.
@@ -39,7 +39,7 @@ def copy_words(cell: Path, file: h5py.File, language: str) -> None:
 
 
 def read_words(path: Path, language: str) -> Words:
-    """The word embeddings of one language.
+    """Return the word embeddings of one language.
 
     Raises:
         StudyError: the file is damaged or lacks that language.

@@ -33,7 +33,7 @@ def embed_words(
     what: str = "embedding words",
     language: str | None = None,
 ) -> WordEmbeddings:
-    """Embeddings of the words of texts.
+    """Return the embeddings of the words of texts.
 
     A token is of every word that it shares a character with: a word that is written as one token with another has that
     token's state, as both have. A sentence with a word that no token is of, because it was cut off or the tokenizer
@@ -84,8 +84,8 @@ def embed_words(
 def encode_with_offsets(
     model: LanguageModel, texts: Sequence[str], max_tokens: int, language: str | None = None
 ) -> tuple[list[list[int]], list[list[Span]]]:
-    """Token ids of each text, and which characters of the text each token is of; special tokens and those of the text
-    prefix are of none.
+    """Return the token ids of each text, and which characters of the text each token is of; special tokens and those of
+    the text prefix are of none.
 
     Raises:
         StudyError: the tokenizer does not tell.
@@ -111,7 +111,9 @@ def encode_with_offsets(
 
 
 def token_weights(offsets: Sequence[Span], spans: Sequence[Span]) -> np.ndarray:
-    """What each token counts for each word, float32 [words, tokens]; each row sums up to 1, or is 0 without a token."""
+    """Return what each token counts for each word, float32 [words, tokens]; each row sums up to 1, or is 0 without a
+    token.
+    """
     first, last = np.array(offsets, dtype=np.int64).reshape(-1, 2).T
     start, end = np.array(spans, dtype=np.int64).reshape(-1, 2).T
     shared = np.minimum(last, end[:, None]) - np.maximum(first, start[:, None]) > 0

@@ -14,7 +14,7 @@ FILE = "mpl-data/fonts/ttf/DejaVuSans.ttf"  # in Matplotlib's package
 
 
 def can_draw(text: str) -> bool:
-    """Whether the figures' font has all characters of a text."""
+    """Return whether the figures' font has all characters of a text."""
     return not undrawn(text)
 
 
@@ -26,7 +26,9 @@ def undrawn(text: str) -> str:
 
 
 def composed(text: str) -> str:
-    """A text whose accents are one with their letters, else they are drawn beside them, and whose spaces are single."""
+    """Return a text whose accents are one with their letters, else they are drawn beside them, and whose spaces are
+    single.
+    """
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 

@@ -22,9 +22,9 @@ class AurA(Method):
     def parameters(
         self, statistics: UnitStatistics, settings: Settings, generator: np.random.Generator
     ) -> dict[str, np.ndarray]:
-        """One factor α a unit, from 0 to 1."""
+        """Return one factor α per unit, from 0 to 1."""
         return {"factor": 1 - 2 * np.maximum(statistics.expertise - 0.5, 0)}
 
     def transform(self, activations: "torch.Tensor", factor: "torch.Tensor") -> "torch.Tensor":
-        """The activations, damped."""
+        """Return the activations, damped."""
         return activations * factor

@@ -17,7 +17,7 @@ class Site:
 
     Raises:
         ValueError: the module has no units, those given are not ascending or beyond the module's, or a parameter has
-            not one value a unit.
+            not one value per unit.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -25,7 +25,7 @@ class Site:
     module: str  # name inside the backbone, like h.0.mlp.dense_h_to_4h
     width: int  # number of output units of the module
     units: list[int]  # indices of the intervened output units, ascending
-    parameters: dict[str, list[float]]  # of the method, one value a unit
+    parameters: dict[str, list[float]]  # of the method, one value per unit
 
     def __post_init__(self) -> None:
         if self.width < 1:
@@ -71,7 +71,7 @@ class Condition:
         return content_hash(done)
 
     def columns(self) -> dict[str, object]:
-        """The columns that say in every metric CSV what was done to the model."""
+        """Return the columns that say in every metric CSV what was done to the model."""
         return {
             "model": self.model,
             "condition": self.name,

@@ -16,9 +16,9 @@ class Damp(Method):
     def parameters(
         self, statistics: UnitStatistics, settings: Settings, generator: np.random.Generator
     ) -> dict[str, np.ndarray]:
-        """None: all units are silenced alike."""
+        """Return no parameters: all units are silenced alike."""
         return {}
 
     def transform(self, activations: "torch.Tensor") -> "torch.Tensor":
-        """Zero, at every position."""
+        """Return zero, at every position."""
         return activations.new_zeros(activations.shape)  # not 0 × activations, NaN where one overflowed

@@ -47,7 +47,9 @@ class Discriminant(Method):
     def parameters(
         self, statistics: LayerStatistics, settings: DiscriminantSettings, generator: np.random.Generator
     ) -> dict[str, np.ndarray]:
-        """What is read off, `read_0`, …, what is written back, `write_0`, …, and what the target is given, `target`."""
+        """Return what is read off, `read_0`, …, what is written back, `write_0`, …, and what the target is given,
+        `target`.
+        """
         width = len(statistics.within)
         spread = np.trace(statistics.within) / width * np.eye(width)
         within = (1 - settings.shrinkage) * statistics.within + settings.shrinkage * spread
@@ -62,7 +64,7 @@ class Discriminant(Method):
     def transform(
         self, activations: "torch.Tensor", target: "torch.Tensor", **directions: "torch.Tensor"
     ) -> "torch.Tensor":
-        """The states with the target's coordinates in the discriminant space."""
+        """Return the states with the target's coordinates in the discriminant space."""
         moved = activations + target
         for read, write in pairs(directions):
             moved = moved - (activations @ read)[..., None] * write

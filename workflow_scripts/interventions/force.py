@@ -16,9 +16,9 @@ class Force(Method):
     def parameters(
         self, statistics: UnitStatistics, settings: Settings, generator: np.random.Generator
     ) -> dict[str, np.ndarray]:
-        """One forced value a unit."""
+        """Return one forced value per unit."""
         return {"value": statistics.forced_value}
 
     def transform(self, activations: "torch.Tensor", value: "torch.Tensor") -> "torch.Tensor":
-        """The value, at every position."""
+        """Return the value, at every position."""
         return value

@@ -38,7 +38,7 @@ class LanguageDimensions(Method):
     def parameters(
         self, statistics: LayerStatistics, settings: DimensionSettings, generator: np.random.Generator
     ) -> dict[str, np.ndarray]:
-        """Which dimensions are overwritten, 1 or 0, and with what; of equally far ones the first."""
+        """Return which dimensions are overwritten, 1 or 0, and with what; of equally far ones the first."""
         gap = np.abs(statistics.target - statistics.others)
         farthest = np.argsort(-gap, kind="stable")[: max(1, round(settings.share * len(gap)))]
         chosen = np.zeros(len(gap))
@@ -46,5 +46,5 @@ class LanguageDimensions(Method):
         return {"chosen": chosen, "value": settings.scale * chosen * statistics.target}
 
     def transform(self, activations: "torch.Tensor", chosen: "torch.Tensor", value: "torch.Tensor") -> "torch.Tensor":
-        """The states with the chosen dimensions at their values."""
+        """Return the states with the chosen dimensions at their values."""
         return value.where(chosen > 0, activations)

@@ -26,11 +26,11 @@ class LanguageProjection(Method):
     def parameters(
         self, statistics: LayerStatistics, settings: Settings, generator: np.random.Generator
     ) -> dict[str, np.ndarray]:
-        """An orthonormal basis of the differences, one fewer than languages unless their means are dependent."""
+        """Return an orthonormal basis of the differences, one fewer than languages unless their means are dependent."""
         return numbered("direction", language_basis(statistics.languages))
 
     def transform(self, activations: "torch.Tensor", **directions: "torch.Tensor") -> "torch.Tensor":
-        """The states without their components along the directions."""
+        """Return the states without their components along the directions."""
         return without_components(activations, directions.values())
 
 

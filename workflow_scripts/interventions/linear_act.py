@@ -35,7 +35,7 @@ class LinearAcT(Method):
     def parameters(
         self, statistics: UnitStatistics, settings: TransportSettings, generator: np.random.Generator
     ) -> dict[str, np.ndarray]:
-        """Slope and offset of each unit's line, and the range where it holds unless that is everywhere."""
+        """Return the slope and offset of each unit's line, and the range where it holds unless that is everywhere."""
         source, target = statistics.responses_to_others, statistics.responses_to_target
         slope, offset = transport_line(source, target)
         line = {"slope": slope, "offset": offset}
@@ -51,7 +51,7 @@ class LinearAcT(Method):
         low: "torch.Tensor | None" = None,
         high: "torch.Tensor | None" = None,
     ) -> "torch.Tensor":
-        """The activations, transported where they are in range, or all of them where there is no range."""
+        """Return the activations, transported where they are in range, or all of them where there is no range."""
         transported = activations * slope + offset
         if low is None:
             return transported
@@ -59,7 +59,8 @@ class LinearAcT(Method):
 
 
 def transport_line(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slope and offset, [units] each, of the line nearest in least squares to the optimal transport of two samples.
+    """Return the slope and offset, [units] each, of the line nearest in least squares to the optimal transport of two
+    samples.
 
     In one dimension that transport is the one that keeps order: of samples of one size it pairs the i-th smallest of
     both, of others it splits their points, the share of each overlap of quantiles being a weight. A source that is

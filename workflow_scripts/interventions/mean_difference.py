@@ -21,9 +21,9 @@ class MeanDifference(Method):
     def parameters(
         self, statistics: LayerStatistics, settings: Settings, generator: np.random.Generator
     ) -> dict[str, np.ndarray]:
-        """The direction, one number a dimension."""
+        """Return the direction, one number per dimension."""
         return {"shift": statistics.target - statistics.others}
 
     def transform(self, activations: "torch.Tensor", shift: "torch.Tensor") -> "torch.Tensor":
-        """The states, moved."""
+        """Return the states, moved."""
         return activations + shift

@@ -78,10 +78,12 @@ class Method:
     def apply(
         self, activations: "torch.Tensor", strength: "torch.Tensor | None" = None, **parameters: "torch.Tensor"
     ) -> "torch.Tensor":
-        """The old activations [..., units] moved towards the new ones by the strength [units], all the way if None."""
+        """Return the old activations [..., units] moved towards the new ones by the strength [units], all the way if
+        None.
+        """
         changed = self.transform(activations, **parameters)
         return changed if strength is None else activations + strength * (changed - activations)
 
     def transform(self, activations: "torch.Tensor", **parameters: "torch.Tensor") -> "torch.Tensor":
-        """The new activations [..., units] of the chosen units, given the old ones and the parameters [units]."""
+        """Return new activations [..., units] of the chosen units, given the old ones and the parameters [units]."""
         raise NotImplementedError

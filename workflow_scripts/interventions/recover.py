@@ -25,14 +25,16 @@ class Recover(Method):
     def parameters(
         self, statistics: LayerStatistics, settings: Settings, generator: np.random.Generator
     ) -> dict[str, np.ndarray]:
-        """An orthonormal basis of the differences between languages, and the part of the target's mean in its span."""
+        """Return an orthonormal basis of the differences between languages, and the part of the target's mean in its
+        span.
+        """
         basis = language_basis(statistics.languages)
         return {"target": basis.T @ (basis @ statistics.target), **numbered("direction", basis)}
 
     def transform(
         self, activations: "torch.Tensor", target: "torch.Tensor", **directions: "torch.Tensor"
     ) -> "torch.Tensor":
-        """The states in the target's language, of the norm that they had."""
+        """Return the states in the target's language, of the norm that they had."""
         moved = without_components(activations, directions.values()) + target
         norm = activations.float().norm(dim=-1, keepdim=True)
         moved_norm = moved.float().norm(dim=-1, keepdim=True)

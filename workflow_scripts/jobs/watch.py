@@ -57,8 +57,8 @@ class Progress:
 
     @property
     def total(self) -> int:
-        """Return the number of planned jobs."""
-        return self.planned.total()
+        """Return the number of planned jobs; 0 until Snakemake has named them all."""
+        return 0 if self._counting else self.planned.total()
 
     def left(self, now: float, elapsed: float) -> float | None:
         """Return the seconds that are left, by what jobs of each rule took; None before anything is known.

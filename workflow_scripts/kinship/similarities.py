@@ -1,4 +1,4 @@
-"""Similarities of languages on disk: CSV, one measure of one pair a row; a pair is there in one order."""
+"""Similarities of languages on disk: CSV, one measure of one pair per row; a pair is there in one order."""
 
 import logging
 from itertools import combinations

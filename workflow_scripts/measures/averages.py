@@ -27,12 +27,12 @@ class Average:
 
 
 def average_over_languages(values: np.ndarray, resampling: "Resampling") -> Average:
-    """Mean of values [languages]; fewer than three have no interval."""
+    """Return the mean of values [languages]; fewer than three have no interval."""
     return averages_over_languages(np.asarray(values)[None], resampling)[0]
 
 
 def averages_over_languages(values: np.ndarray, resampling: "Resampling") -> list[Average]:
-    """As `average_over_languages`, each row of values [rows, languages]."""
+    """Return what `average_over_languages` does of each row of values [rows, languages]."""
     values = np.asarray(values, dtype=np.float64)
 
     def means(counts: np.ndarray) -> np.ndarray:
@@ -43,12 +43,13 @@ def averages_over_languages(values: np.ndarray, resampling: "Resampling") -> lis
 
 
 def average_over_targets(values: np.ndarray, resampling: "Resampling") -> Average:
-    """Mean of values [targets] with its bootstrap interval over targets; fewer than three have none."""
+    """Return the mean of values [targets] with its bootstrap interval over targets; fewer than three have none."""
     return average_over_languages(values, resampling)
 
 
 def averages_over_queries(found: np.ndarray, resampling: "Resampling") -> list[Average]:
-    """Mean of what queries count, of each row of found [rows, queries], with its bootstrap interval over queries.
+    """Return the mean of what queries count, of each row of found [rows, queries], with its bootstrap interval over
+    queries.
 
     All rows are of the same queries, of which each resample takes the same; fewer than three have no interval.
     """
@@ -59,7 +60,8 @@ def averages_over_queries(found: np.ndarray, resampling: "Resampling") -> list[A
 
 
 def average_over_candidates(values: np.ndarray, resampling: "Resampling") -> Average:
-    """Mean over queries of means over candidates: values [queries, languages], NaN where a query would be its own.
+    """Return the mean over queries of means over candidates: values [queries, languages], NaN where a query would be
+    its own.
 
     Languages that are nobody's candidates are not resampled; resamples that leave a query without any are left out.
     """
@@ -67,7 +69,9 @@ def average_over_candidates(values: np.ndarray, resampling: "Resampling") -> Ave
 
 
 def averages_over_candidates(values: np.ndarray, resampling: "Resampling") -> list[Average]:
-    """As `average_over_candidates`, each of values [rows, queries, languages], all NaN in the same places."""
+    """Return what `average_over_candidates` does of each row of values [rows, queries, languages], NaN in the same
+    places.
+    """
     known = ~np.isnan(values[0])
     candidates = known.any(axis=0)
     known, filled = known[:, candidates].astype(np.float64), np.nan_to_num(values[..., candidates])
@@ -83,7 +87,8 @@ def averages_over_candidates(values: np.ndarray, resampling: "Resampling") -> li
 
 
 def average_over_pairs(values: np.ndarray, resampling: "Resampling") -> Average:
-    """Mean of values [languages, languages] over ordered pairs of different languages; the diagonal is not looked at.
+    """Return the mean of values [languages, languages] over ordered pairs of different languages; the diagonal is not
+    looked at.
 
     Values that share a language depend on each other, so languages are resampled, not pairs: the bootstrap of the
     vertices of a graph (Snijders and Borgatti 1999, Connections 22). A pair counts as often as its languages were
@@ -94,7 +99,7 @@ def average_over_pairs(values: np.ndarray, resampling: "Resampling") -> Average:
 
 
 def averages_over_pairs(values: np.ndarray, resampling: "Resampling") -> list[Average]:
-    """As `average_over_pairs`, each of values [matrices, languages, languages]."""
+    """Return what `average_over_pairs` does of each of values [matrices, languages, languages]."""
     values = np.array(values, dtype=np.float64)
     count = values.shape[-1]
     values[:, np.eye(count, dtype=bool)] = 0

@@ -26,7 +26,7 @@ def bootstrap(
     resampling: "Resampling",
     error: float,
 ) -> Interval:
-    """The interval of a statistic under resampling of languages.
+    """Return the interval of a statistic under resampling of languages.
 
     Resamples whose statistic is the observed one within rounding, such as those that are the whole sample again, count
     half as below it in the bias correction of BCa.
@@ -47,7 +47,7 @@ def bootstrap_many(
     resampling: "Resampling",
     error: float | np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As `bootstrap`, of many statistics of the same resamples: `statistic` returns them in leading axes.
+    """Return what `bootstrap` does of many statistics of the same resamples; `statistic` returns them in leading axes.
 
     `error` broadcasts to these axes. Ends within rounding of 0 are 0, so that an interval holds it or does not.
 
@@ -60,7 +60,7 @@ def bootstrap_many(
     tie = np.broadcast_to(2 * np.asarray(error), observed.shape)
 
     def difference(*drawn: np.ndarray, axis: int = -1) -> np.ndarray:
-        """Of the statistic from the observed one, exactly 0 within rounding, so that scipy counts ties as such."""
+        """Return the statistic less the observed one, exactly 0 within rounding, so that scipy counts ties as such."""
         axes = (...,) + (None,) * (drawn[0].ndim - 1)
         from_observed = statistic(*drawn, axis=axis) - observed[axes]
         return np.where(np.abs(from_observed) <= tie[axes], 0.0, from_observed)

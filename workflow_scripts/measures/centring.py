@@ -9,7 +9,7 @@ CENTRINGS: tuple[Centring, ...] = get_args(Centring)
 
 
 def centred(embeddings: np.ndarray, centring: Centring) -> np.ndarray:
-    """Embeddings [languages, sentences, d] less a mean, in their data type; the means are taken in float64.
+    """Return the embeddings [languages, sentences, d] less a mean, in their data type; the means are taken in float64.
 
     `all`: less the mean of all sentences of all languages; `language`: each less the mean of its language; `none`: as
     they are (not a copy). Constants added to every sentence, or to every sentence of a language, are gone thereafter.
@@ -27,7 +27,7 @@ def centred(embeddings: np.ndarray, centring: Centring) -> np.ndarray:
 
 
 def shift_between(base: np.ndarray, intervened: np.ndarray) -> np.ndarray:
-    """Mean of the intervened embeddings less that of the base ones, both [..., d]: float64 [d].
+    """Return the mean of the intervened embeddings less that of the base ones, both [..., d]: float64 [d].
 
     Base embeddings with this one vector added to each are the constant control: they have the intervened space's mean,
     and nothing else of it.

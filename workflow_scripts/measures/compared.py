@@ -43,7 +43,7 @@ CONDITION = ["model", "condition", "units", "target", "pooling", "seed", "layer"
 
 
 def definitions(pivot: str) -> str:
-    """What the measures are, for captions; `pivot` is the name of MEXA's pivot language."""
+    """Return what the measures are, for captions; `pivot` is the name of MEXA's pivot language."""
     return (
         "All by cosine, means over ordered pairs of languages: the distance of all sentences of one language to all of "
         "the other, in the space as it is and after its mean is subtracted; the share of sentences whose translation "
@@ -55,7 +55,8 @@ def definitions(pivot: str) -> str:
 
 
 def read_compared(paths: list[Path]) -> pd.DataFrame:
-    """Observations of `COMPARED`, one a row: the columns `CONDITION`, measure, first, second (languages) and value.
+    """Return the observations of `COMPARED`, one per row: the columns `CONDITION`, measure, first, second (languages)
+    and value.
 
     Args:
         paths: Metric CSVs `alignment.csv` and `abx.csv`, of any conditions and layers.
@@ -80,7 +81,7 @@ def read_compared(paths: list[Path]) -> pd.DataFrame:
 
 
 def compared_matrices(observations: pd.DataFrame, wanted: pd.DataFrame, languages: list[str]) -> np.ndarray:
-    """Values of every pair of languages: [conditions, measures, languages, languages], NaN on the diagonals.
+    """Return the values of every pair of languages: [conditions, measures, languages, languages], NaN on the diagonals.
 
     Args:
         observations: As `read_compared` gives them.
@@ -107,8 +108,9 @@ class Averaging:
     resampling: Resampling
 
     def mean(self, measure: str, values: np.ndarray) -> float:
-        """Mean of a measure's values [languages, languages] over ordered pairs of different languages, of MEXA over
-        those with the pivot."""
+        """Return the mean of a measure's values [languages, languages] over ordered pairs of different languages, of
+        MEXA over those with the pivot.
+        """
         of_pairs = self.with_pivot(values) if measure == MEXA else values[~np.eye(len(values), dtype=bool)]
         return float(of_pairs.mean())
 
@@ -122,9 +124,11 @@ class Averaging:
         return average_over_pairs(values, self.resampling)
 
     def with_pivot(self, values: np.ndarray) -> np.ndarray:
-        """Of values [..., languages, languages], those of each other language with the pivot: [..., languages - 1]."""
+        """Return the values of each language with the pivot, [..., languages - 1], of values [..., languages,
+        languages].
+        """
         return np.delete(values[..., self.pivot], self.pivot, axis=-1)
 
     def of_languages(self, values: np.ndarray) -> Average:
-        """Mean of values [languages], and its bootstrap interval; fewer than three languages have none."""
+        """Return the mean of values [languages], and its bootstrap interval; fewer than three languages have none."""
         return average_over_languages(values, self.resampling)

@@ -63,7 +63,7 @@ def correlations(
     distance_pre: pd.Series,
     distance_post: pd.Series,
 ) -> list[dict]:
-    """The four correlations of Table 2 over some candidate languages, as rows."""
+    """Return the four correlations of Table 2 over some candidate languages, as rows."""
     codes = [code for code in candidates if code != spec.query]
     acc_pre, acc_post, d_pre, d_post = (
         series.loc[codes].to_numpy() for series in (accuracy_pre, accuracy_post, distance_pre, distance_post)
@@ -83,7 +83,7 @@ def correlations(
 
 
 def values(path: Path, spec: Spec, column: str, reading: str) -> pd.Series:
-    """Accuracy or distance of the query to each candidate, in one reading, by candidate.
+    """Return the accuracy or distance of the query to each candidate, in one reading, by candidate.
 
     Raises:
         StudyError: a candidate is missing.

@@ -28,7 +28,7 @@ class Correlation:
 
 
 def correlate(x: np.ndarray, y: np.ndarray, resampling: "Resampling") -> Correlation:
-    """Pearson's r of two sides [languages], resampling languages with both their values.
+    """Return Pearson's r of two sides [languages], resampling languages with both their values.
 
     Undefined (NaN) where there are fewer than three languages or a side is constant. Resamples in which a side is
     constant have no r and are left out of the interval; there is none (NaN) where their share is larger than that which
@@ -50,7 +50,7 @@ def correlate(x: np.ndarray, y: np.ndarray, resampling: "Resampling") -> Correla
 
 
 def is_constant(values: np.ndarray) -> bool:
-    """Whether values differ by no more than rounding."""
+    """Return whether values differ by no more than rounding."""
     return bool(np.ptp(values) <= CONSTANT * max(1.0, np.abs(values).max()))
 
 
@@ -64,7 +64,7 @@ def rounding_of_correlation(count: int) -> float:
 
 
 def pearson(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Pearson's r along an axis; NaN where a side is constant."""
+    """Return Pearson's r along an axis; NaN where a side is constant."""
     x, y = x - x.mean(axis=axis, keepdims=True), y - y.mean(axis=axis, keepdims=True)
     sizes = np.sqrt((x * x).sum(axis=axis) * (y * y).sum(axis=axis))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -48,7 +48,7 @@ class Effect:
 
     @property
     def moves(self) -> bool:
-        """Whether a constant added to every sentence can change it."""
+        """Return whether a constant added to every sentence can change it."""
         return moved_by_a_constant(self.measure)
 
     @property
@@ -97,8 +97,9 @@ def measured_effect(
     seeds: list[int],
     resampling: Resampling,
 ) -> pd.DataFrame:
-    """An effect under every condition: the columns model, pooling, target, effect, `VALUES`, and of each of `VERDICTS`
-    itself and `_low` and `_high`, the ends of the bootstrap interval over languages of the difference that decides it.
+    """Return an effect under every condition: the columns model, pooling, target, effect, `VALUES`, and of each of
+    `VERDICTS` itself and `_low` and `_high`, the ends of the bootstrap interval over languages of the difference that
+    decides it.
 
     `gain`: whether the value moves the way it should from pre to post. `SURVIVES`, of those that do: whether it still
     does so after centring, and by more than under the constant control and random neurons; empty where that is not

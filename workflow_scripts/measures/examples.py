@@ -20,7 +20,7 @@ class Ranking:
 
     @property
     def found(self) -> np.ndarray:
-        """Whether the translation is more similar to the query than every other candidate."""
+        """Return whether the translation is more similar to the query than every other candidate."""
         return self.rank == 1
 
 
@@ -43,7 +43,7 @@ def rank(scores: Scores) -> Ranking:
 
 
 def clearest_gain(pre: Ranking, post: Ranking) -> int | None:
-    """The query that the intervention helps most clearly: its translation is not found before and found after.
+    """Return the query that the intervention helps most clearly: its translation is not found before and found after.
 
     Of those, the one whose translation is after the intervention ahead of the best other candidate by the largest
     margin; of those that tie, the first. None if no query is such.

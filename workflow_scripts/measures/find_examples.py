@@ -30,7 +30,7 @@ class Spec(SpaceSpec):
 
 
 def rankings(path: Path, spec: Spec) -> tuple[list[str], dict[str, Ranking]]:
-    """Ids of the queries, and in each candidate language how their translations rank.
+    """Return the ids of the queries, and in each candidate language how their translations rank.
 
     For centred similarities the mean of all sentences of all languages is subtracted, as where accuracies are measured.
     One language's candidates are held at a time.
@@ -51,19 +51,19 @@ def rankings(path: Path, spec: Spec) -> tuple[list[str], dict[str, Ranking]]:
 
 
 def centre_of(path: Path, spec: Spec) -> np.ndarray:
-    """Mean of all sentences of all languages, [d], in float64."""
+    """Return the mean of all sentences of all languages, [d], in float64."""
     languages = [spec.query, *candidate_languages(spec)]
     means = [embedding_files.read_part(path, code, PART)[1].mean(axis=0, dtype=np.float64) for code in languages]
     return np.mean(means, axis=0)
 
 
 def candidate_languages(spec: Spec) -> list[str]:
-    """All languages but that of the queries."""
+    """Return all languages but that of the queries."""
     return [language for language in spec.languages if language != spec.query]
 
 
 def read_texts(path: Path, language: str, ids: list[str]) -> list[str]:
-    """The sentences of a language.
+    """Return the sentences of a language.
 
     Raises:
         StudyError: they are not the embedded ones.
@@ -75,7 +75,7 @@ def read_texts(path: Path, language: str, ids: list[str]) -> list[str]:
 
 
 def example(pre: Ranking, post: Ranking, ids: list[str], queries: list[str], candidates: list[str]) -> dict:
-    """One candidate language's observations: counts of queries, and the query that is helped most clearly.
+    """Return one candidate language's observations: counts of queries, and the query that is helped most clearly.
 
     `wrong` is the most similar candidate that is not the translation, before (`pre`) and after (`post`).
     """

@@ -1,4 +1,4 @@
-"""Metrics on disk: tidy CSV, one observation a row, what was done to the model in the leading columns."""
+"""Metrics on disk: tidy CSV, one observation per row, what was done to the model in the leading columns."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,7 +66,7 @@ def write_metric(
 
 
 def read_metrics(paths: list[Path], columns: list[str]) -> pd.DataFrame:
-    """Concatenate metric CSVs: one row an observation, the condition in the leading columns.
+    """Concatenate metric CSVs: one row per observation, the condition in the leading columns.
 
     Raises:
         StudyError: a file lacks one of `columns`.
@@ -93,7 +93,7 @@ def read_metrics(paths: list[Path], columns: list[str]) -> pd.DataFrame:
 
 
 def grid(**values: list[str]) -> pd.DataFrame:
-    """All combinations of the values, one a row, the last varying fastest; one column a keyword."""
+    """Return all combinations of the values, one per row, the last varying fastest; one column per keyword."""
     return pd.MultiIndex.from_product(values.values(), names=values.keys()).to_frame(index=False)
 
 
@@ -114,7 +114,7 @@ def pair_matrix(frame: pd.DataFrame, value: str, languages: list[str]) -> np.nda
 
 
 def select(metrics: pd.DataFrame, wanted: pd.DataFrame, what: str) -> pd.DataFrame:
-    """The one observation for each row of `wanted`, in its order; the columns of `wanted` are the key.
+    """Return the one observation for each row of `wanted`, in its order; the columns of `wanted` are the key.
 
     Args:
         metrics: Observations, at most one a key.
@@ -139,7 +139,7 @@ def select(metrics: pd.DataFrame, wanted: pd.DataFrame, what: str) -> pd.DataFra
         conditions = ", ".join(sorted(same["condition"].unique())) if "condition" in same else "unknown"
         raise StudyError(
             f"The {what} hold {len(same)} rows with {_named(first)} (conditions: {conditions}), where one is needed. "
-            "Give the files of one data set and of one k a model."
+            "Give the files of one data set and of one k per model."
         )
     return found.drop(columns="source")
 
@@ -159,7 +159,7 @@ def controls(wanted: pd.DataFrame, seeds: list[int]) -> list[pd.DataFrame]:
 
 
 def pre_and_post(metrics: pd.DataFrame, wanted: pd.DataFrame, value: str, what: str) -> pd.DataFrame:
-    """`wanted` with the columns `pre` and `post`: the value without and with the intervention on experts.
+    """Return `wanted` with the columns `pre` and `post`: the value without and with the intervention on experts.
 
     Args:
         metrics: Observations of the unintervened models and of the interventions.
@@ -178,7 +178,8 @@ def pre_and_post(metrics: pd.DataFrame, wanted: pd.DataFrame, value: str, what: 
 def pre_and_random(
     metrics: pd.DataFrame, wanted: pd.DataFrame, value: str, seeds: list[int], what: str
 ) -> pd.DataFrame:
-    """`wanted` with `pre`, and with mean (`post`), `low` and `high` over seeds of the value under the random control.
+    """Return `wanted` with `pre`, and with mean (`post`), `low` and `high` over seeds of the value under the random
+    control.
 
     Args:
         metrics: Observations of the unintervened models and of the random control.

@@ -59,7 +59,8 @@ def main(command: list[str] | None = None) -> None:
 def read_both(
     base: Path, intervened: Path, languages: list[str], sentences: int | None
 ) -> tuple[list[str], np.ndarray]:
-    """The ids of the first sentences and their embeddings in both spaces, [pre and post, languages, sentences, d].
+    """Return the ids of the first sentences and their embeddings in both spaces, [pre and post, languages, sentences,
+    d].
 
     Raises:
         StudyError: a file cannot be read (`read_aligned`), or the two hold different sentences.
@@ -71,7 +72,9 @@ def read_both(
 
 
 def as_frame(condition: Condition, languages: list[str], ids: list[str], plane: np.ndarray) -> pd.DataFrame:
-    """Coordinates [pre and post * languages * sentences, 2] with what they are of, one sentence in one space a row."""
+    """Return the coordinates [pre and post * languages * sentences, 2] with what they are of, one sentence in one space
+    a row.
+    """
     points = pd.MultiIndex.from_product([["pre", "post"], languages, ids], names=["space", "language", "id"])
     frame = points.to_frame(index=False).assign(x=plane[:, 0], y=plane[:, 1])
     leading = {name: value for name, value in condition.columns().items() if name in CONDITION_COLUMNS}

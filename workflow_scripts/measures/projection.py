@@ -54,13 +54,14 @@ def project(
 
 
 def unit_rows(embeddings: np.ndarray) -> np.ndarray:
-    """The embeddings [points, d] at length 1, float32; a row of zeros stays one."""
+    """Return the embeddings [points, d] at length 1, float32; a row of zeros stays one."""
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     return np.divide(embeddings, lengths, where=lengths > 0, out=np.zeros(embeddings.shape, dtype=np.float32))
 
 
 def principal_components(directions: np.ndarray, components: int, seed: int) -> np.ndarray:
-    """Unit rows [points, d] in the `components` dimensions that keep their cosines best, [points, components].
+    """Return the unit rows [points, d] in the `components` dimensions that keep their cosines best, [points,
+    components].
 
     By singular value decomposition without centring: cosines are about the origin. Where there are no more dimensions
     or points than `components`, nothing would be lost or gained, and the rows are returned as they are.

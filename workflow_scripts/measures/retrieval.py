@@ -90,12 +90,12 @@ def pairwise_top1_accuracies(embeddings: np.ndarray, names: Collection[str]) -> 
 
 
 def top1_accuracy(queries: Embeddings, candidates: Embeddings, gold: np.ndarray, similarity: str) -> float:
-    """`top1_accuracies` by one similarity."""
+    """Return `top1_accuracies` by one similarity."""
     return top1_accuracies(queries, candidates, gold, [similarity])[similarity]
 
 
 def pairwise_top1_accuracy(embeddings: np.ndarray, similarity: str) -> np.ndarray:
-    """`pairwise_top1_accuracies` by one similarity."""
+    """Return `pairwise_top1_accuracies` by one similarity."""
     return pairwise_top1_accuracies(embeddings, [similarity])[similarity]
 
 
@@ -194,7 +194,7 @@ class _Vectors:
         )
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """The vectors that are multiplied, in blocks of bounded memory, each with its numbers."""
+        """Return the vectors that are multiplied, in blocks of bounded memory, each with its numbers."""
         for start, block in _blocks(self.source):
             low, high = np.searchsorted(self.distinct.first, [start, start + len(block)])
             if high - low == len(block):
@@ -226,7 +226,7 @@ class _Ranked:
     lengths: np.ndarray  # [distinct]
 
     def within(self, part: slice) -> tuple[slice, slice | np.ndarray]:
-        """Which of them are in a part of those that are multiplied, and where in that part."""
+        """Return which of them are in a part of those that are multiplied, and where in that part."""
         low, high = np.searchsorted(self.multiplied, [part.start, part.stop])
         whole = high - low == part.stop - part.start
         return slice(low, high), slice(None) if whole else self.multiplied[low:high] - part.start
@@ -243,12 +243,12 @@ class _Product:
 
     @cached_property
     def values(self) -> np.ndarray:
-        """In float32, [rows, columns]."""
+        """Return them in float32, [rows, columns]."""
         return self.queries @ self.candidates.T
 
     @cached_property
     def exact(self) -> np.ndarray:
-        """In float64, [rows, columns]."""
+        """Return them in float64, [rows, columns]."""
         return self.queries.astype(np.float64) @ self.candidates.astype(np.float64).T
 
 
@@ -441,7 +441,9 @@ class _Best:
         self.close.append((of[kept], high[kept], copies[kept]))
 
     def accuracy(self, of: np.ndarray) -> float:
-        """Mean over pairs of 1/m where the score of the pair is the highest of its vector, which m share, else 0."""
+        """Return the mean over pairs of 1/m where the score of the pair is the highest of its vector, which m share,
+        else 0.
+        """
         vectors, high, copies = (np.concatenate(parts) for parts in zip(*self.close, strict=True))
         ties = np.bincount(vectors, weights=copies * (high >= self.low[vectors]), minlength=len(self.low))
         return float(((self.of_pairs >= self.low[of]) / ties[of]).mean())
@@ -464,5 +466,5 @@ class _Nearest:
 
     @cached_property
     def means(self) -> np.ndarray:
-        """Mean of these scores, [rows]; asked for when all are known."""
+        """Return the mean of these scores, [rows]; asked for when all are known."""
         return self.scores.mean(axis=1)

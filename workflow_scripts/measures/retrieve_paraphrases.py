@@ -88,7 +88,7 @@ def space_accuracies(
 
 
 def read_pairs(path, language: str) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Ids of the pairs and the embeddings [pairs, d] of both sentences.
+    """Return the ids of the pairs and the embeddings [pairs, d] of both sentences.
 
     Raises:
         StudyError: the two sides hold different pairs.

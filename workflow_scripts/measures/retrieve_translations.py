@@ -51,7 +51,7 @@ def main(command: list[str] | None = None) -> None:
 
 
 def translation_accuracies(path: Path, language: str, similarities: list[str]) -> Iterator[Row]:
-    """From each sentence of a language to its translation among all English ones, and back.
+    """Return the accuracy from each sentence of a language to its translation among all English ones, and back.
 
     Raises:
         StudyError: the embeddings lack the language, or its ids are not those of the translations.
@@ -68,7 +68,8 @@ def translation_accuracies(path: Path, language: str, similarities: list[str]) -
 
 
 def mining_accuracies(path: Path, language: str, similarities: list[str]) -> Iterator[Row]:
-    """From each sentence of a language that has a translation to that one among all English sentences.
+    """Return the accuracy from each sentence of a language that has a translation to that one among all English
+    sentences.
 
     A query has the id of its translation. The English sentences are read in blocks, since they may exceed memory.
 

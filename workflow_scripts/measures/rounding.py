@@ -32,7 +32,7 @@ def rounding_of_cosine(d: int) -> float:
 
 
 def first_highest(values: np.ndarray, error: float | np.ndarray) -> np.ndarray:
-    """Index of the highest of values [..., n], the first of those that tie: [...].
+    """Return the index of the highest of values [..., n], the first of those that tie: [...].
 
     Args:
         values: To compare.

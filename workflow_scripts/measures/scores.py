@@ -26,12 +26,12 @@ class Scores:
 
     @property
     def transposed(self) -> "Scores":
-        """The same with candidates as queries; rows in one piece are worked through several times as fast."""
+        """Return the same with candidates as queries; rows in one piece are worked through several times as fast."""
         return Scores(np.ascontiguousarray(self.values.T), np.transpose(self.error))
 
     @cached_property
     def right(self) -> np.ndarray:
-        """The score of each query with its right candidate: [n, 1]."""
+        """Return the score of each query with its right candidate: [n, 1]."""
         return np.diagonal(self.values)[:, None]
 
     @cached_property
@@ -41,12 +41,12 @@ class Scores:
 
     @cached_property
     def ahead(self) -> np.ndarray:
-        """How many candidates are more similar than the right one, to each query: [n]."""
+        """Return how many candidates are more similar than the right one, to each query: [n]."""
         return np.count_nonzero(self.values > self.right + self._tie, axis=1)
 
     @cached_property
     def ties(self) -> np.ndarray:
-        """How many candidates are as similar as the right one, that one included: [n]."""
+        """Return how many candidates are as similar as the right one, that one included: [n]."""
         return np.count_nonzero(self.values >= self.right - self._tie, axis=1) - self.ahead
 
 

@@ -34,26 +34,26 @@ class Batch:
 
     @cached_property
     def mask(self) -> torch.Tensor:
-        """Which tokens are real: bool [sentences, tokens]."""
+        """Return which tokens are real: bool [sentences, tokens]."""
         positions = torch.arange(self.token_ids.shape[1], device=self.token_ids.device)
         return positions < self.lengths[:, None]
 
     @cached_property
     def padding(self) -> torch.Tensor:
-        """Which tokens are none: bool [sentences, tokens]."""
+        """Return which tokens are none: bool [sentences, tokens]."""
         return ~self.mask
 
     @property
     def tokens(self) -> int:
-        """Number of real tokens."""
+        """Return the number of real tokens."""
         return int(self.lengths.sum())
 
     def to(self, device: torch.device) -> "Batch":
-        """The batch on a device."""
+        """Return the batch on a device."""
         return Batch(self.rows, self.token_ids.to(device), self.lengths.to(device), self.padded, self.shortest)
 
     def halves(self) -> tuple["Batch", "Batch"]:
-        """The batch as two of half the size."""
+        """Return the batch as two of half the size."""
         middle = len(self.rows) // 2
         return self._slice(slice(None, middle)), self._slice(slice(middle, None))
 
@@ -82,7 +82,7 @@ def passing_batch() -> Batch | None:
 
 
 def encode(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], max_tokens: int) -> list[list[int]]:
-    """Token ids of each text, with the tokenizer's special tokens, cut off after `max_tokens`.
+    """Return the token ids of each text, with the tokenizer's special tokens, cut off after `max_tokens`.
 
     Raises:
         StudyError: a text gives no token at all.
@@ -95,7 +95,7 @@ def encode(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], max_token
 
 
 def texts_begin_with(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
-    """The special tokens that a tokenizer puts before a text: none, one like BOS, or more."""
+    """Return the special tokens that a tokenizer puts before a text: none, one like BOS, or more."""
     plain = tokenizer("a", add_special_tokens=False)["input_ids"]
     whole = tokenizer("a")["input_ids"]
     starts = (start for start in range(len(whole)) if whole[start : start + len(plain)] == plain)
@@ -105,7 +105,7 @@ def texts_begin_with(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
 def batches(
     token_ids: Sequence[list[int]], tokens_per_batch: int, pad_id: int, sentences_per_batch: int | None = None
 ) -> Iterator[Batch]:
-    """Batches of similar length that hold at most `tokens_per_batch` tokens with padding, the longest first.
+    """Return the batches of similar length that hold at most `tokens_per_batch` tokens with padding, the longest first.
 
     The longest come first so that a batch too large for the device is met at once. A sentence longer than the budget is
     a batch of its own.
@@ -125,7 +125,7 @@ def batches(
 
 
 def tokens_at_once(asked: int, device: torch.device) -> int:
-    """Tokens with padding for a forward pass on a device, where `asked` may be passed at most.
+    """Return the tokens with padding for a forward pass on a device, where `asked` may be passed at most.
 
     A CPU is hardly faster with more than some hundred tokens a thread, and the fewer the sentences of a batch, the more
     alike their lengths: less of the work is done for padding.

@@ -135,7 +135,7 @@ def convert(gguf: Path, spec: Spec, directory: Path) -> None:
 
 
 def load(gguf: Path, spec: Spec) -> tuple:
-    """The model, its tokenizer, and what transformers tells of the weights that it found."""
+    """Return the model, its tokenizer, and what transformers tells of the weights that it found."""
     with header_read_once():
         model, loading = AutoModelForCausalLM.from_pretrained(
             gguf.parent,

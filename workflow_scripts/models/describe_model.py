@@ -52,7 +52,7 @@ def main(command: list[str] | None = None) -> None:
 
 
 def describe(spec: Spec) -> ModelManifest:
-    """The manifest of a model whose files are on this machine.
+    """Return the manifest of a model whose files are on this machine.
 
     Raises:
         StudyError: files are missing, the architecture cannot be used, or the neurons are not those expected.

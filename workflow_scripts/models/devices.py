@@ -13,7 +13,8 @@ from workflow_scripts.jobs.usage import current
 
 @contextmanager
 def take_device(wanted: str) -> Iterator[str]:
-    """A device for the block: `cpu`, `cuda:N` as asked for, or for `auto` and `cuda` a GPU that no other job has.
+    """Return a device for the block: `cpu`, `cuda:N` as asked for, or for `auto` and `cuda` a GPU that no other job
+    has.
 
     `auto` takes the CPU where there is no GPU. The time for which a GPU is held is counted in the usage being measured.
 

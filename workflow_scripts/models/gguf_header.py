@@ -23,7 +23,7 @@ class QuickReader(gguf.GGUFReader):
 
 @contextmanager
 def header_read_once() -> Iterator[None]:
-    """For the block: have transformers read the header of a GGUF file quickly, and once."""
+    """Have transformers read the header of a GGUF file quickly, and once, in the block."""
     original = gguf.GGUFReader
     gguf.GGUFReader = cache(QuickReader)
     try:

@@ -59,7 +59,7 @@ class LanguageModel:
 
     @property
     def architecture(self) -> Architecture:
-        """What kind of model it is."""
+        """Return what kind of model it is."""
         return self.manifest.kind
 
     @property
@@ -72,23 +72,25 @@ class LanguageModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the token embeddings lie, so where input goes."""
+        """Return where the token embeddings lie, so where input goes."""
         return self.backbone.get_input_embeddings().weight.device
 
     @property
     def pad_id(self) -> int:
-        """Token that fills batches; masked, so any valid one serves where tokenizer or model has no pad token."""
+        """Return the token that fills batches; masked, so any valid one serves where tokenizer or model has no pad
+        token.
+        """
         vocabulary = self.backbone.get_input_embeddings().num_embeddings
         given = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id)
         return next((id for id in given if id is not None and id < vocabulary), 0)
 
     @property
     def max_tokens(self) -> int | None:
-        """Longest input the positions allow."""
+        """Return the longest input the positions allow."""
         return self.manifest.context
 
     def forward(self, batch: Batch) -> torch.Tensor:
-        """The last hidden states, after the final norm: [sentences, tokens, d].
+        """Return the last hidden states, after the final norm: [sentences, tokens, d].
 
         Raises:
             StudyError: a token id is outside the model's vocabulary.
@@ -96,7 +98,7 @@ class LanguageModel:
         return self.forward_layers(batch, [None])[0]
 
     def forward_layers(self, batch: Batch, layers: Sequence[int | None]) -> list[torch.Tensor]:
-        """Hidden states of some layers, each [sentences, tokens, d], in one pass.
+        """Return the hidden states of some layers, each [sentences, tokens, d], in one pass.
 
         Args:
             batch: What goes through the model.
@@ -140,7 +142,8 @@ class LanguageModel:
         return [states[layer][:, :tokens] for layer in layers]
 
     def encode(self, texts: Sequence[str], max_tokens: int, language: str | None = None) -> list[list[int]]:
-        """Token ids of each text, after the model's text prefix and marked by its language where the tokenizer does so.
+        """Return the token ids of each text, after the model's text prefix and marked by its language where the
+        tokenizer does so.
 
         Args:
             texts: Of one language.
@@ -161,11 +164,11 @@ class LanguageModel:
 
     @property
     def vocabulary(self) -> int:
-        """Number of tokens that the LM head gives logits for."""
+        """Return the number of tokens that the LM head gives logits for."""
         return self.model.get_output_embeddings().weight.shape[0]
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Logits [..., vocabulary] of last hidden states [..., d], as the whole model gives them.
+        """Return the logits [..., vocabulary] of last hidden states [..., d], as the whole model gives them.
 
         `require_logits` finds out whether this holds for an architecture.
         """
@@ -245,7 +248,8 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
 
 
 def random_model(manifest: ModelManifest, device: str, seed: int) -> LanguageModel:
-    """The same architecture and tokenizer with random weights, as its configuration initialises them before training.
+    """Return the same architecture and tokenizer with random weights, as its configuration initialises them before
+    training.
 
     A model that is spread over several devices is made on the CPU.
 
@@ -346,7 +350,7 @@ def _zeros(width: int, states: torch.Tensor) -> torch.Tensor:
 
 
 def load_config(directory: Path, trust_remote_code: bool) -> "PretrainedConfig":
-    """The model's configuration.
+    """Return the model's configuration.
 
     Raises:
         StudyError: it is missing, or its architecture is unknown, needs code that is not allowed, or cannot be used.
@@ -386,7 +390,7 @@ def _refuse_code_from_elsewhere(directory: Path) -> None:
 
 
 def load_tokenizer(directory: Path, trust_remote_code: bool) -> "PreTrainedTokenizerBase":
-    """The model's tokenizer.
+    """Return the model's tokenizer.
 
     Raises:
         StudyError: its files are missing.
@@ -410,7 +414,7 @@ def described_directory(manifest: ModelManifest) -> Path:
 
 
 def model_directory(hub: str | None, revision: str | None, directory: str | None) -> Path:
-    """Where the model's files lie; those of the hub must have been downloaded by the stage `model`.
+    """Return where the model's files lie; those of the hub must have been downloaded by the stage `model`.
 
     Raises:
         StudyError: they are not there.

@@ -43,7 +43,7 @@ class ModelManifest:
 
     @property
     def neurons(self) -> int:
-        """Number of neurons over all sites."""
+        """Return the number of neurons over all sites."""
         return sum(site.width for site in self.sites)
 
     def identity_for(self, language: str | None) -> str:

@@ -90,7 +90,9 @@ class SiteOutputs:
 
 
 def states_of(output: Any) -> torch.Tensor | None:
-    """What a module puts out; of a module that gives more beside its states, the states; None where there are none."""
+    """Return what a module puts out; of a module that gives more beside its states, the states; None where there are
+    none.
+    """
     if hasattr(output, "last_hidden_state"):
         output = output.last_hidden_state
     elif isinstance(output, tuple | list) and len(output):
@@ -99,7 +101,7 @@ def states_of(output: Any) -> torch.Tensor | None:
 
 
 def by_token(output: Any, sentences: int, tokens: int | None) -> torch.Tensor | None:
-    """A module's output as a view [sentences, tokens, units]; None where it is something else.
+    """Return a module's output as a view [sentences, tokens, units]; None where it is something else.
 
     OPT lays out the tokens of all sentences in one dimension; Longformer pads sentences at their end, which is left
     away. Modules that put out more than a tensor (routers, say) have no units.
@@ -115,14 +117,14 @@ def by_token(output: Any, sentences: int, tokens: int | None) -> torch.Tensor | 
 
 
 def by_shape(shape: Sequence[int], sentences: int, tokens: int | None) -> bool:
-    """Whether an output of a shape holds a number for each sentence, token and unit, as `by_token` reads it."""
+    """Return whether an output of a shape holds a number for each sentence, token and unit, as `by_token` reads it."""
     if len(shape) == 2:
         return shape[0] == sentences * (tokens or max(1, shape[0] // sentences))
     return len(shape) == 3 and shape[0] == sentences and shape[1] >= (tokens or 1)
 
 
 def repeated(module: str, model: str) -> str:
-    """What is said of a module that runs more than once in a pass."""
+    """Return what is said of a module that runs more than once in a pass."""
     return (
         f"{module} runs more than once in a pass through {model}, whose layers share it: its units have no single "
         "response; take a model that repeats no layer."
@@ -130,7 +132,7 @@ def repeated(module: str, model: str) -> str:
 
 
 def not_by_token(module: str, model: str) -> str:
-    """What is said of a module that does not put out numbers by sentence, token and unit."""
+    """Return what is said of a module that does not put out numbers by sentence, token and unit."""
     return (
         f"{module} of {model} does not put out a number for each sentence, token and unit, so its units have no "
         "response "

@@ -53,7 +53,7 @@ class NeuronSite:
 
 
 def find_sites(backbone: "nn.Module", sites: Literal["mlp", "linear"] | Sequence[str] = "mlp") -> list[NeuronSite]:
-    """The neuron sites of a backbone, in the order in which its modules are registered.
+    """Return the neuron sites of a backbone, in the order in which its modules are registered.
 
     Args:
         backbone: the transformer without its LM head.
@@ -98,13 +98,14 @@ def find_sites(backbone: "nn.Module", sites: Literal["mlp", "linear"] | Sequence
 
 
 def placed(sites: Sequence[NeuronSite]) -> list[NeuronSite]:
-    """The same sites, their units numbered one site after the other."""
+    """Return the same sites, their units numbered one site after the other."""
     offsets = accumulate((site.width for site in sites), initial=0)
     return [replace(site, offset=offset) for site, offset in zip(sites, offsets, strict=False)]
 
 
 def left_out(backbone: "nn.Module", sites: Sequence[NeuronSite], towers: bool = True) -> list[str]:
-    """Weights of MLPs and of towers (vision, sound) whose units are no neurons, as patterns of names with their sizes.
+    """Return the weights of MLPs and of towers (vision, sound) whose units are no neurons, as patterns of names with
+    their sizes.
 
     Args:
         backbone: the transformer without its LM head.
@@ -130,17 +131,17 @@ def left_out(backbone: "nn.Module", sites: Sequence[NeuronSite], towers: bool = 
 
 
 def patterns(sites: Sequence[NeuronSite]) -> list[str]:
-    """Patterns of module names that match these sites: their names with `*` for numbers."""
+    """Return the patterns of module names that match these sites: their names with `*` for numbers."""
     return list(dict.fromkeys(_pattern(site.module) for site in sites))
 
 
 def count_neurons(sites: Sequence[NeuronSite]) -> int:
-    """Number of neurons over all sites."""
+    """Return the number of neurons over all sites."""
     return sum(site.width for site in sites)
 
 
 def output_width(module: "nn.Module") -> int | None:
-    """Number of output units of a linear layer (`Linear`, or GPT-2's `Conv1D`); None for any other module."""
+    """Return the number of output units of a linear layer (`Linear`, GPT-2's `Conv1D`); None for any other module."""
     from torch import nn
     from transformers.pytorch_utils import Conv1D
 
@@ -162,7 +163,8 @@ def _pattern(name: str) -> str:
 
 
 def module_of_layer(blocks: Sequence[str | None], layer: int | Literal["last"]) -> str:
-    """Name inside the backbone of what puts out a layer's states: of layer n, the block like `h.3` for n = 4.
+    """Return the name inside the backbone of what puts out a layer's states: of layer n, the block like `h.3` for n =
+    4.
 
     Of `last`, the states after the final norm, it is the backbone itself, whose name is empty.
 

@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 
 
 def tags_of(tokenizer: "PreTrainedTokenizerBase", languages: Mapping[str, Language], model: str) -> dict[str, str]:
-    """What a tokenizer calls each language: its `src_lang`, by the language's code; none where it marks no texts.
+    """Return what a tokenizer calls each language: its `src_lang`, by the language's code; none where it marks no
+    texts.
 
     Args:
         tokenizer: Of the model.

@@ -68,7 +68,7 @@ def main(command: list[str] | None = None) -> None:
 
 
 def read_texts(path: Path, spec: Spec) -> list[str]:
-    """The training sentences of all languages, each language in its configured proportion."""
+    """Return the training sentences of all languages, each language in its configured proportion."""
     chosen = []
     for language in spec.train.languages:
         _, texts = read_part(path, language, spec.part)
@@ -80,7 +80,7 @@ def read_texts(path: Path, spec: Spec) -> list[str]:
 
 
 def train_tokenizer(texts: list[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer that puts the beginning-of-sentence token before every text."""
+    """Return a byte-level BPE tokenizer that puts the beginning-of-sentence token before every text."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -146,7 +146,7 @@ def train(
 
 
 def training_batches(texts: list[str], tokenizer: PreTrainedTokenizerFast, source: TrainingSource) -> Iterator[Batch]:
-    """Batches without end, of like lengths within, in random order, every sentence once an epoch."""
+    """Return the batches without end, of like lengths within, in random order, every sentence once an epoch."""
     encoded = [[*token_ids, tokenizer.eos_token_id] for token_ids in tokenizer(texts)["input_ids"]]
     generator = random.Random(source.seed)
     epoch = list(batches(encoded, source.tokens_per_batch, tokenizer.pad_token_id))

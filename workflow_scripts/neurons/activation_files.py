@@ -83,7 +83,7 @@ def copy_language(cell: Path, file: h5py.File, language: str) -> None:
 
 
 def read_token_counts(path: Path, language: str) -> np.ndarray:
-    """Number of real tokens of each sentence of a language, [sentences].
+    """Return the number of real tokens of each sentence of a language, [sentences].
 
     Raises:
         StudyError: the file is damaged.

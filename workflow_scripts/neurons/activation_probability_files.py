@@ -17,7 +17,7 @@ def write_probabilities(file: h5py.File, name: str, probabilities: np.ndarray) -
 
 
 def read_probabilities(path: Path, languages: Sequence[str]) -> np.ndarray:
-    """Those of some languages, float64 [languages, neurons].
+    """Return those of some languages, float64 [languages, neurons].
 
     Raises:
         StudyError: the file is damaged or lacks a language.

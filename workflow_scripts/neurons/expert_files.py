@@ -29,7 +29,7 @@ class LanguageExperts:
 
 
 def create(file: h5py.File, languages: list[str], sites: list[NeuronSite], names: list[str]) -> dict[str, h5py.Dataset]:
-    """Empty datasets for these languages and statistics, to be filled block by block of neurons.
+    """Create empty datasets for these languages and statistics, to be filled block by block of neurons.
 
     Each keeps the chunks that a block begins until later ones fill them, so long as it stays open.
     """
@@ -52,7 +52,7 @@ def create(file: h5py.File, languages: list[str], sites: list[NeuronSite], names
 
 
 def read_language(path: Path, language: str) -> LanguageExperts:
-    """The statistics of one language.
+    """Return the statistics of one language.
 
     Raises:
         StudyError: the file is damaged or does not know the language.

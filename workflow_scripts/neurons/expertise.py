@@ -40,7 +40,7 @@ def rank_statistics(
     threads: int = 1,
     first_neuron: int = 0,
 ) -> RankStatistics:
-    """Statistics of a block of neurons for every language (paper, section 3.2).
+    """Return the statistics of a block of neurons for every language (paper, section 3.2).
 
     The AUROC counts ties as one half (midranks), so that a constant neuron has 0.5. Average precision takes every
     distinct response as a threshold, as scikit-learn does.

@@ -66,7 +66,7 @@ class ResponseRecorder:
         self._outputs.__exit__(*exception)
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """Responses to a batch by pooling, float32 [sentences, neurons] on the model's device.
+        """Return the responses to a batch by pooling, float32 [sentences, neurons] on the model's device.
 
         Raises:
             StudyError: as `SiteOutputs.forward`: a site does not run, runs more than once, or not token by token.

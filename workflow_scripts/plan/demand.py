@@ -24,7 +24,7 @@ DAY = 24 * 60  # minutes after which most clusters end any job
 
 
 def memory(model: ModelConfig, attempt: int) -> int:
-    """Host memory in MB of a job that loads a model, at its first, second, … attempt."""
+    """Return the host memory in MB of a job that loads a model, at its first, second, … attempt."""
     weights = 1000 * model.billions * BYTES[model.dtype]
     return attempt * round(MEGABYTES + COPIES * weights)
 

@@ -38,7 +38,7 @@ class ConditionName:
 
     @classmethod
     def parse(cls, slug: str) -> "ConditionName":
-        """The parts of a slug.
+        """Return the parts of a slug.
 
         Raises:
             StudyError: it is not of that form.
@@ -55,10 +55,10 @@ class ConditionName:
 
 
 def layer_path(layer: int) -> str:
-    """The part of paths that names a further layer of a model, after the data set: `/layer-2`."""
+    """Return the part of paths that names a further layer of a model, after the data set: `/layer-2`."""
     return f"/layer-{layer}"
 
 
 def layer_number(path: str) -> int:
-    """The layer that such a part of a path names."""
+    """Return the layer that such a part of a path names."""
     return int(path.removeprefix("/layer-"))

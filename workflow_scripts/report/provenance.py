@@ -93,7 +93,7 @@ class Provenance(_Record):
 
     @property
     def study_config(self) -> Config:
-        """The config, typed."""
+        """Return the config, typed."""
         return Config.model_validate(self.config)
 
 
@@ -117,7 +117,7 @@ def write_provenance(path: Path, provenance: Provenance) -> None:
 
 
 def collect(config: Config, manifests: list[ModelManifest], texts: dict[str, Path]) -> Provenance:
-    """The provenance of a study: of the code and packages that run now, on this machine.
+    """Return the provenance of a study: of the code and packages that run now, on this machine.
 
     Nothing in it changes from one run to the next unless what it describes does. The home folder in a path is `~`.
 
@@ -157,12 +157,12 @@ def code(folder: Path) -> Code | None:
 
 
 def stages(package: Path) -> dict[str, str]:
-    """Fingerprint of what each stage of the package runs, by the stage's name."""
+    """Return the fingerprint of what each stage of the package runs, by the stage's name."""
     return {name: fingerprint(module, package) for name, module in find_stages(package).items()}
 
 
 def packages(requirements: Path) -> dict[str, str | None]:
-    """Versions of Python and of the installed packages that a requirements file names, in its order."""
+    """Return the versions of Python and of the installed packages that a requirements file names, in its order."""
     lines = requirements.read_text(encoding="utf-8").splitlines()
     names = [match[0] for line in lines if (match := re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line))]
     return {"python": platform.python_version(), **{name: _version(name) for name in names}}
@@ -176,7 +176,7 @@ def _version(package: str) -> str | None:
 
 
 def machine() -> Machine:
-    """This machine; its name and addresses are left out."""
+    """Return this machine; its name and addresses are left out."""
     query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     return Machine(
         platform=f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -203,7 +203,7 @@ def _output(command: list[str]) -> str | None:
 
 
 def models(config: Config, manifests: list[ModelManifest]) -> list[UsedModel]:
-    """The models of the study in its order.
+    """Return the models of the study in its order.
 
     Raises:
         StudyError: a manifest is of no model of the study, or a model has none.
@@ -239,7 +239,7 @@ def _model(config: Config, manifest: ModelManifest) -> UsedModel:
 
 
 def datasets(config: Config, texts: dict[str, Path]) -> list[UsedDataset]:
-    """The data sets of the study with their roles, in the order of the roles; then those that train a model.
+    """Return the data sets of the study with their roles, in the order of the roles; then those that train a model.
 
     Raises:
         StudyError: the texts are not those of these data sets.
@@ -271,7 +271,7 @@ def datasets(config: Config, texts: dict[str, Path]) -> list[UsedDataset]:
 
 
 def seeds(config: dict[str, Any], path: str = "") -> dict[str, int | list[int]]:
-    """Every seed in a config, by the path of its key."""
+    """Return every seed in a config, by the path of its key."""
     found: dict[str, int | list[int]] = {}
     for key, value in config.items():
         here = f"{path}{key}"
@@ -283,7 +283,7 @@ def seeds(config: dict[str, Any], path: str = "") -> dict[str, int | list[int]]:
 
 
 def without_home(value: Any) -> Any:
-    """A value of JSON with `~` for the home folder at the start of every path in it."""
+    """Return a value of JSON with `~` for the home folder at the start of every path in it."""
     if isinstance(value, dict):
         return {key: without_home(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -38,7 +38,8 @@ class Spec(TargetsSpec, ResampledSpec):
 
 
 def of_targets(correlations: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """Correlations where query and intervention target are one language, in every reading, in the order of the spec.
+    """Return the correlations where query and intervention target are one language, in every reading, in the order of
+    the spec.
 
     Raises:
         StudyError: a correlation that the paper-shaped table shows is missing, or one is there twice.
@@ -65,7 +66,7 @@ def _wanted(spec: Spec, similarity: list[str], measure: list[str], candidates_se
 
 
 def correlation_cell(r: float, ci_low: float, ci_high: float, p_value: float) -> layout.Cell:
-    """A coefficient and its interval as the paper shows them; gray unless significant, NA where undefined."""
+    """Return a coefficient and its interval as the paper shows them; gray unless significant, NA where undefined."""
     if math.isnan(r):
         return layout.Cell("NA", value=r)
     shown, low, high = (layout.number(value) for value in (r, ci_low, ci_high))
@@ -78,7 +79,7 @@ def correlation_cell(r: float, ci_low: float, ci_high: float, p_value: float) ->
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
-    """The layout of the paper's Table 2: a row for each model and query language, a column for each correlation."""
+    """Return the paper's Table 2: a row for each model and query language, a column for each correlation."""
     shown = tidy[
         (tidy["similarity"] == spec.similarity)
         & (tidy["measure"] == spec.measure)

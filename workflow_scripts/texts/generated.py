@@ -10,7 +10,7 @@ from workflow_scripts.texts import cldr
 
 
 def read_generated(dataset: DatasetConfig, languages: list[str], table: Mapping[str, Language]) -> pd.DataFrame:
-    """Texts of a generated data set, columns `id, lang, part, text` and `topic`, the kind of CLDR sentence."""
+    """Return the texts of a generated data set: `id, lang, part, text` and `topic`, the kind of CLDR sentence."""
     locales = {code: table[code].cldr or code for code in languages}
     common = {"split": dataset.split, "languages": locales, "seed": dataset.seed}
     if dataset.task == "parallel":

@@ -1,4 +1,4 @@
-"""The table of texts: `id, lang, part, text`, one sentence a row, and what must hold of it.
+"""The table of texts: `id, lang, part, text`, one sentence per row, and what must hold of it.
 
 `part` names one of the sets of sentences that a language has in a data set: `sentence` in a parallel corpus,
 `sentence1` and `sentence2` of paraphrase pairs, `source` and `target` (English) of translations, `query` and
@@ -98,7 +98,7 @@ def write(path: Path, texts: "pd.DataFrame") -> None:
 
 
 def read_part(path: Path, language: str, part: str) -> tuple[list[str], list[str]]:
-    """Ids and texts of one part of one language, in their order.
+    """Return the ids and texts of one part of one language, in their order.
 
     Raises:
         StudyError: the file is damaged or does not hold them.
@@ -110,7 +110,7 @@ def read_part(path: Path, language: str, part: str) -> tuple[list[str], list[str
 
 
 def read_labels(path: Path, language: str, part: str, ids: list[str]) -> list[str]:
-    """What a part says of the sentences with these ids, in their order.
+    """Return what a part says of the sentences with these ids, in their order.
 
     Raises:
         StudyError: the file is damaged, or the part does not hold them.
@@ -122,7 +122,7 @@ def read_labels(path: Path, language: str, part: str, ids: list[str]) -> list[st
 
 
 def read_spans(path: Path, language: str, ids: list[str]) -> list[list[tuple[int, int]]]:
-    """Where the words of these sentences of a treebank begin and end.
+    """Return where the words of these sentences of a treebank begin and end.
 
     Raises:
         StudyError: as `read_labels`.
@@ -132,6 +132,6 @@ def read_spans(path: Path, language: str, ids: list[str]) -> list[list[tuple[int
 
 
 def texts_hash(path: Path) -> str:
-    """SHA-256 (hexadecimal) of the rows of a table of texts in their order, however the file stores them."""
+    """Return SHA-256 (hexadecimal) of the rows of a table of texts in their order, however the file stores them."""
     table = read_parquet(path, columns=COLUMNS)
     return content_hash([table[column].to_pylist() for column in COLUMNS])

@@ -1,4 +1,4 @@
-"""Parallel sentences in one table: a column a language, under its code; CSV, TSV, JSON Lines or parquet."""
+"""Parallel sentences in one table: a column per language, under its code; CSV, TSV, JSON Lines or parquet."""
 
 import csv
 import io

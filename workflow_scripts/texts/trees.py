@@ -12,7 +12,7 @@ Edges = set[tuple[int, int]]  # of words counted from 0, the smaller first
 
 
 def is_tree(heads: Sequence[int]) -> bool:
-    """Whether there is one root, and a path from every word to it."""
+    """Return whether there is one root, and a path from every word to it."""
     if list(heads).count(0) != 1 or not all(0 <= head <= len(heads) for head in heads):
         return False
     reached = {0}
@@ -22,7 +22,7 @@ def is_tree(heads: Sequence[int]) -> bool:
 
 
 def tree_distances(heads: Sequence[int]) -> np.ndarray:
-    """Number of edges between every two words, float32 [words, words]."""
+    """Return the number of edges between every two words, float32 [words, words]."""
     from scipy.sparse.csgraph import shortest_path
 
     words = len(heads)
@@ -34,14 +34,14 @@ def tree_distances(heads: Sequence[int]) -> np.ndarray:
 
 
 def edges(heads: Sequence[int], counted: Sequence[int]) -> Edges:
-    """Edges of a tree between words that are counted, which are numbered from 0."""
+    """Return the edges of a tree between words that are counted, which are numbered from 0."""
     among = set(counted)
     pairs = ((word, head - 1) for word, head in enumerate(heads) if head)
     return {(min(pair), max(pair)) for pair in pairs if set(pair) <= among}
 
 
 def spanning_tree(distances: np.ndarray, counted: Sequence[int]) -> Edges:
-    """Edges of the minimum spanning tree of the words that are counted, by distances [words, words].
+    """Return the edges of the minimum spanning tree of the words that are counted, by distances [words, words].
 
     Distances are compared alone, so any constant may be added to all: it keeps SciPy from taking a zero for no edge.
     """
@@ -54,5 +54,5 @@ def spanning_tree(distances: np.ndarray, counted: Sequence[int]) -> Edges:
 
 
 def right_branching(counted: Sequence[int]) -> Edges:
-    """Edges where every word that is counted is attached to the next one."""
+    """Return the edges where every word that is counted is attached to the next one."""
     return set(pairwise(counted))

@@ -71,5 +71,5 @@ def _won(advantages: np.ndarray, start: int, tie: float) -> float:
 
 
 def symmetrised(scores: np.ndarray) -> np.ndarray:
-    """Scores [languages, languages] of pairs in either order: the mean of both orders."""
+    """Return the scores [languages, languages] of pairs in either order: the mean of both orders."""
     return (scores + scores.T) / 2

@@ -17,7 +17,7 @@ from workflow_scripts.measures.vectors import BLOCK_BYTES, blocks, language_mean
 @measure("pairs", "mean cosine distance over all cross-language sentence pairs", of="pairs", centrings=("none", "all"))
 @distance("pairs", "mean cosine distance over all cross-language sentence pairs")
 def pair_distances(embeddings: np.ndarray) -> np.ndarray:
-    """Mean cosine distance over all pairs of sentences, one of each language: [languages, languages].
+    """Return the mean cosine distance over all pairs of sentences, one of each language: [languages, languages].
 
     `embeddings` is [languages, sentences, d]. The paper's mean pairwise cosine distance (section 4).
 
@@ -29,7 +29,8 @@ def pair_distances(embeddings: np.ndarray) -> np.ndarray:
 
 @distance("pairs_centred", "mean cosine distance over all cross-language sentence pairs of mean-centred embeddings")
 def centred_pair_distances(embeddings: np.ndarray) -> np.ndarray:
-    """The same after the mean of all sentences of all languages has been subtracted: [languages, languages].
+    """Return `pair_distances` after the mean of all sentences of all languages has been subtracted: [languages,
+    languages].
 
     A constant added to every sentence, which shrinks raw cosine distances, does not change it.
     """
@@ -38,7 +39,7 @@ def centred_pair_distances(embeddings: np.ndarray) -> np.ndarray:
 
 @distance("means", "cosine distance between the mean embeddings of two languages")
 def mean_distances(embeddings: np.ndarray) -> np.ndarray:
-    """Cosine distance between the mean embeddings of languages: [languages, languages]."""
+    """Return the cosine distance between the mean embeddings of languages: [languages, languages]."""
     means = unit_vectors(language_means(embeddings))
     return 1 - means @ means.T
 
@@ -46,7 +47,7 @@ def mean_distances(embeddings: np.ndarray) -> np.ndarray:
 @measure("aligned", "mean cosine distance between translations", of="pairs")
 @distance("aligned", "mean cosine distance between translations")
 def aligned_distances(embeddings: np.ndarray) -> np.ndarray:
-    """Mean cosine distance between translations of a sentence: [languages, languages]."""
+    """Return the mean cosine distance between translations of a sentence: [languages, languages]."""
     languages, sentences, d = embeddings.shape
     lengths, cosines = np.empty((languages, sentences)), np.zeros((languages, languages))
     rows = max(1, BLOCK_BYTES // (8 * d * languages))
@@ -93,7 +94,7 @@ class Medoid:
 
 @medoid("sentence", "sentence embedding with the smallest summed cosine distance to all sentences")
 def sentence_medoid(embeddings: np.ndarray) -> Medoid:
-    """The sentence with the smallest summed cosine distance to all sentences of all languages: argmax x̂·Σx̂.
+    """Return the sentence with the smallest summed cosine distance to all sentences of all languages: argmax x̂·Σx̂.
 
     Of equals, the first.
     """
@@ -108,7 +109,7 @@ def sentence_medoid(embeddings: np.ndarray) -> Medoid:
 
 @medoid("language_means", "language mean with the smallest summed cosine distance to all language means")
 def language_mean_medoid(embeddings: np.ndarray) -> Medoid:
-    """The mean embedding of the language with the smallest summed cosine distance to those of the others."""
+    """Return the mean embedding of the language with the smallest summed cosine distance to those of the others."""
     means = language_means(embeddings)
     units = unit_vectors(means)
     total = units.sum(axis=0)
@@ -118,12 +119,12 @@ def language_mean_medoid(embeddings: np.ndarray) -> Medoid:
 
 @medoid("centroid", "mean of all sentence embeddings")
 def centroid(embeddings: np.ndarray) -> Medoid:
-    """The mean of all sentences of all languages."""
+    """Return the mean of all sentences of all languages."""
     return Medoid(language_means(embeddings).mean(axis=0))
 
 
 def distances_to(medoid: Medoid, embeddings: np.ndarray) -> np.ndarray:
-    """Cosine distance between each language's mean embedding and a medoid: [languages] (paper, section 4)."""
+    """Return the cosine distance of each language's mean embedding from a medoid: [languages] (paper, section 4)."""
     means = unit_vectors(language_means(embeddings))
     return 1 - means @ unit_vectors(medoid.vector)
 

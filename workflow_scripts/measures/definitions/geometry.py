@@ -13,7 +13,7 @@ def effective_ranks(embeddings: np.ndarray) -> np.ndarray:
 
 
 def effective_rank(embeddings: np.ndarray) -> float:
-    """exp of the entropy of the normalised singular values of centred embeddings [n, d] (Roy & Vetterli 2007).
+    """Return exp of the entropy of the normalised singular values of centred embeddings [n, d] (Roy & Vetterli 2007).
 
     From 1, a line, to min(n − 1, d). NaN where all embeddings are the same.
     """
@@ -24,7 +24,7 @@ def effective_rank(embeddings: np.ndarray) -> float:
 
 @measure("effective_rank_of_space", "effective rank of all sentences of all languages", of="space", moves=False)
 def effective_rank_of_space(embeddings: np.ndarray) -> float:
-    """`effective_rank` of all sentences of all languages, [languages, sentences, d], without a copy of them all."""
+    """Return `effective_rank` of all sentences, [languages, sentences, d], without a copy of them all."""
     languages, sentences, d = embeddings.shape
     if languages * sentences <= d:
         return effective_rank(embeddings.reshape(-1, d))
@@ -51,7 +51,7 @@ def _effective_rank(gram: np.ndarray) -> float:
     "anisotropy", "mean cosine of two different sentences of a language", of="languages", centrings=("none", "all")
 )
 def anisotropy(embeddings: np.ndarray) -> np.ndarray:
-    """Mean cosine of two different sentences of a language: [languages], from [languages, sentences, d].
+    """Return the mean cosine of two different sentences of a language: [languages], from [languages, sentences, d].
 
     Ethayarajh 2019, and exactly: over all pairs, (|Σx̂|² − n) / (n (n − 1)). NaN of a single sentence.
 
@@ -66,7 +66,7 @@ def anisotropy(embeddings: np.ndarray) -> np.ndarray:
 
 
 def variance_explained(embeddings: np.ndarray) -> tuple[float, float]:
-    """Shares of the total variance that language and sentence identity explain: R² of a group mean for each.
+    """Return the shares of the total variance that language and sentence identity explain: R² of a group mean for each.
 
     The sums of squares between languages, and between sentences, over the total one, summed over dimensions.
     `embeddings` is [languages, sentences, d], translations in the same row. NaN where there is no variance.

@@ -17,7 +17,7 @@ LEAST_SENTENCES = 4  # for which the unbiased estimate exists
 
 @measure("cka", "debiased linear CKA", of="pairs", moves=False)
 def debiased_cka(embeddings: np.ndarray) -> np.ndarray:
-    """Linear CKA of every two languages by the unbiased estimate of HSIC: [languages, languages].
+    """Return the linear CKA of every two languages by the unbiased estimate of HSIC: [languages, languages].
 
     CKA is Kornblith et al. 2019, equation 4; the estimate is Song et al. 2012, in the form of inner products of
     U-centred matrices (Székely & Rizzo 2014). Unlike the biased one, it is 0 on average for unrelated sentences,
@@ -47,7 +47,8 @@ def cka_over_shuffled(embeddings: np.ndarray) -> np.ndarray:
 
 
 def shuffled_cka_deviation(sentences: int) -> float:
-    """Standard deviation of `debiased_cka` when the sentences of one of two languages are shuffled, whatever they are.
+    """Return the standard deviation of `debiased_cka` when the sentences of one of two languages are shuffled, whatever
+    they are.
 
     Over all permutations the mean is 0, since U-centred matrices sum to 0, and the variance, from the sums over pairs
     of entries that share two, one or no index, is 2 / (n (n − 3)). So no shuffling is needed to know what chance gives.
@@ -56,7 +57,9 @@ def shuffled_cka_deviation(sentences: int) -> float:
 
 
 def u_centred(gram: np.ndarray) -> np.ndarray:
-    """A Gram matrix [n, n] with a diagonal of zeros and rows that sum to zero (Székely & Rizzo 2014, definition 2)."""
+    """Return a Gram matrix [n, n] with a diagonal of zeros and rows that sum to zero (Székely & Rizzo 2014, definition
+    2).
+    """
     count = len(gram)
     gram = gram.copy()
     np.fill_diagonal(gram, 0)
@@ -68,7 +71,7 @@ def u_centred(gram: np.ndarray) -> np.ndarray:
 
 @measure("rsa", "representational similarity: Spearman correlation of the cosine distances among sentences", of="pairs")
 def representational_similarity(embeddings: np.ndarray) -> np.ndarray:
-    """Spearman correlation of the cosine distances among sentences in one language with those in another.
+    """Return the Spearman correlation of the cosine distances among sentences in one language with those in another.
 
     RSA (Kriegeskorte et al. 2008) of every two languages: [languages, languages], NaN where the distances in a language
     are constant. `embeddings` is [languages, sentences, d], translations in the same row.
@@ -87,7 +90,7 @@ def representational_similarity(embeddings: np.ndarray) -> np.ndarray:
 
 
 def midranks(values: np.ndarray, error: float = 0.0) -> np.ndarray:
-    """Ranks of values [n] from 1: how many others are lower, and half of those that tie.
+    """Return the ranks of values [n] from 1: how many others are lower, and half of those that tie.
 
     Values that differ by no more than twice `error`, the bound on that of each, tie.
     """

@@ -33,7 +33,7 @@ COLUMNS = ["claim", "section", "statement", "model", "pooling", "measured", "pap
 
 
 def decide(metrics: dict[str, pd.DataFrame], study: Study) -> pd.DataFrame:
-    """Every claim for every model and pooling; columns as in `COLUMNS`.
+    """Return every claim for every model and pooling; columns as in `COLUMNS`.
 
     A claim that compares models has one row per pooling, with the model `all`; so has one about a model that the study
     does not have, with that model's name in the paper.

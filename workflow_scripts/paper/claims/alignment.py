@@ -9,7 +9,7 @@ ALMOST_ALL = 0.9
 
 
 def mean_by_target(rows: pd.DataFrame) -> pd.DataFrame:
-    """Means of pre and post, by target."""
+    """Return the means of pre and post, by target."""
     return rows.groupby("target", sort=False)[["pre", "post"]].mean()
 
 
@@ -18,37 +18,37 @@ def _fall(means: pd.DataFrame) -> tuple[bool, str]:
 
 
 def distances_fall(evidence: Evidence) -> tuple[bool, str]:
-    """The mean distance over all pairs of languages falls, for every target."""
+    """Decide whether the mean distance over all pairs of languages falls, for every target."""
     return _fall(mean_by_target(evidence.have("distances")))
 
 
 def almost_all_distances_fall(evidence: Evidence) -> tuple[bool, str]:
-    """Distances fall in at least 90 % of pairs of languages and targets."""
+    """Decide whether distances fall in at least 90 % of pairs of languages and targets."""
     distances = evidence.have("distances")
     falls = distances["post"] < distances["pre"]
     return falls.mean() >= ALMOST_ALL, f"falls in {counted(falls, 'pairs and targets')} ({falls.mean():.0%})"
 
 
 def target_nears_medoid(evidence: Evidence) -> tuple[bool, str]:
-    """The target's distance to the medoid falls, for every target."""
+    """Decide whether the target's distance to the medoid falls, for every target."""
     medoid = evidence.have("medoid")
     return _fall(mean_by_target(medoid[medoid["language"] == medoid["target"]]))
 
 
 def others_near_medoid(evidence: Evidence) -> tuple[bool, str]:
-    """The mean distance of the other languages to the medoid falls, for every target."""
+    """Decide whether the mean distance of the other languages to the medoid falls, for every target."""
     medoid = evidence.have("medoid")
     return _fall(mean_by_target(medoid[medoid["language"] != medoid["target"]]))
 
 
 def to_target(evidence: Evidence) -> pd.DataFrame:
-    """Distances of the other languages to the target."""
+    """Return the distances of the other languages to the target."""
     distances = evidence.have("distances")
     return distances[distances["query"] == distances["target"]]
 
 
 def all_near_target(evidence: Evidence) -> tuple[bool, str]:
-    """Every other language comes closer to the target, for every target."""
+    """Decide whether every other language comes closer to the target, for every target."""
     distances = to_target(evidence)
     closer = distances["post"] < distances["pre"]
     means = mean_by_target(distances)
@@ -56,7 +56,7 @@ def all_near_target(evidence: Evidence) -> tuple[bool, str]:
 
 
 def reductions(evidence: Evidence) -> pd.Series:
-    """By how much each of Table 1's distances falls, the mean over targets."""
+    """Return by how much each of Table 1's distances falls, the mean over targets."""
     medoid = evidence.have("medoid")
     observed = {
         "all languages": evidence.have("distances"),
@@ -69,7 +69,7 @@ def reductions(evidence: Evidence) -> pd.Series:
 
 
 def polylm_falls_least(models: list[Evidence]) -> tuple[bool, str]:
-    """Every distance of Table 1 falls less in PolyLM-13B than in each other model."""
+    """Decide whether every distance of Table 1 falls less in PolyLM-13B than in each other model."""
     polylm = [evidence for evidence in models if evidence.model.published == "polylm-13b"]
     others = [evidence for evidence in models if evidence.model.published != "polylm-13b"]
     if not polylm or not others:

@@ -31,7 +31,7 @@ class Claim:
     but: str | None = None  # the paper's name of the one model that it is not about
 
     def concerns(self, evidence: Evidence) -> bool:
-        """Whether the claim is about this model."""
+        """Return whether the claim is about this model."""
         published = evidence.model.published
         return published == self.only if self.only else self.but is None or published != self.but
 
@@ -45,12 +45,12 @@ class Claim:
 
 
 def most(cases: pd.Series | np.ndarray) -> bool:
-    """Whether more than half of the cases are so."""
+    """Return whether more than half of the cases are so."""
     return float(np.mean(cases)) > 0.5
 
 
 def spearman(x: pd.Series, y: pd.Series) -> float:
-    """Spearman's rank correlation of two sides of the same length, ties sharing their mean rank.
+    """Return Spearman's rank correlation of two sides of the same length, ties sharing their mean rank.
 
     `scipy.stats` has it too, but takes as long to import as everything else that decides on claims.
     """
@@ -58,20 +58,20 @@ def spearman(x: pd.Series, y: pd.Series) -> float:
 
 
 def counted(cases: pd.Series | np.ndarray, of: str) -> str:
-    """In how many cases it is so, like `3 of 5 targets`."""
+    """Say in how many cases it is so, like `3 of 5 targets`."""
     return f"{int(np.sum(cases)):,} of {len(cases):,} {of}"
 
 
 def points(difference: float) -> str:
-    """A difference of two accuracies in percentage points."""
+    """Return a difference of two accuracies in percentage points."""
     return f"{100 * difference:z.1f}"
 
 
 def by_target(values: pd.Series, show: Callable[[float], str]) -> str:
-    """A value for each target, which is the index, like `es 1.2, de 3.4`."""
+    """Return a value for each target, which is the index, like `es 1.2, de 3.4`."""
     return ", ".join(f"{target} {show(value)}" for target, value in values.items())
 
 
 def pre_to_post(table: pd.DataFrame, decimals: int = 2) -> str:
-    """The columns pre and post for each target, which is the index, like `es 0.72 to 0.19`."""
+    """Return the columns pre and post for each target, which is the index, like `es 0.72 to 0.19`."""
     return ", ".join(f"{row.Index} {row.pre:.{decimals}f} to {row.post:.{decimals}f}" for row in table.itertuples())

@@ -9,7 +9,7 @@ SIGNIFICANT = 0.05
 
 
 def of_candidates(evidence: Evidence, correlation: str, candidates: str = "seen") -> pd.DataFrame:
-    """The columns r and p_value by target, where r is defined."""
+    """Return the columns r and p_value by target, where r is defined."""
     rows = evidence.have("correlations")
     rows = rows[(rows["correlation"] == correlation) & (rows["candidates_set"] == candidates)]
     if not len(rows := rows.dropna(subset=["r"]).set_index("target")):
@@ -28,17 +28,17 @@ def _predicts(evidence: Evidence, correlation: str) -> tuple[bool, str]:
 
 
 def distance_predicts_after(evidence: Evidence) -> tuple[bool, str]:
-    """r(acc_post, d_post) is negative and significant for most targets."""
+    """Decide whether r(acc_post, d_post) is negative and significant for most targets."""
     return _predicts(evidence, "acc_post~d_post")
 
 
 def distance_predicts_before(evidence: Evidence) -> tuple[bool, str]:
-    """r(acc_pre, d_pre) is negative and significant for most targets."""
+    """Decide whether r(acc_pre, d_pre) is negative and significant for most targets."""
     return _predicts(evidence, "acc_pre~d_pre")
 
 
 def distances_agree(evidence: Evidence) -> tuple[bool, str]:
-    """r(d_post, d_pre) is positive for most targets."""
+    """Decide whether r(d_post, d_pre) is positive for most targets."""
     rows = of_candidates(evidence, "d_post~d_pre")
     positive = rows["r"] > 0
     significant = int((positive & (rows["p_value"] <= SIGNIFICANT)).sum())
@@ -46,7 +46,7 @@ def distances_agree(evidence: Evidence) -> tuple[bool, str]:
 
 
 def gain_is_uncorrelated(evidence: Evidence) -> tuple[bool, str]:
-    """r(Δacc, d_pre − d_post) is not significant for most targets."""
+    """Decide whether r(Δacc, d_pre − d_post) is not significant for most targets."""
     rows = of_candidates(evidence, "delta_acc~delta_d")
     insignificant = rows["p_value"] > SIGNIFICANT
     return most(insignificant), f"not significant for {counted(insignificant, 'targets')}; {_said(rows)}"
@@ -61,7 +61,9 @@ def _means(evidence: Evidence, correlation: str) -> pd.Series:
 
 
 def all_candidates_agree(evidence: Evidence) -> tuple[bool, str]:
-    """With all candidates each mean r over targets of accuracy and distance has the same sign and is weaker."""
+    """Decide whether with all candidates each mean r over targets of accuracy and distance has the same sign and is
+    weaker.
+    """
     if all(evidence.has_seen(evidence.have("retrieval")["candidate"])):
         raise Undefined("the model has seen all candidates")
     means = pd.DataFrame({name: _means(evidence, name) for name in ("acc_post~d_post", "acc_pre~d_pre")}).T

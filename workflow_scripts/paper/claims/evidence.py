@@ -84,7 +84,7 @@ class Evidence:
     random_paraphrase: pd.DataFrame  # as paraphrase
 
     def have(self, name: str) -> pd.DataFrame:
-        """A frame by name.
+        """Return a frame by name.
 
         Raises:
             Undefined: it has no rows.
@@ -96,12 +96,12 @@ class Evidence:
         return frame
 
     def queried_by_target(self, random: bool = False) -> pd.DataFrame:
-        """Retrieval with the target as query; `random`: under the random control."""
+        """Return the retrieval with the target as query; `random`: under the random control."""
         retrieval = self.have("random_retrieval" if random else "retrieval")
         return retrieval[retrieval["query"] == retrieval["target"]]
 
     def without_target(self) -> pd.DataFrame:
-        """Retrieval in which neither query nor candidates are the target."""
+        """Return the retrieval in which neither query nor candidates are the target."""
         retrieval = self.have("retrieval")
         pairs = retrieval[(retrieval["query"] != retrieval["target"]) & (retrieval["candidate"] != retrieval["target"])]
         if not len(pairs):
@@ -109,12 +109,12 @@ class Evidence:
         return pairs
 
     def has_seen(self, languages: pd.Series) -> pd.Series:
-        """Whether each language was in the pre-training data."""
+        """Return whether each language was in the pre-training data."""
         return languages.map(self.model.has_seen)
 
 
 def gather(metrics: dict[str, pd.DataFrame], study: Study, model: Model, pooling: str) -> Evidence:
-    """The evidence of one model and pooling.
+    """Return the evidence of one model and pooling.
 
     Args:
         metrics: Metric CSVs by kind (`KINDS`), as they were read; kinds that the study lacks are absent.

@@ -11,7 +11,7 @@ MUCH = 0.1
 
 
 def gains_carry_over(evidence: Evidence) -> tuple[bool, str]:
-    """The mean gain over pairs of languages without the target is positive for most targets."""
+    """Decide whether the mean gain over pairs of languages without the target is positive for most targets."""
     rows = evidence.without_target()
     gains = mean_gain(rows)
     share = f"{counted(rows['gain'] > 0, 'pairs and targets')} improve ({(rows['gain'] > 0).mean():.0%})"
@@ -19,13 +19,17 @@ def gains_carry_over(evidence: Evidence) -> tuple[bool, str]:
 
 
 def seen_pairs_gain_more(evidence: Evidence) -> tuple[bool, str]:
-    """Without the target, the mean gain is larger for pairs of which both languages were seen in pre-training."""
+    """Decide whether without the target, the mean gain is larger for pairs of which both languages were seen in
+    pre-training.
+    """
     rows = evidence.without_target()
     return seen_against_unseen(rows["gain"], evidence.has_seen(rows["query"]) & evidence.has_seen(rows["candidate"]))
 
 
 def patterns_agree(evidence: Evidence) -> tuple[bool, str]:
-    """Candidates that gain more with the target as query gain more with others: Spearman's r > 0 for most targets."""
+    """Decide whether candidates that gain more with the target as query gain more with others: Spearman's r > 0 for
+    most targets.
+    """
     with_target = evidence.queried_by_target().set_index(["target", "candidate"])["gain"]
     with_others = evidence.without_target().groupby(["target", "candidate"])["gain"].mean()
     agreement = {}
@@ -40,14 +44,16 @@ def patterns_agree(evidence: Evidence) -> tuple[bool, str]:
 
 
 def no_pair_drops(evidence: Evidence) -> tuple[bool, str]:
-    """Under the shown target, no pair of languages without it loses more than a point."""
+    """Decide whether under the shown target, no pair of languages without it loses more than a point."""
     rows = _shown(evidence)
     drops = rows["gain"] < -DROP
     return not drops.any(), f"{counted(drops, 'pairs')} drop; the largest change down is {points(rows['gain'].min())}"
 
 
 def most_pairs_gain_and_some_drop(evidence: Evidence) -> tuple[bool, str]:
-    """Under the shown target, more than half of the pairs without it improve and some lose more than a point."""
+    """Decide whether under the shown target, more than half of the pairs without it improve and some lose more than a
+    point.
+    """
     rows = _shown(evidence)
     gains, drops = rows["gain"] > 0, rows["gain"] < -DROP
     return most(gains) and drops.any(), f"{counted(gains, 'pairs')} improve, {int(drops.sum()):,} drop"
@@ -62,7 +68,7 @@ def _shown(evidence: Evidence) -> pd.DataFrame:
 
 
 def pair_gain(evidence: Evidence, target: str, one: str, other: str) -> float:
-    """Mean gain of both directions between two languages under the intervention on a target."""
+    """Return the mean gain of both directions between two languages under the intervention on a target."""
     rows = evidence.have("retrieval")
     rows = rows[(rows["target"] == target) & rows["query"].isin([one, other]) & rows["candidate"].isin([one, other])]
     if not len(rows):
@@ -71,7 +77,7 @@ def pair_gain(evidence: Evidence, target: str, one: str, other: str) -> float:
 
 
 def bloom_examples(evidence: Evidence) -> tuple[bool, str]:
-    """Under Spanish, queries in English, French and Portuguese improve, in the mean over candidates."""
+    """Decide whether under Spanish, queries in English, French and Portuguese improve, in the mean over candidates."""
     rows = evidence.have("retrieval")
     rows = rows[(rows["target"] == "es") & rows["query"].isin(["en", "fr", "pt"])]
     gains = rows.groupby("query")["gain"].mean()
@@ -81,20 +87,22 @@ def bloom_examples(evidence: Evidence) -> tuple[bool, str]:
 
 
 def aya_examples(evidence: Evidence) -> tuple[bool, str]:
-    """Under Spanish, Hebrew with Persian and Czech with Greek improve, in the mean of both directions."""
+    """Decide whether under Spanish Hebrew with Persian and Czech with Greek improve, the mean of both directions."""
     pairs = [("he", "fa"), ("cs", "el")]
     gains = pd.Series({f"{one}-{other}": pair_gain(evidence, "es", one, other) for one, other in pairs})
     return (gains > 0).all(), f"gain in points: {by_target(gains, points)}"
 
 
 def polylm_examples(evidence: Evidence) -> tuple[bool, str]:
-    """Under Spanish, Russian with Portuguese improves, in the mean of both directions."""
+    """Decide whether under Spanish, Russian with Portuguese improves, in the mean of both directions."""
     gain = pair_gain(evidence, "es", "ru", "pt")
     return gain > 0, f"gain in points: {points(gain)}"
 
 
 def bloom_under_japanese(evidence: Evidence) -> tuple[bool, str]:
-    """Under Japanese, English with Portuguese improves by ten points or more, in the mean of both directions."""
+    """Decide whether under Japanese, English with Portuguese improves by ten points or more, in the mean of both
+    directions.
+    """
     gain = pair_gain(evidence, "ja", "en", "pt")
     return gain >= MUCH, f"gain in points: {points(gain)}"
 

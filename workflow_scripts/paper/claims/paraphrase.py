@@ -8,18 +8,18 @@ from workflow_scripts.paper.published import ROUNDING, UNCHANGED
 
 
 def unchanged(scores: pd.DataFrame) -> tuple[bool, str]:
-    """Accuracy before and after differ little for most targets."""
+    """Decide whether accuracy before and after differ little for most targets."""
     small = (scores["post"] - scores["pre"]).abs() <= UNCHANGED + ROUNDING
     return most(small), f"at most {UNCHANGED} apart for {counted(small, 'targets')}: {said(scores)}"
 
 
 def said(scores: pd.DataFrame, second: str = "post") -> str:
-    """Two of the columns for each target."""
+    """Return two of the columns for each target."""
     return ", ".join(f"{row['target']} {row['pre']:.2f} to {row[second]:.2f}" for _, row in scores.iterrows())
 
 
 def changes(scores: pd.DataFrame) -> pd.Series:
-    """Changes of accuracy that show in a table with two decimals.
+    """Return the changes of accuracy that show in a table with two decimals.
 
     Raises:
         Undefined: there are none.
@@ -31,19 +31,19 @@ def changes(scores: pd.DataFrame) -> pd.Series:
 
 
 def accuracy_is_unchanged(evidence: Evidence) -> tuple[bool, str]:
-    """Under experts, accuracy stays within the tolerance for most targets."""
+    """Decide whether under experts, accuracy stays within the tolerance for most targets."""
     return unchanged(evidence.have("paraphrase"))
 
 
 def mixed_is_far_below(evidence: Evidence) -> tuple[bool, str]:
-    """Between the spaces accuracy is lower by more than the tolerance, for every target."""
+    """Decide whether between the spaces accuracy is lower by more than the tolerance, for every target."""
     scores = evidence.have("paraphrase")
     below = scores["pre"] - scores["mixed"] > UNCHANGED + ROUNDING
     return below.all(), f"more than {UNCHANGED} below for {counted(below, 'targets')}: {said(scores, 'mixed')}"
 
 
 def changes_are_positive(evidence: Evidence) -> tuple[bool, str]:
-    """Under experts, most of the accuracies that change rise."""
+    """Decide whether under experts, most of the accuracies that change rise."""
     change = changes(evidence.have("paraphrase"))
     return most(change > 0), f"{counted(change > 0, 'changes')} positive"
 

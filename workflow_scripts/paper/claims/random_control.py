@@ -11,7 +11,9 @@ FAR_BELOW = 0.5
 
 
 def distances_fall_less(evidence: Evidence) -> tuple[bool, str]:
-    """The mean distance over all pairs falls by less than half of its fall under experts, for every target."""
+    """Decide whether the mean distance over all pairs falls by less than half of its fall under experts, for every
+    target.
+    """
     random, expert = (mean_by_target(evidence.have(name)) for name in ("random_distances", "distances"))
     falls, expert_falls = random["pre"] - random["post"], expert["pre"] - expert["post"]
     less = falls < FAR_BELOW * expert_falls
@@ -19,7 +21,7 @@ def distances_fall_less(evidence: Evidence) -> tuple[bool, str]:
 
 
 def retrieval_drops(evidence: Evidence) -> tuple[bool, str]:
-    """Accuracy falls for every candidate and target, the mean over seeds."""
+    """Decide whether accuracy falls for every candidate and target, the mean over seeds."""
     rows = evidence.queried_by_target(random=True)
     falls = rows["gain"] < 0
     gains = by_target(mean_gain(rows), points)
@@ -27,19 +29,19 @@ def retrieval_drops(evidence: Evidence) -> tuple[bool, str]:
 
 
 def retrieval_drops_for_most(evidence: Evidence) -> tuple[bool, str]:
-    """Accuracy falls for more than half of candidates and targets."""
+    """Decide whether accuracy falls for more than half of candidates and targets."""
     falls = evidence.queried_by_target(random=True)["gain"] < 0
     return most(falls), f"falls in {counted(falls, 'candidates and targets')} ({falls.mean():.0%})"
 
 
 def nothing_improves(evidence: Evidence) -> tuple[bool, str]:
-    """The mean gain over candidates is at most a point for most targets."""
+    """Decide whether the mean gain over candidates is at most a point for most targets."""
     gains = mean_gain(evidence.queried_by_target(random=True))
     return most(gains <= NO_CHANGE), f"mean gain in points: {by_target(gains, points)}"
 
 
 def bloom_is_unchanged(evidence: Evidence) -> tuple[bool, str]:
-    """For every target but French, accuracy changes by at most a point for most candidates."""
+    """Decide whether for every target but French, accuracy changes by at most a point for most candidates."""
     rows = evidence.queried_by_target(random=True)
     rows = rows[rows["target"] != "fr"]
     if not len(rows):
@@ -49,7 +51,7 @@ def bloom_is_unchanged(evidence: Evidence) -> tuple[bool, str]:
 
 
 def bloom_improves_for_french(evidence: Evidence) -> tuple[bool, str]:
-    """With the values of French experts the mean gain over candidates is positive."""
+    """Decide whether with the values of French experts the mean gain over candidates is positive."""
     gains = mean_gain(evidence.queried_by_target(random=True))
     if "fr" not in gains:
         raise Undefined("French is no target")
@@ -57,7 +59,7 @@ def bloom_improves_for_french(evidence: Evidence) -> tuple[bool, str]:
 
 
 def gain_is_far_below(evidence: Evidence) -> tuple[bool, str]:
-    """The mean gain is less than half of the experts' for every target for which experts gain."""
+    """Decide whether the mean gain is less than half of the experts' for every target for which experts gain."""
     expert, random = (mean_gain(evidence.queried_by_target(random)) for random in (False, True))
     if not (expert > 0).any():
         raise Undefined("experts bring no gain for any target")
@@ -67,12 +69,12 @@ def gain_is_far_below(evidence: Evidence) -> tuple[bool, str]:
 
 
 def paraphrases_change_little(evidence: Evidence) -> tuple[bool, str]:
-    """Paraphrase accuracy stays within the tolerance for most targets, the mean over seeds."""
+    """Decide whether paraphrase accuracy stays within the tolerance for most targets, the mean over seeds."""
     return unchanged(evidence.have("random_paraphrase"))
 
 
 def paraphrases_change_down(evidence: Evidence) -> tuple[bool, str]:
-    """Most of the paraphrase accuracies that change fall."""
+    """Decide whether most of the paraphrase accuracies that change fall."""
     scores = evidence.have("random_paraphrase")
     change = changes(scores)
     return most(change < 0), f"{counted(change < 0, 'changes')} negative: {said(scores)}"

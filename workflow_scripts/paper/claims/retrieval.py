@@ -12,19 +12,19 @@ AS_PUBLISHED = 5  # percentage points
 
 
 def mean_gain(rows: pd.DataFrame) -> pd.Series:
-    """Mean gain by target."""
+    """Return the mean gain by target."""
     return rows.groupby("target", sort=False)["gain"].mean()
 
 
 def target_query_gains(evidence: Evidence) -> tuple[bool, str]:
-    """The mean gain over candidates is positive for most targets."""
+    """Decide whether the mean gain over candidates is positive for most targets."""
     gains = mean_gain(evidence.queried_by_target())
     improved = counted(gains > 0, "targets")
     return most(gains > 0), f"improves for {improved}; mean gain in points: {by_target(gains, points)}"
 
 
 def gains_are_consistent(models: list[Evidence]) -> tuple[bool, str]:
-    """The mean gain over candidates is positive in most pairs of model and target."""
+    """Decide whether the mean gain over candidates is positive in most pairs of model and target."""
     if len(models) < 2:
         raise Undefined("needs two models")
     gains = pd.concat([mean_gain(evidence.queried_by_target()) for evidence in models])
@@ -32,18 +32,18 @@ def gains_are_consistent(models: list[Evidence]) -> tuple[bool, str]:
 
 
 def majority_of_candidates_gains(evidence: Evidence) -> tuple[bool, str]:
-    """Accuracy improves for more than half of candidates and targets."""
+    """Decide whether accuracy improves for more than half of candidates and targets."""
     rows = evidence.queried_by_target()
     return most(rows["gain"] > 0), f"improves in {counted(rows['gain'] > 0, 'candidates and targets')}"
 
 
 def median_and_maximum(gain: pd.Series) -> str:
-    """Median and maximum in percentage points, in words."""
+    """Return the median and maximum in percentage points, in words."""
     return f"median {points(gain.median())}, maximum {points(gain.max())}"
 
 
 def median_gain_is_positive(evidence: Evidence) -> tuple[bool, str]:
-    """The median gain over candidates and targets is positive."""
+    """Decide whether the median gain over candidates and targets is positive."""
     rows = evidence.queried_by_target()
     shown = rows.loc[rows["target"] == evidence.shown_target, "gain"]
     only_shown = f"; with {evidence.shown_target} alone {median_and_maximum(shown)}" if len(shown) else ""
@@ -51,7 +51,9 @@ def median_gain_is_positive(evidence: Evidence) -> tuple[bool, str]:
 
 
 def gains_are_as_published(evidence: Evidence) -> tuple[bool, str]:
-    """Median and maximum gain are the paper's within some points; undefined for other models than the paper's."""
+    """Decide whether median and maximum gain are the paper's within some points; undefined for other models than the
+    paper's.
+    """
     if evidence.model.published not in PUBLISHED_GAINS:
         raise Undefined("the model is none of the paper's")
     gain = 100 * evidence.queried_by_target()["gain"]
@@ -60,7 +62,9 @@ def gains_are_as_published(evidence: Evidence) -> tuple[bool, str]:
 
 
 def few_candidates_gain_most(evidence: Evidence) -> tuple[bool, str]:
-    """Fewer than half of candidates and targets gain more than half of the largest gain, which is positive."""
+    """Decide whether fewer than half of candidates and targets gain more than half of the largest gain, which is
+    positive.
+    """
     gain = evidence.queried_by_target()["gain"]
     large = gain > gain.max() / 2
     few = gain.max() > 0 and large.mean() < 0.5
@@ -68,7 +72,7 @@ def few_candidates_gain_most(evidence: Evidence) -> tuple[bool, str]:
 
 
 def polylm_gains_least(models: list[Evidence]) -> tuple[bool, str]:
-    """Median and maximum gain are smaller in PolyLM-13B than in each other model."""
+    """Decide whether median and maximum gain are smaller in PolyLM-13B than in each other model."""
     polylm = [evidence for evidence in models if evidence.model.published == "polylm-13b"]
     others = [evidence for evidence in models if evidence.model.published != "polylm-13b"]
     if not polylm or not others:
@@ -80,7 +84,7 @@ def polylm_gains_least(models: list[Evidence]) -> tuple[bool, str]:
 
 
 def accuracy_doubles(evidence: Evidence) -> tuple[bool, str]:
-    """The mean accuracy over candidates is at least doubled for some target."""
+    """Decide whether the mean accuracy over candidates is at least doubled for some target."""
     means = evidence.queried_by_target().groupby("target", sort=False)[["pre", "post"]].mean()
     ratios = (means["post"] / means["pre"])[means["pre"] > 0]
     if not len(ratios):
@@ -89,7 +93,7 @@ def accuracy_doubles(evidence: Evidence) -> tuple[bool, str]:
 
 
 def seen_against_unseen(gain: pd.Series, seen: pd.Series) -> tuple[bool, str]:
-    """Whether the mean gain is larger where `seen` is true."""
+    """Decide whether the mean gain is larger where `seen` is true."""
     if seen.all() or not seen.any():
         raise Undefined(f"the model has seen {'all' if seen.all() else 'none'} of the languages")
     means = gain[seen].mean(), gain[~seen].mean()
@@ -97,7 +101,7 @@ def seen_against_unseen(gain: pd.Series, seen: pd.Series) -> tuple[bool, str]:
 
 
 def seen_candidates_gain_more(evidence: Evidence) -> tuple[bool, str]:
-    """The mean gain over targets and candidates is larger for candidates seen in pre-training."""
+    """Decide whether the mean gain over targets and candidates is larger for candidates seen in pre-training."""
     rows = evidence.queried_by_target()
     return seen_against_unseen(rows["gain"], evidence.has_seen(rows["candidate"]))
 

@@ -9,7 +9,7 @@ HIGH = 0.5  # a share of sentences in the target language that is called a high 
 
 
 def before_and_after(evidence: Evidence, name: str) -> pd.DataFrame:
-    """The value without experts and with as many as the study takes, in columns pre and post, by target."""
+    """Return the value without experts and with as many as the study takes, in columns pre and post, by target."""
     by_k = evidence.have(name).pivot(index="target", columns="k", values="value")
     by_k = by_k.loc[evidence.have(name)["target"].unique()]
     if missing := [k for k in (0, evidence.k) if k not in by_k]:
@@ -18,7 +18,7 @@ def before_and_after(evidence: Evidence, name: str) -> pd.DataFrame:
 
 
 def language_id_rises(evidence: Evidence) -> tuple[bool, str]:
-    """The target is generated more often, for every target but English in Aya-8B."""
+    """Decide whether the target is generated more often, for every target but English in Aya-8B."""
     shares = before_and_after(evidence, "language_id")
     if evidence.model.published == "aya-8b":
         shares = shares.drop(index="en", errors="ignore")
@@ -28,7 +28,7 @@ def language_id_rises(evidence: Evidence) -> tuple[bool, str]:
 
 
 def english_is_generated_less(evidence: Evidence) -> tuple[bool, str]:
-    """English, where it is the target, is generated less often."""
+    """Decide whether English, where it is the target, is generated less often."""
     shares = before_and_after(evidence, "language_id")
     if "en" not in shares.index:
         raise Undefined("English is no target")
@@ -37,7 +37,7 @@ def english_is_generated_less(evidence: Evidence) -> tuple[bool, str]:
 
 
 def unseen_targets_are_generated(evidence: Evidence) -> tuple[bool, str]:
-    """Targets not seen in pre-training are generated with high probability."""
+    """Decide whether targets not seen in pre-training are generated with high probability."""
     shares = before_and_after(evidence, "language_id")
     unseen = shares[[not evidence.model.has_seen(target) for target in shares.index]]
     if not len(unseen):
@@ -46,13 +46,13 @@ def unseen_targets_are_generated(evidence: Evidence) -> tuple[bool, str]:
 
 
 def perplexity_is_higher(evidence: Evidence) -> tuple[bool, str]:
-    """Perplexity is higher with the study's number of experts than without, for every target."""
+    """Decide whether perplexity is higher with the study's number of experts than without, for every target."""
     values = before_and_after(evidence, "perplexity")
     return (values["post"] > values["pre"]).all(), f"log perplexity: {pre_to_post(values)}"
 
 
 def perplexity_rises_with_experts(evidence: Evidence) -> tuple[bool, str]:
-    """Spearman's correlation of log perplexity with k is positive for every target."""
+    """Decide whether Spearman's correlation of log perplexity with k is positive for every target."""
     perplexity = evidence.have("perplexity")
     if perplexity["k"].nunique() < 3:
         raise Undefined("the sweep has fewer than three numbers of experts")

@@ -23,7 +23,7 @@ SPLITS = {"train": 0.4, "dev": 0.1, "devtest": 0.1, "test": 0.1, "tatoeba": 0.1,
 
 
 def parallel(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:
-    """Parallel sentences: `count` meanings in each language (code to CLDR locale), part `sentence`."""
+    """Return the parallel sentences: `count` meanings in each language (code to CLDR locale), part `sentence`."""
     meanings = _meanings(split, count, seed)
     return _table(
         (f"{split}-{number:06d}", language, "sentence", say(meaning, vocabulary(locale)), meaning.topic)
@@ -33,13 +33,13 @@ def parallel(split: str, languages: Mapping[str, str], count: int, seed: int) ->
 
 
 def topics(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:
-    """The sentences of `parallel` with their topics, the kind of their first clause, as a part `topic`."""
+    """Return the sentences of `parallel` with their topics, the kind of their first clause, as a part `topic`."""
     sentences = parallel(split, languages, count, seed)
     return pd.concat([sentences, sentences.assign(part="topic", text=sentences["topic"])], ignore_index=True)
 
 
 def treebank(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:
-    """The sentences of `parallel` with the trees by which they were said, parts `spans`, `tags` and `heads`."""
+    """Return the sentences of `parallel` with the trees by which they were said, parts `spans`, `tags` and `heads`."""
     meanings = _meanings(split, count, seed)
     rows = []
     for language, locale in languages.items():
@@ -51,7 +51,8 @@ def treebank(split: str, languages: Mapping[str, str], count: int, seed: int) ->
 
 
 def paraphrases(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:
-    """Pairs that mean the same: `sentence1`, and `sentence2` in another order and through other CLDR patterns.
+    """Return the pairs that mean the same: `sentence1`, and `sentence2` in another order and through other CLDR
+    patterns.
 
     As in PAWS-X, word overlap alone does not give a pair away: every other meaning varies one clause of that before it.
     """
@@ -65,7 +66,7 @@ def paraphrases(split: str, languages: Mapping[str, str], count: int, seed: int)
 
 
 def translation_pairs(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:
-    """Short sentences and their English translation, parts `source` and `target`."""
+    """Return the short sentences and their English translation, parts `source` and `target`."""
     meanings = _meanings(split, count, seed, most=1)
     return _table(
         (f"{split}-{number:06d}", language, part, say(meaning, vocabulary(said_in)), meaning.topic)
@@ -76,7 +77,9 @@ def translation_pairs(split: str, languages: Mapping[str, str], count: int, seed
 
 
 def mining(split: str, languages: Mapping[str, str], queries: int, candidates: int, seed: int) -> pd.DataFrame:
-    """Sentences to find the English translation of, parts `query` and `candidates`, of which most translate none."""
+    """Return the sentences to find the English translation of, parts `query` and `candidates`, of which most translate
+    none.
+    """
     meanings = _meanings(split, candidates, seed)
     # Gold translations lie anywhere among the candidates.
     gold = sorted(random.Random(seed).sample(range(candidates), queries))
@@ -89,7 +92,7 @@ def mining(split: str, languages: Mapping[str, str], queries: int, candidates: i
 
 
 def paragraphs(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:
-    """Paragraphs of several sentences, part `paragraph`."""
+    """Return the paragraphs of several sentences, part `paragraph`."""
     meanings = _meanings(split, count * SENTENCES_IN_A_PARAGRAPH, seed)
     rows = []
     for language, locale in languages.items():
@@ -102,7 +105,7 @@ def paragraphs(split: str, languages: Mapping[str, str], count: int, seed: int) 
 
 
 def split_of(meaning: Meaning) -> str:
-    """The split that owns a meaning."""
+    """Return the split that owns a meaning."""
     digest = hashlib.sha256(repr(meaning).encode()).digest()
     place = int.from_bytes(digest[:8], "big") / 2**64
     for split, share in SPLITS.items():

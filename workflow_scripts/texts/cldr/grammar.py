@@ -39,7 +39,7 @@ class Meaning:
 
     @property
     def topic(self) -> str:
-        """Kind of the first clause."""
+        """Return the kind of the first clause."""
         return self.clauses[0].kind
 
 
@@ -201,14 +201,14 @@ KINDS: dict[str, Kind] = {
 
 
 def draw_meaning(draw: random.Random, least: int = 1, most: int = 3) -> Meaning:
-    """A random meaning of `least` to `most` clauses of different kinds."""
+    """Return a random meaning of `least` to `most` clauses of different kinds."""
     kinds = draw.sample(list(KINDS), draw.randint(least, most))
     weekday = draw.choices(range(7), WEEKDAY_WEIGHTS)[0]
     return Meaning(weekday, tuple(Clause(kind, KINDS[kind].draw(draw)) for kind in kinds))
 
 
 def vary(meaning: Meaning, draw: random.Random) -> Meaning:
-    """The meaning with one clause said of something else: most words stay."""
+    """Return the meaning with one clause said of something else: most words stay."""
     clauses = list(meaning.clauses)
     place = draw.randrange(len(clauses))
     clauses[place] = Clause(clauses[place].kind, KINDS[clauses[place].kind].draw(draw))
@@ -216,6 +216,6 @@ def vary(meaning: Meaning, draw: random.Random) -> Meaning:
 
 
 def say(meaning: Meaning, words: Vocabulary, other: bool = False) -> str:
-    """A meaning as a sentence; `other` says the same in another way."""
+    """Return a meaning as a sentence; `other` says the same in another way."""
     clauses = [words.phrase(KINDS[clause.kind].say(words, clause.values, other)) for clause in meaning.clauses]
     return _pair(words.weekday(meaning.weekday), words.phrase("; ".join(clauses)), other) + "."

@@ -70,7 +70,7 @@ class MarkingVocabulary(Vocabulary):
 
 @cache
 def marking_vocabulary(identifier: str) -> MarkingVocabulary:
-    """The marking vocabulary of a locale, read once."""
+    """Return the marking vocabulary of a locale, read once."""
     return MarkingVocabulary(identifier)
 
 
@@ -93,17 +93,17 @@ class GeneratedTree:
 
     @property
     def spans(self) -> str:
-        """Where the words begin and end, separated by spaces."""
+        """Return where the words begin and end, separated by spaces."""
         return " ".join(f"{word.start}:{word.end}" for word in self.words)
 
     @property
     def tags(self) -> str:
-        """Their parts of speech."""
+        """Return their parts of speech."""
         return " ".join(word.tag for word in self.words)
 
     @property
     def heads(self) -> str:
-        """The numbers of their heads, from 1; 0 is that of the root."""
+        """Return the numbers of their heads, from 1; 0 is that of the root."""
         return " ".join(str(word.head + 1) for word in self.words)
 
 
@@ -117,7 +117,7 @@ class _Phrase:
 
 
 def read_marked(marked: str) -> GeneratedTree:
-    """The text without its marks, and the tree that they say."""
+    """Return the text without its marks, and the tree that they say."""
     tree = GeneratedTree("", [])
     open_phrases = [_Phrase(PHRASE)]
     literal = ""

@@ -45,19 +45,19 @@ class Vocabulary:
         self._said: dict[tuple, str] = {}
 
     def territory(self, code: str) -> str:
-        """Name of a country, like Germany."""
+        """Return the name of a country, like Germany."""
         return self._name(self.locale.territories, code, "territory")
 
     def language(self, code: str) -> str:
-        """Name of a language, like German."""
+        """Return the name of a language, like German."""
         return self._name(self.locale.languages, code, "language")
 
     def currency(self, code: str) -> str:
-        """Name of a currency, like euro."""
+        """Return the name of a currency, like euro."""
         return self._name(self.locale.currencies, code, "currency")
 
     def amount(self, number: int, currency: str) -> str:
-        """An amount of money with the currency's name, like 12 euros."""
+        """Return an amount of money with the currency's name, like 12 euros."""
         return self._remember(
             "amount",
             number,
@@ -68,39 +68,39 @@ class Vocabulary:
         )
 
     def price(self, number: int, currency: str) -> str:
-        """An amount of money with the currency's sign, like €12.00."""
+        """Return an amount of money with the currency's sign, like €12.00."""
         return self._remember(
             "price", number, currency, say=lambda: numbers.format_currency(number, currency, locale=self.locale)
         )
 
     def measure(self, number: int, unit: str) -> str:
-        """A quantity, like 25 kilometers."""
+        """Return a quantity, like 25 kilometers."""
         return self._remember("measure", number, unit, say=lambda: self._measure(number, unit))
 
     def percent(self, number: int) -> str:
-        """A share, like 25%."""
+        """Return a share, like 25%."""
         return self._remember("percent", number, say=lambda: numbers.format_percent(number / 100, locale=self.locale))
 
     def date(self, day: datetime.date, style: str) -> str:
-        """A date, `full` with the day of the week or `long` without."""
+        """Return a date, `full` with the day of the week or `long` without."""
         return self._remember("date", day, style, say=lambda: dates.format_date(day, style, locale=self.locale))
 
     def time(self, minute: int) -> str:
-        """A time of day, given in minutes."""
+        """Return a time of day, given in minutes."""
         clock = datetime.time(minute // 60, minute % 60)
         return self._remember("time", minute, say=lambda: dates.format_time(clock, "short", locale=self.locale))
 
     def month(self, number: int) -> str:
-        """Name of a month, like March."""
+        """Return the name of a month, like March."""
         # Not the stand-alone names: where CLDR has them inherit, Babel 2.18 can give those of another locale.
         return self.locale.months["format"]["wide"][number]
 
     def weekday(self, number: int) -> str:
-        """Name of a day of the week, Monday being 0."""
+        """Return the name of a day of the week, Monday being 0."""
         return self.locale.days["format"]["wide"][number]
 
     def relative(self, number: int, unit: str, future: bool) -> str:
-        """A time relative to now, like in 3 days, 3 days ago."""
+        """Return a time relative to now, like in 3 days, 3 days ago."""
         seconds = number * {"day": 86400, "week": 604800, "hour": 3600, "year": 31536000}[unit]
         delta = datetime.timedelta(seconds=seconds if future else -seconds)
         return self._remember(
@@ -114,15 +114,15 @@ class Vocabulary:
         )
 
     def either(self, items: list[str]) -> str:
-        """A list of alternatives, like a, b, or c."""
+        """Return a list of alternatives, like a, b, or c."""
         return lists.format_list(items, style="or", locale=self.locale)
 
     def all_of(self, items: list[str]) -> str:
-        """A list, like a, b, and c."""
+        """Return a list, like a, b, and c."""
         return lists.format_list(items, style="standard", locale=self.locale)
 
     def phrase(self, text: str) -> str:
-        """A part of a sentence that belongs together, as it is; where trees are wanted, it is marked."""
+        """Return a part of a sentence that belongs together, as it is; where trees are wanted, it is marked."""
         return text
 
     def _name(self, names, code: str, kind: str) -> str:
@@ -146,13 +146,13 @@ class Vocabulary:
 
 @cache
 def vocabulary(identifier: str) -> Vocabulary:
-    """The vocabulary of a locale, read once."""
+    """Return the vocabulary of a locale, read once."""
     return Vocabulary(identifier)
 
 
 @cache
 def built_in() -> tuple[Vocabulary, ...]:
-    """The vocabularies of all built-in languages: what is said in one must be sayable in all."""
+    """Return the vocabularies of all built-in languages: what is said in one must be sayable in all."""
     return tuple(vocabulary(language.cldr or code) for code, language in LANGUAGES.items())
 
 
@@ -168,7 +168,7 @@ def _shared(names: Callable[[Vocabulary], dict[str, str]]) -> tuple[str, ...]:
 
 @cache
 def territories() -> tuple[str, ...]:
-    """Countries (two-letter codes) that every built-in language has a name of its own for."""
+    """Return the countries (two-letter codes) that every built-in language has a name of its own for."""
     named = _shared(lambda words: words.locale.territories)
     # CLDR also names the world, continents and unions; countries are those with a currency.
     return tuple(code for code in named if len(code) == 2 and numbers.get_territory_currencies(code, DAY, DAY))
@@ -176,18 +176,18 @@ def territories() -> tuple[str, ...]:
 
 @cache
 def languages() -> tuple[str, ...]:
-    """Languages with a two-letter code that every built-in language has a name of its own for."""
+    """Return the languages with a two-letter code that every built-in language has a name of its own for."""
     return tuple(code for code in _shared(lambda words: words.locale.languages) if len(code) == 2)
 
 
 @cache
 def currencies() -> tuple[str, ...]:
-    """Currencies in use in 2020 that every built-in language has a name of its own for."""
+    """Return the currencies in use in 2020 that every built-in language has a name of its own for."""
     current = {code for country in territories() for code in numbers.get_territory_currencies(country, DAY, DAY)}
     return tuple(code for code in _shared(lambda words: words.locale.currencies) if code in current)
 
 
 @cache
 def measures() -> tuple[str, ...]:
-    """Units that every built-in language can say in words."""
+    """Return the units that every built-in language can say in words."""
     return tuple(unit for unit in UNITS if all(unit not in words.measure(7, unit) for words in built_in()))
