@@ -24,7 +24,8 @@ def activation_probabilities(
     what: str,
     language: str | None = None,
 ) -> np.ndarray:
-    """Return the share of the texts' tokens, specials included, for which each neuron puts out more than zero, float64 [neurons].
+    """Return the share of the texts' tokens, specials included, that each neuron puts out
+    more than zero for: float64 [neurons].
 
     Args:
         model: Its manifest says which neurons it has.
