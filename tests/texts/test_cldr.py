@@ -129,6 +129,12 @@ def test_a_larger_corpus_begins_with_the_smaller(split, few, more, seed):
         assert smaller.equals(first)
 
 
+@pytest.mark.parametrize("clauses", [1, 2, 3])
+def test_a_sentence_has_as_many_clauses_as_are_asked_for_at_most(clauses):
+    separators = [text.count(";") for text in texts(cldr.parallel("dev", {"en": "en"}, 60, 0, clauses), "en")]
+    assert max(separators) == clauses - 1
+
+
 def test_other_languages_change_nothing(corpus):
     alone = cldr.parallel("devtest", {"zh": "zh_Hans", "de": "de"}, 50, 0)
     assert texts(alone, "de") == texts(corpus, "de")[:50]

@@ -132,6 +132,9 @@ class DatasetConfig(Section):
     )
     revision: str | None = Field(None, description="hub: commit of the repository, 40 hexadecimal digits.")
     seed: Seed = Field(0, description="cldr: seed of the draw of the sentences' meanings.")
+    clauses: Annotated[int, Field(ge=1, le=8)] = Field(
+        3, description="cldr: clauses of a sentence, at most; those of Tatoeba have one."
+    )
     distractors: Annotated[int, Field(ge=0)] | None = Field(
         None,
         description="bucc2018: number of English sentences that translate no query; null: all, or none in a generated data "

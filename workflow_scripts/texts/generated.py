@@ -13,18 +13,19 @@ def read_generated(dataset: DatasetConfig, languages: list[str], table: Mapping[
     """Return the texts of a generated data set: `id, lang, part, text` and `topic`, the kind of CLDR sentence."""
     locales = {code: table[code].cldr or code for code in languages}
     common = {"split": dataset.split, "languages": locales, "seed": dataset.seed}
+    composed = {**common, "clauses": dataset.clauses}
     if dataset.task == "parallel":
-        return cldr.parallel(count=dataset.sentences, **common)
+        return cldr.parallel(count=dataset.sentences, **composed)
     if dataset.task == "topics":
-        return cldr.topics(count=dataset.sentences, **common)
+        return cldr.topics(count=dataset.sentences, **composed)
     if dataset.task == "treebank":
-        return cldr.treebank(count=dataset.sentences, **common)
+        return cldr.treebank(count=dataset.sentences, **composed)
     if dataset.task == "paraphrase":
-        return cldr.paraphrases(count=dataset.sentences, **common)
+        return cldr.paraphrases(count=dataset.sentences, **composed)
     if dataset.task == "translation":
         return cldr.translation_pairs(count=dataset.sentences, **common)
     if dataset.task == "mining":
         return cldr.mining(
-            queries=dataset.sentences, candidates=dataset.sentences + (dataset.distractors or 0), **common
+            queries=dataset.sentences, candidates=dataset.sentences + (dataset.distractors or 0), **composed
         )
-    return cldr.paragraphs(count=dataset.sentences, **common)
+    return cldr.paragraphs(count=dataset.sentences, **composed)

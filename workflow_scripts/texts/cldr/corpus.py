@@ -1,7 +1,7 @@
 """Corpora of generated sentences, with splits that share no meaning.
 
-Every function is deterministic in its arguments, and a larger count keeps the sentences of a smaller one; only the
-queries of mining are drawn anew for another number of queries or candidates.
+A sentence has `clauses` at most. Every function is deterministic in its arguments, and a larger count keeps the
+sentences of a smaller one; only the queries of mining are drawn anew for another number of queries or candidates.
 """
 
 import hashlib
@@ -22,9 +22,9 @@ SENTENCES_IN_A_PARAGRAPH = 8
 SPLITS = {"train": 0.4, "dev": 0.1, "devtest": 0.1, "test": 0.1, "tatoeba": 0.1, "bucc": 0.1, "wikipedia": 0.1}
 
 
-def parallel(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:
+def parallel(split: str, languages: Mapping[str, str], count: int, seed: int, clauses: int = 3) -> pd.DataFrame:
     """Return the parallel sentences: `count` meanings in each language (code to CLDR locale), part `sentence`."""
-    meanings = _meanings(split, count, seed)
+    meanings = _meanings(split, count, seed, clauses)
     return _table(
         (f"{split}-{number:06d}", language, "sentence", say(meaning, vocabulary(locale)), meaning.topic)
         for language, locale in languages.items()
@@ -32,15 +32,15 @@ def parallel(split: str, languages: Mapping[str, str], count: int, seed: int) ->
     )
 
 
-def topics(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:
+def topics(split: str, languages: Mapping[str, str], count: int, seed: int, clauses: int = 3) -> pd.DataFrame:
     """Return the sentences of `parallel` with their topics, the kind of their first clause, as a part `topic`."""
-    sentences = parallel(split, languages, count, seed)
+    sentences = parallel(split, languages, count, seed, clauses)
     return pd.concat([sentences, sentences.assign(part="topic", text=sentences["topic"])], ignore_index=True)
 
 
-def treebank(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:
+def treebank(split: str, languages: Mapping[str, str], count: int, seed: int, clauses: int = 3) -> pd.DataFrame:
     """Return the sentences of `parallel` with the trees by which they were said, parts `spans`, `tags` and `heads`."""
-    meanings = _meanings(split, count, seed)
+    meanings = _meanings(split, count, seed, clauses)
     rows = []
     for language, locale in languages.items():
         for number, meaning in enumerate(meanings):
@@ -50,13 +50,13 @@ def treebank(split: str, languages: Mapping[str, str], count: int, seed: int) ->
     return _table(rows)
 
 
-def paraphrases(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:
+def paraphrases(split: str, languages: Mapping[str, str], count: int, seed: int, clauses: int = 3) -> pd.DataFrame:
     """Return the pairs that mean the same: `sentence1`, and `sentence2` in another order and through other CLDR
     patterns.
 
     As in PAWS-X, word overlap alone does not give a pair away: every other meaning varies one clause of that before it.
     """
-    meanings = _meanings(split, count, seed, varied=True)
+    meanings = _meanings(split, count, seed, clauses, varied=True)
     return _table(
         (f"{split}-{number:06d}", language, part, say(meaning, vocabulary(locale), other), meaning.topic)
         for language, locale in languages.items()
@@ -67,7 +67,7 @@ def paraphrases(split: str, languages: Mapping[str, str], count: int, seed: int)
 
 def translation_pairs(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:
     """Return the short sentences and their English translation, parts `source` and `target`."""
-    meanings = _meanings(split, count, seed, most=1)
+    meanings = _meanings(split, count, seed, clauses=1)
     return _table(
         (f"{split}-{number:06d}", language, part, say(meaning, vocabulary(said_in)), meaning.topic)
         for language, locale in languages.items()
@@ -76,11 +76,13 @@ def translation_pairs(split: str, languages: Mapping[str, str], count: int, seed
     )
 
 
-def mining(split: str, languages: Mapping[str, str], queries: int, candidates: int, seed: int) -> pd.DataFrame:
+def mining(
+    split: str, languages: Mapping[str, str], queries: int, candidates: int, seed: int, clauses: int = 3
+) -> pd.DataFrame:
     """Return the sentences to find the English translation of, parts `query` and `candidates`, of which most translate
     none.
     """
-    meanings = _meanings(split, candidates, seed)
+    meanings = _meanings(split, candidates, seed, clauses)
     # Gold translations lie anywhere among the candidates.
     gold = sorted(random.Random(seed).sample(range(candidates), queries))
     return _table(
@@ -91,9 +93,9 @@ def mining(split: str, languages: Mapping[str, str], queries: int, candidates: i
     )
 
 
-def paragraphs(split: str, languages: Mapping[str, str], count: int, seed: int) -> pd.DataFrame:
+def paragraphs(split: str, languages: Mapping[str, str], count: int, seed: int, clauses: int = 3) -> pd.DataFrame:
     """Return the paragraphs of several sentences, part `paragraph`."""
-    meanings = _meanings(split, count * SENTENCES_IN_A_PARAGRAPH, seed)
+    meanings = _meanings(split, count * SENTENCES_IN_A_PARAGRAPH, seed, clauses)
     rows = []
     for language, locale in languages.items():
         sentences = [say(meaning, vocabulary(locale)) for meaning in meanings]
@@ -115,18 +117,18 @@ def split_of(meaning: Meaning) -> str:
     return next(reversed(SPLITS))
 
 
-def _meanings(split: str, count: int, seed: int, most: int = 3, varied: bool = False) -> list[Meaning]:
+def _meanings(split: str, count: int, seed: int, clauses: int, varied: bool = False) -> list[Meaning]:
     if split not in SPLITS:
         raise StudyError(f"there is no generated split {split}; there are {', '.join(SPLITS)}.")
     meanings: dict[Meaning, None] = {}
-    for meaning in _stream(split, seed, most, varied):
+    for meaning in _stream(split, seed, clauses, varied):
         meanings.setdefault(meaning)
         if len(meanings) == count:
             return list(meanings)
     raise AssertionError("the stream of meanings never ends")
 
 
-def _stream(split: str, seed: int, most: int, varied: bool) -> Iterator[Meaning]:
+def _stream(split: str, seed: int, clauses: int, varied: bool) -> Iterator[Meaning]:
     """Meanings of a split without end; where `varied`, each is followed by a variation of it."""
     draw = random.Random(f"{split} {seed}")
 
@@ -136,7 +138,7 @@ def _stream(split: str, seed: int, most: int, varied: bool) -> Iterator[Meaning]
         return meaning
 
     while True:
-        meaning = own(lambda: draw_meaning(draw, most=most))
+        meaning = own(lambda: draw_meaning(draw, most=clauses))
         yield meaning
         if varied:
             yield own(lambda meaning=meaning: vary(meaning, draw))
