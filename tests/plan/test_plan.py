@@ -106,6 +106,7 @@ EMBEDDINGS = {*OF_ALL_DATASETS, "embed_sentences random"}
 WORDS = {"embed_words", "embed_words untrained"}
 PARAPHRASES = {"table3", "table5", "table6"}
 LAYERS = {"layers", "figure_layers"}
+FAMILIES = {"families", "figure_families", "figure_family_matrix"}
 STEPS = {"checkpoints", "figure_checkpoints"}
 SIMILARITY_TABLES = {"similarity", "similarity_mixed"}
 OF_SHOWN_TARGET = {"figure_overview", "figure_projection", "figure_retrieval", "figure_retrieval_change"}
@@ -118,7 +119,8 @@ RETRIEVAL_FIGURES = {
 OF_ALL_TARGETS = {*RANDOM_FIGURES, "figure_abx", "figure_abx_pairs"}
 FIGURES_OF_LANGUAGES = {*OF_SHOWN_TARGET, *OF_OTHER_TARGETS, *OF_ALL_TARGETS}
 BOOTSTRAPPED = {
-    *("table2", "centred", "families", "abx", "layers", "checkpoints", "similarity", "transfer", "write_findings"),
+    *("table2", "centred", "families", "figure_families", "abx", "layers", "checkpoints", "similarity"),
+    *("transfer", "write_findings"),
     *(RETRIEVAL_FIGURES - {"figure_overview"}),
 }
 SHOWN = {
@@ -129,7 +131,7 @@ SHOWN = {
         "table4",
         "table7",
         "centred",
-        "families",
+        *FAMILIES,
         "abx",
         "transfer",
         *SIMILARITY_TABLES,
@@ -173,7 +175,7 @@ CHANGED = [
                 "table5",
                 "table6",
                 "centred",
-                "families",
+                *FAMILIES,
                 "abx",
                 "layers",
                 "transfer",
@@ -188,7 +190,17 @@ CHANGED = [
         {
             *("read_texts devtest", *EMBEDDINGS, "measure_space", "measure_layers"),
             *("correlate_languages", "find_examples", "project_space", "compare_languages", "compare_subwords"),
-            *("table1", "table4", "centred", "families", "abx", "layers", "checkpoints", "claims"),
+            *(
+                "table1",
+                "table4",
+                "centred",
+                "families",
+                "figure_family_matrix",
+                "abx",
+                "layers",
+                "checkpoints",
+                "claims",
+            ),
             *(*FIGURES_OF_LANGUAGES, *SIMILARITY_TABLES, "figure_similarity", "write_findings"),
         },
     ),
@@ -224,7 +236,7 @@ CHANGED = [
     (
         {"metrics__shown_similarity": "centred_cosine"},
         {
-            *("find_examples", "table2", *PARAPHRASES, "table7", "families", "claims", "replication"),
+            *("find_examples", "table2", *PARAPHRASES, "table7", *FAMILIES, "claims", "replication"),
             *(*RETRIEVAL_FIGURES, *SIMILARITY_TABLES, "write_findings"),
         },
     ),
@@ -552,7 +564,17 @@ def test_tables_and_figures_are_the_papers_or_beyond_it():
         ),
     }
     assert {each.number for _, each in both.figures(beyond=True)} == {None}
-    beyond = {"abx", "abx_pairs", "layers", "checkpoints", "transfer", "similarity", "methods"}
+    beyond = {
+        "families",
+        "family_matrix",
+        "abx",
+        "abx_pairs",
+        "layers",
+        "checkpoints",
+        "transfer",
+        "similarity",
+        "methods",
+    }
     assert {kind.kind for kind in both.kinds(beyond=True)} == beyond
     assert not beyond & {kind.kind for kind in both.kinds(beyond=False)}
 

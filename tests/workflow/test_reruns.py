@@ -33,6 +33,7 @@ BOOTSTRAPPED = of(
         "correlate_languages",
         "centred",
         "families",
+        "figure_families",
         "abx",
         "similarity",
         "checkpoints",

@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from pydantic import Field
@@ -23,8 +22,8 @@ from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import pair_matrix, pre_and_post, read_metrics
 
 ACCURACY_MAP = "Blues"
-WIDTH, HEIGHT = 3.15, 2.9  # inches of a panel with its labels and its colour bar
-SIDE = 2.0  # inches of a matrix, about
+WIDTH, HEIGHT = 3.15, 2.35  # inches of a panel with its labels and its colour bar
+SIDE = 1.95  # inches of a matrix, about
 LABEL_INCHES = 0.1  # that a family's label needs along an axis
 OTHERS = "others"
 BORDER = {"color": "#24292F", "linewidth": 0.4}
@@ -87,15 +86,15 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
         for axis, panel in zip(row[1:], spec.panels, strict=True):
             after = drawing.of_panel(drawn, panel, pooling)
             image = draw_matrix(axis, pair_matrix(after, "change", ordered), families, COLOUR_MAP, -change, change)
-            axis.set_title(drawing.pooled_title(panel.title, pooling, spec.poolings), parse_math=False)
-            add_bar(image, "Change (post − pre)", "both" if (drawn["change"].abs() > change).any() else "neither")
+            axis.set_title(drawing.pooled_title(f"Change: {panel.title}", pooling, spec.poolings), parse_math=False)
+            add_bar(image, "Post − pre", "both" if (drawn["change"].abs() > change).any() else "neither")
     for axis in axes.ravel():
-        label_families(axis.xaxis, families if axis in lasts else [], len(ordered))
-        label_families(axis.yaxis, families if axis in firsts else [], len(ordered))
+        axis.set_xticks([])
+        label_families(axis, families if axis in firsts else [])
     for axis in firsts.ravel():
         axis.set_ylabel("Query language")
     for axis in lasts:
-        axis.set_xlabel("Candidate language")
+        axis.set_xlabel("Candidate language, in the same order")
     return figure
 
 
@@ -118,13 +117,11 @@ def draw_matrix(
     return image
 
 
-def label_families(axis: Axis, families: list[tuple[str, int]], languages: int) -> None:
-    """Label an axis with families, each in the middle of its languages."""
+def label_families(axis: Axes, families: list[tuple[str, int]]) -> None:
+    """Label the rows of a matrix with families, each in the middle of its languages."""
     counts = np.array([count for _, count in families], dtype=int)
-    axis.set_ticks(np.cumsum(counts) - counts / 2 - 0.5, [name for name, _ in families])
-    rotation = 90 if axis.axis_name == "x" else 0
-    axis.set_tick_params(length=0, pad=2, labelsize=drawing.LEAST_TEXT, labelrotation=rotation)
-    axis.set_view_interval(-0.5, languages - 0.5)
+    axis.set_yticks(np.cumsum(counts) - counts / 2 - 0.5, [name for name, _ in families])
+    axis.tick_params(length=0, pad=2, labelsize=drawing.LEAST_TEXT)
 
 
 def add_bar(image: AxesImage, label: str, extend: str) -> None:

@@ -38,14 +38,15 @@ def names(plan: "Plan", codes: Iterable[str]) -> dict[str, str]:
     return {code: plan.config.language_table[code].name for code in codes}
 
 
-def panels(plan: "Plan", contents: Contents) -> list[dict[str, Any]]:
+def panels(plan: "Plan", contents: Contents, seen: bool = True) -> list[dict[str, Any]]:
     """Return the panels of a figure, every model with every target.
 
-    Titled by both, or where one model has several targets by the target alone.
+    Titled by both, or where one model has several targets by the target alone; with the languages that a model has
+    seen, or without.
     """
     return [
         {
-            "model": model(plan, name),
+            "model": model(plan, name, seen),
             "target": target,
             "title": " · ".join([*labels, plan.config.language_table[target].name]),
         }

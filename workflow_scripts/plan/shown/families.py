@@ -44,7 +44,7 @@ GROUPS = Figure(
     figures=lambda plan: by_model("families", plan.models.names, plan.config.study.targets),
     inputs=lambda plan, contents: {"families": ["<results>/families.csv"]},
     spec=lambda plan, contents: {
-        "panels": described.panels(plan, contents),
+        "panels": described.panels(plan, contents, seen=False),
         "poolings": plan.conditions.poolings,
         "names": described.names(plan, contents.targets),
         "dataset": plan.config.study.alignment.dataset,
@@ -59,6 +59,10 @@ MATRIX = Figure(
     place=Place("retrieval", 9),
     figures=lambda plan: by_model("family_matrix", plan.models.names, plan.config.study.targets),
     inputs=lambda plan, contents: {"retrieval": described.shown_metrics(plan, "retrieval", contents)},
-    spec=lambda plan, contents: {**described.retrieval(plan, contents), **groups(plan)},
+    spec=lambda plan, contents: {
+        **described.retrieval(plan, contents),
+        "panels": described.panels(plan, contents, seen=False),
+        **groups(plan),
+    },
     beyond=True,
 )
