@@ -13,7 +13,7 @@ from workflow_scripts.figures.run import figure_stage, read_table
 from workflow_scripts.figures.specs import PanelsSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import grid, select
-from workflow_scripts.tables.table_families import FOUND
+from workflow_scripts.tables.groups import FOUND
 
 FEWEST = 3  # languages of a group that is drawn; fewer have no interval
 GAP = 0.6  # of a row, between groupings

@@ -11,11 +11,10 @@ from workflow_scripts.jobs import stage
 from workflow_scripts.measures.averages import average_over_languages
 from workflow_scripts.measures.metric_files import grid, pair_matrix, pre_and_post, read_metrics
 from workflow_scripts.tables import layout
+from workflow_scripts.tables.groups import FOUND, groups
 from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.specs import TargetsSpec
 
-FOUND = 0.1  # a language counts as found where sentences of some other language find this share of their translations
-FOUND_GROUPS = ("some translations found", "hardly any found")
 DECIMALS = 3
 LABELS = {"all": "All", "found": "Before", "family": "Family", "script": "Script"}
 
@@ -41,10 +40,11 @@ def by_group(retrieval: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     pairs = grid(**spec.conditions, similarity=[spec.similarity], query=spec.languages, candidate=spec.languages)
     pairs = pairs[pairs["query"] != pairs["candidate"]]
     observed = pre_and_post(retrieval, pairs, "accuracy", "accuracies of retrieval")
+    families_and_scripts = [[of[code] for code in spec.languages] for of in (spec.family, spec.script)]
     rows = []
     for (model, pooling, target), here in observed.groupby(["model", "pooling", "target"], sort=False):
         pre, post = (pair_matrix(here, when, spec.languages) for when in ("pre", "post"))
-        for grouping, group, members in groups(pre, spec):
+        for grouping, group, members in groups(pre, *families_and_scripts):
             before, after = (np.nanmean(values[:, members], axis=0) for values in (pre, post))
             change = average_over_languages(after - before, spec.resampling)
             rows.append(
@@ -56,28 +56,6 @@ def by_group(retrieval: pd.DataFrame, spec: Spec) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
-
-
-def groups(pre: np.ndarray, spec: Spec) -> list[tuple[str, str, np.ndarray]]:
-    """Return groupings, groups and which languages are in each, bool [languages]; the larger group first.
-
-    Args:
-        pre: Accuracies without intervention, [queries, candidates], NaN on the diagonal.
-        spec: Of the table.
-    """
-    found = np.nanmax(pre, axis=0) > FOUND
-    named = {
-        "all": ["all languages"] * len(spec.languages),
-        "found": [FOUND_GROUPS[0] if each else FOUND_GROUPS[1] for each in found],
-        "family": [spec.family[code] for code in spec.languages],
-        "script": [spec.script[code] for code in spec.languages],
-    }
-    rows = []
-    for grouping, of_language in named.items():
-        names, counts = np.unique(of_language, return_counts=True)
-        for place in np.lexsort((names, -counts)):
-            rows.append((grouping, str(names[place]), np.array(of_language) == names[place]))
-    return rows
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
