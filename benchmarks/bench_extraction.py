@@ -17,7 +17,7 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import DataCollatorWithPadding
 
-from benchmarks.models import LONGEST, flores_like_lengths, flores_like_texts, load
+from benchmarks.models import DTYPES, LONGEST, flores_like_lengths, flores_like_texts, load
 from benchmarks.study import Architecture
 from workflow_scripts.models.batching import batches, encode, tokens_at_once
 from workflow_scripts.neurons.extraction import record
@@ -276,17 +276,19 @@ def prepare(count: int, directory: Path) -> Callable[[], object]:
     return work
 
 
-def test_rate(side_by_side, architecture_directory, tmp_path):
-    model, count = load(architecture_directory("smollm2-135m")), 64
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rate(side_by_side, architecture_directory, tmp_path, dtype):
+    model, count = load(architecture_directory("smollm2-135m"), dtype), 64
     lengths = flores_like_lengths(count)
     side_by_side.rate(
-        "Recording responses pooled by max, SmolLM2-135M",
+        f"Recording responses pooled by max in {dtype}, SmolLM2-135M",
         lambda: ours(model, flores_like_texts(count), tmp_path),
         float(lengths.sum()),
         "token",
         flop=least_flop(model, lengths),
         moved=2.0 * count * model.manifest.neurons,  # float16, written
         rounds=2,
+        dtype=dtype,
     )
 
 

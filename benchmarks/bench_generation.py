@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.models import load, sweep
+from benchmarks.models import DTYPES, load, sweep
 
 KS = (0, 100, 200, 500, 1000, 2000, 5000)  # those of the paper's sweep
 SENTENCES = 16  # a value of k
@@ -183,20 +183,23 @@ def test_time_grows_with_the_sentences(growth, model, sampling):
     )
 
 
-def test_rate(side_by_side, model, sampling):
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rate(side_by_side, architecture_directory, sampling, dtype):
+    model = load(architecture_directory(MODEL), dtype)
     conditions, steps = sweep(model.manifest.sites, KS), sampling.max_tokens - 1
     weights = sum(weight.numel() for weight in model.model.parameters())  # the head is the embeddings: counted once
     written = SENTENCES * len(conditions) * steps
     # A token is written by a pass through all weights, and read again unless the unintervened model wrote it.
     flop = 2 * weights * (written + written * (len(conditions) - 1) / len(conditions))
     # All weights are read at every step, and once to read again.
-    moved = 4 * weights * (steps + 1)
+    moved = model.model.dtype.itemsize * weights * (steps + 1)
     side_by_side.rate(
-        f"Sentences under {len(conditions)} values of k, {SENTENCES} each",
+        f"Sentences in {dtype} under {len(conditions)} values of k, {SENTENCES} each",
         lambda: ours(model, conditions, sampling),
         written,
         "token",
         flop,
         moved,
         rounds=1,
+        dtype=dtype,
     )

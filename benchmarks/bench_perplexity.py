@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.models import DTYPES
+
 CONTEXT, STRIDE = 2048, 512  # the study's, of a model without a limit of its own
 TOKENS_PER_BATCH = 8192  # the study's
 
@@ -20,14 +22,14 @@ def text_of(windows: int) -> int:
     return CONTEXT + (windows - 1) * STRIDE
 
 
-def ours(directory: Path, tokens: int) -> Callable[[], float]:
+def ours(directory: Path, tokens: int, dtype: str = "float32") -> Callable[[], float]:
     """Mean negative log likelihood of a token."""
     import torch
 
     from benchmarks.models import load
     from workflow_scripts.sweeps.perplexity import measure_perplexity, windows
 
-    model, token_ids = load(directory), text(tokens)
+    model, token_ids = load(directory, dtype), text(tokens)
     model.model(torch.tensor([text(8)]))  # weights are read from the file when they are first needed
     whole = windows(tokens, CONTEXT, STRIDE)
 
@@ -140,8 +142,9 @@ def test_memory_does_not_grow_with_the_windows(growth, architecture_directory):
     )
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", CASES)
-def test_rate(side_by_side, architecture_directory, name):
+def test_rate(side_by_side, architecture_directory, name, dtype):
     from benchmarks.models import load
 
     directory, windows = architecture_directory(name), WINDOWS[name]
@@ -149,4 +152,6 @@ def test_rate(side_by_side, architecture_directory, name):
     # Every window goes through the body whole, and the tokens that it scores through the head.
     head = 2 * (tokens - 1) * model.model.get_output_embeddings().weight.numel()
     flop = head + forward_flop(model, windows * CONTEXT, CONTEXT)
-    side_by_side.rate(f"Perplexity, {CASES[name]}", ours(directory, tokens), tokens, "token", flop, rounds=1)
+    work = ours(directory, tokens, dtype)
+    what = f"Perplexity in {dtype}, {CASES[name]}"
+    side_by_side.rate(what, work, tokens, "token", flop, rounds=1, dtype=dtype)

@@ -25,17 +25,13 @@ from snakemake.utils import update_config
 from workflow_scripts.embeddings.embedding_files import write_part
 from workflow_scripts.interventions.conditions import Condition, Site, write_condition
 from workflow_scripts.jobs.files import canonical_json
+from workflow_scripts.jobs.fingerprint import dependencies
 from workflow_scripts.jobs.stages import find_stages
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 PAPER = ROOT / "studies/paper.yaml"
 STAGES = find_stages(ROOT / "workflow_scripts")
-NEEDING_TORCH = {
-    "count_active_tokens", "record_responses", "fit_by_layer", "convert_gguf", "embed_sentences",
-    "evaluate_model", "generate_texts", "average_states", "describe_model", "measure_perplexity",
-    "compare_subwords", "probe_words", "train_model", "embed_words",
-}  # fmt: skip
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
 LANGUAGES = ["de", "en", "es", "fr"]
 
@@ -197,8 +193,13 @@ def test_reading_of_the_config_and_all_code(side_by_side, folder):
 def starts(tmp_path_factory) -> dict[str, float]:
     """Seconds from the start of a stage that runs no model to the end of its `--help`."""
     folder = tmp_path_factory.mktemp("starts")
-    names = [name for name in STAGES if name not in NEEDING_TORCH]
+    names = [name for name, module in STAGES.items() if not runs_a_model(module)]
     return {name: seconds(lambda name=name: stage(name, folder, "--help"), rounds=2) for name in names}
+
+
+def runs_a_model(module: str) -> bool:
+    """Whether a stage runs a model or its tokenizer, importing which takes seconds."""
+    return any(name.endswith((":torch", ":AutoTokenizer")) for name in dependencies(module, ROOT / "workflow_scripts"))
 
 
 def test_slowest_start_of_a_stage_without_a_model(side_by_side, starts):

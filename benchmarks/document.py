@@ -91,20 +91,22 @@ def _limits(records: Sequence[dict[str, Any]]) -> str:
 
 
 def _rates(records: Sequence[dict[str, Any]]) -> str:
-    roofs: dict[str, float] = {}
+    roofs: dict[tuple[str, str], float] = {}
     for record in _of_kind(records, "roof"):
-        roofs[record["unit"]] = max(record["per_second"], roofs.get(record["unit"], 0.0))
+        # Products run at a rate of their data type; a copy moves bytes, of whatever type.
+        roof = record["unit"], record["dtype"] if record["unit"] == "FLOP" else ""
+        roofs[roof] = max(record["per_second"], roofs.get(roof, 0.0))
     rows = [
         (record["what"], f"{_number(record['per_second'])} {record['unit']}/s", "", "")
         for record in _of_kind(records, "roof")
     ]
     for record in _of_kind(records, "rate"):
-        bounds = {"FLOP": record["flop_per_second"], "B": record["bytes_per_second"]}
+        bounds = {("FLOP", record["dtype"]): record["flop_per_second"], ("B", ""): record["bytes_per_second"]}
         rows.append(
             (
                 record["what"],
                 f"{_number(record['per_second'])} {record['unit']}/s",
-                *(f"{value / roofs[unit]:.0%}" if value and unit in roofs else "" for unit, value in bounds.items()),
+                *(f"{value / roofs[roof]:.0%}" if value and roof in roofs else "" for roof, value in bounds.items()),
             )
         )
     return _table(("what", "rate", "of the matrix product", "of the copy"), rows)

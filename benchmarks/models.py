@@ -55,6 +55,7 @@ ARCHITECTURES = {
     ),
     "polylm-13b": ("GPT2", dict(vocab_size=256000, n_positions=2048, n_embd=5120, n_layer=40, n_head=40)),
 }
+DTYPES = ("float32", "bfloat16")
 LONGEST = 128  # tokens after which sentences are cut off, as in the study
 
 
@@ -93,13 +94,13 @@ def save_model(name: str, directory: Path) -> None:
     word_tokenizer().save_pretrained(directory)
 
 
-def load(directory: Path):
+def load(directory: Path, dtype: str = "float32"):
     """The model as the stages load it (`workflow_scripts.models.loading.LanguageModel`), on the CPU."""
     from workflow_scripts.config.models import ModelConfig
     from workflow_scripts.models.describe_model import Spec, describe
     from workflow_scripts.models.loading import load_model
 
-    model = ModelConfig(label="", path=str(directory), k=0)
+    model = ModelConfig(label="", path=str(directory), k=0, dtype=dtype)
     return load_model(describe(Spec(name="random", model=model, directory=str(directory), sites="mlp")), "cpu")
 
 

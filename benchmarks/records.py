@@ -53,8 +53,10 @@ def limit(what: str, value: float, unit: str, bound: float, note: str = "") -> d
     }
 
 
-def rate(what: str, seconds: float, amount: float, unit: str, flop: float = 0.0, moved: float = 0.0) -> dict[str, Any]:
-    """So much of `unit` done in so many seconds, for which at least `flop` operations or `moved` bytes are needed."""
+def rate(
+    what: str, seconds: float, amount: float, unit: str, flop: float = 0.0, moved: float = 0.0, dtype: str = "float32"
+) -> dict[str, Any]:
+    """So much of `unit` done in so many seconds; at least `flop` operations of `dtype` or `moved` bytes are needed."""
     return {
         "kind": "rate",
         "what": what,
@@ -62,6 +64,7 @@ def rate(what: str, seconds: float, amount: float, unit: str, flop: float = 0.0,
         "unit": unit,
         "flop_per_second": flop / seconds,
         "bytes_per_second": moved / seconds,
+        "dtype": dtype,
     }
 
 

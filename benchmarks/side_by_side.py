@@ -93,8 +93,9 @@ class SideBySide:
         flop: float = 0.0,
         moved: float = 0.0,
         rounds: int = 3,
+        dtype: str = "float32",
     ) -> None:
         """Record the rate at which `ours` does `amount` of `unit`; see `records.rate`."""
         self._benchmark.pedantic(ours, rounds=rounds, warmup_rounds=1)
         seconds = self._benchmark.stats.stats.median
-        self._benchmark.extra_info.update(records.rate(what, seconds, amount, unit, flop, moved))
+        self._benchmark.extra_info.update(records.rate(what, seconds, amount, unit, flop, moved, dtype))

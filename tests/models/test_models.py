@@ -7,6 +7,7 @@ import torch
 from workflow_scripts.embeddings.sentences import embed, embed_layers
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.batching import batches, encode, run_halving, tokens_at_once
+from workflow_scripts.models.loading import slow_on_this_processor
 from workflow_scripts.models.sites import find_sites
 from workflow_scripts.neurons.responses import ResponseRecorder
 
@@ -172,3 +173,18 @@ def test_out_of_memory_halves_the_batch_and_goes_on():
     assert seen == list(zip(batch.rows, batch.lengths.tolist(), strict=True))
     with pytest.raises(StudyError, match="one sentence of 4 tokens does not fit"):
         run_halving(lambda part: (_ for _ in ()).throw(torch.OutOfMemoryError("no")), batch)
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "capabilities", "slow"),
+    [
+        ("cpu", "bfloat16", {"avx2": True, "avx512_bf16": False}, True),
+        ("cpu", "bfloat16", {"avx512_f": True, "amx_bf16": True}, False),
+        ("cpu", "bfloat16", {"neon": True, "bf16": True}, False),
+        ("cpu", "float32", {"avx2": True}, False),
+        ("cuda", "bfloat16", {"avx2": True}, False),
+    ],
+)
+def test_a_processor_without_bfloat16_is_said_to_be_faster_in_float32(device, dtype, capabilities, slow):
+    said = slow_on_this_processor(device, dtype, capabilities)
+    assert (said is not None and "float32 is faster" in said) if slow else said is None

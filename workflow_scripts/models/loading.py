@@ -9,7 +9,7 @@ That a model reads text as is assumed of it is found out by `workflow_scripts.mo
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -242,9 +242,25 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
     refuse_unplaced_weights(loading["unexpected_keys"], directory, model, manifest)
     if not placement:
         model = model.to(device)
+    if slow := slow_on_this_processor(model.device.type, manifest.dtype, torch.cpu.get_capabilities()):
+        log.warning("models.%s.dtype: %s", manifest.name, slow)
     loaded = _loaded(model, directory, manifest)
     require_sound(loaded)
     return loaded
+
+
+def slow_on_this_processor(device: str, dtype: str, capabilities: Mapping[str, object]) -> str | None:
+    """Return what is said of a data type that the processor has no products of; None where that does not matter.
+
+    Args:
+        device: Type of the device that the model is on.
+        dtype: The model's data type.
+        capabilities: Those of the processor, as torch names them.
+    """
+    fast = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")  # the last two: of ARM
+    if device != "cpu" or dtype != "bfloat16" or any(capabilities.get(name) for name in fast):
+        return None
+    return "this processor has no products of bfloat16 numbers (AVX-512 BF16 or AMX); float32 is faster on it."
 
 
 def random_model(manifest: ModelManifest, device: str, seed: int) -> LanguageModel:
