@@ -61,6 +61,10 @@ rule all:
         rules.tables.input,
         rules.figures.input,
         rules.write_report.output,
+        rules.metrics.output,
+        expand(
+            paths.experts(), model=PLAN.models.names, pooling=PLAN.conditions.poolings, target=PLAN.conditions.targets
+        ),
         expand("<results>/models/{model}/evaluation.csv", model=PLAN.models.from_source("train")),
 
 
@@ -70,6 +74,7 @@ rule beyond:
         table_files(PLAN.shown.tables(beyond=True)),
         figure_files(PLAN.shown.figures(beyond=True)),
         rules.write_report.output,
+        rules.metrics.output,
 
 
 # Everything that a network is needed for, so that the rest can run where there is none.

@@ -309,3 +309,8 @@ def reported_figures():
     """Return the figures of the report, with their kinds; what two numbers of the paper would show is there once."""
     figures = PLAN.shown.distinct(PLAN.shown.figures())
     return [(kind, contents) for kind, contents in figures if reported(kind, f"figures/{contents.path}.json")]
+
+
+def reported_metrics():
+    """Return the metrics that the report shows, by model."""
+    return PLAN.shown.metrics(reported_tables(), reported_figures())

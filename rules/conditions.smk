@@ -27,6 +27,21 @@ use rule stage as choose_units with:
         **contract_under("choose_units", lambda wildcards: SLICES.choose_units(wildcards.model, wildcards.condition)),
 
 
+# The experts of a target, as a table.
+use rule stage as list_experts with:
+    input:
+        experts="<results>/experts/{model}/{pooling}.h5",
+    output:
+        listed=paths.experts(),
+    log:
+        "<logs>/list_experts/{model}/{pooling}/{target}.log",
+    params:
+        **contract(
+            "list_experts",
+            lambda wildcards: SLICES.list_experts(wildcards.model, wildcards.pooling, wildcards.target),
+        ),
+
+
 use rule on_model as fit_by_layer with:
     input:
         model=paths.manifest(),

@@ -28,3 +28,28 @@ for shown in declared()[0]:
 rule tables:
     input:
         table_files(PLAN.shown.tables(beyond=False)),
+
+
+# Every number of the metrics that the report shows: of a model, and of all.
+use rule stage as merge_metrics with:
+    input:
+        metrics=lambda wildcards: reported_metrics().get(wildcards.model, []),
+    output:
+        merged="<results>/metrics/{model}.csv",
+    log:
+        "<logs>/merge_metrics/{model}.log",
+    params:
+        **contract("merge_metrics", "{}"),
+
+
+rule metrics:
+    input:
+        lambda wildcards: expand("<results>/metrics/{model}.csv", model=reported_metrics()),
+    output:
+        "<results>/metrics.csv",
+    log:
+        "<logs>/metrics.log",
+    conda:
+        ENVIRONMENT
+    shell:
+        "awk 'FNR > 1 || NR == 1' {input:q} > {output:q} 2> {log:q}"

@@ -4,8 +4,10 @@ import json
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
+from workflow_scripts.conditions import list_experts
 from workflow_scripts.conditions import units as unit_conditions
 from workflow_scripts.conditions.choose_units import Spec, main
 from workflow_scripts.interventions import registry
@@ -69,6 +71,25 @@ def test_another_target_selection_and_forced_value(experts):
     assert set(forced(choose(spec(selection="bottom"), experts))) == {10, 11, 12}
     assert forced(choose(spec(forced_value="median"), experts)) == {1: 1.1, 4: 4.1, 6: 6.1}
     assert forced(choose(spec(forced_value="token_mean"), experts)) == {1: 1.2, 4: 4.2, 6: 6.2}
+
+
+@pytest.mark.parametrize(("target", "selection"), [("es", "top"), ("en", "bottom")])
+def test_experts_are_listed_with_their_place_the_best_first(experts, tmp_path, target, selection):
+    wanted = {"model": "tiny", "target": target, "pooling": "max", "k": 4, "selection": selection}
+    listed = ["--experts", str(experts), "--listed", str(tmp_path / "es.csv")]
+    list_experts.main(["--spec", json.dumps(wanted), *listed])
+    found = pd.read_csv(tmp_path / "es.csv")
+    # Two languages, so the least expert for English are the most for Spanish.
+    best = sorted(range(20), key=lambda neuron: -EXPERTISE[neuron])[:4]
+    best = best if target == "es" else best[::-1]
+    place = {neuron: next(site for site in reversed(SITES) if site.offset <= neuron) for neuron in best}
+    assert found[["model", "target", "pooling"]].drop_duplicates().to_numpy().tolist() == [["tiny", target, "max"]]
+    assert found[["layer", "module", "unit"]].to_numpy().tolist() == [
+        [place[neuron].layer, place[neuron].module, neuron - place[neuron].offset] for neuron in best
+    ]
+    expertise = EXPERTISE[best] if target == "es" else 1 - EXPERTISE[best]
+    np.testing.assert_allclose(found["expertise"], expertise, rtol=1e-15)
+    np.testing.assert_array_equal(found["mean"], best if target == "es" else [0] * 4)
 
 
 def random(seed, **changes) -> Spec:

@@ -11,6 +11,7 @@ import pytest
 from running import EVERYTHING, ROOT, TINY, copy_repository, run_snakemake
 
 from workflow_scripts.config.languages import BUILT_IN
+from workflow_scripts.tables.merge_metrics import QUANTITIES
 
 
 def planned(output: str) -> Counter[str]:
@@ -88,6 +89,27 @@ def test_every_table_and_figure_is_there(finished):
     }
     assert set(pd.read_csv(results / "similarity_mixed.csv")["note"]) == {"too few languages"}
     assert not list(results.rglob("*.partial*"))
+
+
+def test_every_number_that_was_measured_is_in_one_file(finished):
+    results = finished / "results"
+    merged = pd.read_csv(results / "metrics.csv", dtype={"layer": str, "seed": str, "medoid_id": str})
+    measured = [*results.glob("metrics/tiny*/**/*.csv"), *results.glob("sweeps/*/*/*.csv")]
+    # Those of the space by further layers are all there, but for controls that no table shows.
+    for name in ("distances", "retrieval", "alignment", "paraphrase", "translation", "correlations", "transfer"):
+        of_metric = pd.concat([pd.read_csv(path) for path in measured if path.stem == name])
+        numbers = of_metric[[each for each in QUANTITIES if each in of_metric]].stack()
+        found = merged.loc[merged.metric == name, "value"].dropna()
+        assert sorted(found) == pytest.approx(sorted(numbers), rel=1e-12), name
+
+
+def test_the_experts_of_every_target_are_listed(finished):
+    for target in ("en", "es"):
+        listed = pd.read_csv(finished / f"results/experts/tiny/max/{target}.csv")
+        condition = json.loads((finished / f"results/conditions/tiny/{target}-expert-max-k5.json").read_text())
+        forced = {(site["module"], unit) for site in condition["sites"] for unit in site["units"]}
+        assert set(zip(listed["module"], listed["unit"], strict=True)) == forced
+        assert listed["expertise"].is_monotonic_decreasing
 
 
 def test_a_number_is_another_name_for_what_a_figure_shows(finished):

@@ -8,16 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from workflow_scripts.conditions.units import Selection, choose, expert_units
+from workflow_scripts.conditions.expert_table import expert_table
+from workflow_scripts.conditions.units import Selection, choose
 from workflow_scripts.interventions.conditions import Condition
 from workflow_scripts.interventions.registry import get_method
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.hdf5 import created
 from workflow_scripts.models.adoption import adopt, evaluating
 from workflow_scripts.neurons.activation_files import copy_language
-from workflow_scripts.neurons.expert_files import read_language
 from workflow_scripts.neurons.extraction import record
 from workflow_scripts.neurons.ranking import rank
 
@@ -58,22 +56,7 @@ class Experts:
         Raises:
             StudyError: neurons are not ranked for the language, or k is larger than their number.
         """
-        import pandas as pd
-
-        ranked = read_language(self._ranked, language)
-        units = expert_units(ranked, language, k, selection)
-        place = np.searchsorted([site.offset for site in ranked.sites], units, side="right") - 1
-        sites = [ranked.sites[index] for index in place]
-        found = pd.DataFrame(
-            {
-                "layer": [site.layer for site in sites],
-                "module": [site.module for site in sites],
-                "unit": [int(unit) - site.offset for unit, site in zip(units, sites, strict=True)],
-                "expertise": ranked.statistics["expertise"][units],
-                "mean": ranked.statistics["mean"][units],
-            }
-        )
-        return found.sort_values("expertise", ascending=False, kind="stable", ignore_index=True)
+        return expert_table(self._ranked, language, k, selection)
 
     def condition(
         self,

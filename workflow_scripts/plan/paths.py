@@ -33,6 +33,11 @@ def manifest(model: str = "{model}") -> str:
     return f"<results>/models/{model}/model.json"
 
 
+def experts(model: str = "{model}", pooling: str = "{pooling}", target: str = "{target}") -> str:
+    """Return the path of the table of a target's experts."""
+    return f"<results>/experts/{model}/{pooling}/{target}.csv"
+
+
 def condition(slug: str = "{condition}", model: str = "{model}") -> str:
     """Return the path of a condition."""
     return f"<results>/conditions/{model}/{slug}.json"

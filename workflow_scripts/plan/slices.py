@@ -141,6 +141,16 @@ class Slices:
         }
 
     @canonical
+    def list_experts(self, model: str, pooling: str, target: str):
+        return {
+            "model": model,
+            "target": target,
+            "pooling": pooling,
+            "k": self.models[model].k,
+            "selection": self.config.experts.selection,
+        }
+
+    @canonical
     def fit_by_layer(self, model: str, slug: str):
         return {
             **self._chosen(model, slug),

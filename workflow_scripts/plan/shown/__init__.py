@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
+from workflow_scripts.plan.shown import findings
 from workflow_scripts.plan.shown.declaration import Contents, Figure, Inputs, Table
 
 if TYPE_CHECKING:
@@ -124,6 +125,23 @@ class Shown:
 
     def _contents(self, shown: Table | Figure, path: str) -> list[Contents]:
         return [] if isinstance(shown, Table) else [self.nameable(shown)[path]]
+
+    def metrics(self, tables: list[Table], figures: list[tuple[Figure, Contents]]) -> dict[str, list[str]]:
+        """Return the metrics that these tables, these figures and the findings are made of, by model.
+
+        Example sentences are none.
+        """
+        read = [
+            findings.inputs(self._plan),
+            *(self.inputs(table) for table in tables),
+            *(self.inputs(kind, contents.path) for kind, contents in figures),
+        ]
+        by_model: dict[str, list[str]] = {}
+        for path in dict.fromkeys(path for inputs in read for paths in inputs.values() for path in paths):
+            found = re.fullmatch(r"<results>/(?:metrics|sweeps)/([^/]+)/.+/(\w+)\.csv", path)
+            if found and found[2] != "examples":
+                by_model.setdefault(found[1], []).append(path)
+        return by_model
 
     def subtitle(self, kind: Figure, contents: Contents) -> str:
         """Return what tells a figure apart from others of its kind: its models and targets."""
