@@ -1,14 +1,11 @@
 # Tidy CSVs of what the embeddings show, one observation per row; and UMAP of the space.
-SPACE = ["distances", "medoid", "retrieval", "alignment", "abx"]
-
-
 use rule stage as measure_space with:
     input:
         embeddings=paths.embeddings(ALIGNMENT),
         base=paths.embeddings(ALIGNMENT, condition=BASE),
         condition=paths.condition(),
     output:
-        **{name: paths.metric(name, ALIGNMENT) for name in [*SPACE, "retrieved"]},
+        **{name: paths.metric(name, ALIGNMENT) for name in [*paths.SPACE, "retrieved"]},
     log:
         "<logs>/measure_space/{model}/{condition}.log",
     benchmark:
@@ -31,7 +28,7 @@ for group in PLAN.embedded.layer_groups:
             base=[paths.embeddings(ALIGNMENT, condition=BASE, layer=layer) for layer in group.parts],
             condition=paths.condition(),
         output:
-            **{name: [paths.metric(name, ALIGNMENT, layer=layer) for layer in group.parts] for name in SPACE},
+            **{name: [paths.metric(name, ALIGNMENT, layer=layer) for layer in group.parts] for name in paths.SPACE},
         log:
             "<logs>/measure_layers/{model}/{condition}.log",
         wildcard_constraints:

@@ -434,8 +434,7 @@ def test_what_changed_since_a_revision_is_told(tmp_path, monkeypatch, capsys):
     shutil.copytree(
         REPOSITORY / "workflow_scripts", tmp_path / "workflow_scripts", ignore=shutil.ignore_patterns("__py*")
     )
-    for folder in ("published", "envs"):
-        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+    shutil.copytree(REPOSITORY / "envs", tmp_path / "envs")
     git = ["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
         subprocess.run([*git, *command], check=True)

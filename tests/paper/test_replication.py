@@ -13,7 +13,7 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.paper import table_replication
 from workflow_scripts.tables import layout
 
-PUBLISHED = sorted((Path(__file__).parents[2] / "published").glob("table*.csv"))
+PUBLISHED = sorted((Path(__file__).parents[2] / "workflow_scripts/paper/printed").glob("table*.csv"))
 PAPER = {path.stem: pd.read_csv(path) for path in PUBLISHED}
 NAMES = {"bloom": "bloom-7b", "aya": "aya-8b", "polylm": "polylm-13b"}
 MODELS = [{"name": name, "label": name.title(), "published": published} for name, published in NAMES.items()]

@@ -25,7 +25,7 @@ SPEC = {
     "names": {"ja": "Japanese"},
 }
 DIRECTIONS = {"sentences": ["to_english", "from_english"], "a-mine": ["to_english"]}
-PUBLISHED = Path(__file__).parents[2] / "published" / "table7.csv"
+PUBLISHED = Path(__file__).parents[2] / "workflow_scripts/paper/printed/table7.csv"
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 ROOT = Path(__file__).parents[2]
-PARTS = ["Snakefile", "config.yaml", "rules", "workflow_scripts", "profiles", "published", "studies", "envs"]
+PARTS = ["Snakefile", "config.yaml", "rules", "workflow_scripts", "profiles", "studies", "envs"]
 SMALLEST = Path(__file__).parent / "tiny.yaml"
 TINY = ("--configfile", "tiny.yaml")
 EVERYTHING = ("all", "beyond")  # targets: the paper's tables and figures, and what goes beyond it

@@ -95,7 +95,6 @@ def test_every_number_that_was_measured_is_in_one_file(finished):
     results = finished / "results"
     merged = pd.read_csv(results / "metrics.csv", dtype={"layer": str, "seed": str, "medoid_id": str})
     measured = [*results.glob("metrics/tiny*/**/*.csv"), *results.glob("sweeps/*/*/*.csv")]
-    # Those of the space by further layers are all there, but for controls that no table shows.
     for name in ("distances", "retrieval", "alignment", "paraphrase", "translation", "correlations", "transfer"):
         of_metric = pd.concat([pd.read_csv(path) for path in measured if path.stem == name])
         numbers = of_metric[[each for each in QUANTITIES if each in of_metric]].stack()

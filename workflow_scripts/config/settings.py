@@ -18,7 +18,10 @@ ModelLabel = Annotated[
     str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", description="Name that tables and figures show, on one line.")
 ]
 PublishedName = Annotated[
-    str | None, Field(description="Name of the model in published/*.csv, where it is one of the paper's models.")
+    str | None,
+    Field(
+        description="Name of the model among the published numbers, workflow_scripts/paper/printed/*.csv, where it is one of the paper's models."
+    ),
 ]
 WeightType = Annotated[Literal["float32", "bfloat16", "float16"], Field(description="Data type of the weights.")]
 Target = Annotated[LanguageCode, Field(description="Language on whose experts the intervention acts.")]

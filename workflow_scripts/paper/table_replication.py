@@ -16,12 +16,12 @@ from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.specs import PooledSpec
 
 FINGERPRINT_FILES = [
-    "../published/table1.csv",
-    "../published/table2.csv",
-    "../published/table3.csv",
-    "../published/table5.csv",
-    "../published/table6.csv",
-    "../published/table7.csv",
+    "paper/printed/table1.csv",
+    "paper/printed/table2.csv",
+    "paper/printed/table3.csv",
+    "paper/printed/table5.csv",
+    "paper/printed/table6.csv",
+    "paper/printed/table7.csv",
 ]
 
 PUBLISHED = [Path(__file__).parents[1] / name for name in FINGERPRINT_FILES]

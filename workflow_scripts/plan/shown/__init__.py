@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
+from workflow_scripts.plan import paths
 from workflow_scripts.plan.shown import findings
 from workflow_scripts.plan.shown.declaration import Contents, Figure, Inputs, Table
 
@@ -129,7 +130,7 @@ class Shown:
     def metrics(self, tables: list[Table], figures: list[tuple[Figure, Contents]]) -> dict[str, list[str]]:
         """Return the metrics that these tables, these figures and the findings are made of, by model.
 
-        Example sentences are none.
+        Of a space, all that was measured in one job is there. Example sentences are none.
         """
         read = [
             findings.inputs(self._plan),
@@ -137,11 +138,16 @@ class Shown:
             *(self.inputs(kind, contents.path) for kind, contents in figures),
         ]
         by_model: dict[str, list[str]] = {}
-        for path in dict.fromkeys(path for inputs in read for paths in inputs.values() for path in paths):
-            found = re.fullmatch(r"<results>/(?:metrics|sweeps)/([^/]+)/.+/(\w+)\.csv", path)
-            if found and found[2] != "examples":
-                by_model.setdefault(found[1], []).append(path)
-        return by_model
+        for path in dict.fromkeys(path for inputs in read for of_option in inputs.values() for path in of_option):
+            found = re.fullmatch(r"(<results>/(?:metrics|sweeps)/([^/]+)/.+)/(\w+)\.(csv|parquet)", path)
+            if found is None or found[3] == "examples":
+                continue
+            folder, model, name, suffix = found.groups()
+            if name in paths.SPACE or name in paths.SUFFIXES:
+                by_model.setdefault(model, []).extend(f"{folder}/{each}.csv" for each in paths.SPACE)
+            elif suffix == "csv":
+                by_model.setdefault(model, []).append(path)
+        return {model: list(dict.fromkeys(found)) for model, found in by_model.items()}
 
     def subtitle(self, kind: Figure, contents: Contents) -> str:
         """Return what tells a figure apart from others of its kind: its models and targets."""
