@@ -1,7 +1,7 @@
 """A study's tables beside the paper's: the cells they share, what the paper says of each, and whether it is so.
 
-The published numbers are those of Tables 1, 2, 3, 5, 6 and 7, as printed, one CSV per table, in `printed/`; languages by
-ISO 639-1 code (the paper's "jp" is `ja`), models by the names that `models.*.published` of the config refers to.
+The published numbers are those of Tables 1, 2, 3, 5, 6 and 7, as printed, one CSV per table, in `printed/`; languages
+by ISO 639-1 code (the paper's "jp" is `ja`), models by the names that `models.*.published` of the config refers to.
 """
 
 import math
