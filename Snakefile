@@ -1,12 +1,15 @@
 # Steering into New Embedding Spaces: texts -> models -> neurons -> conditions -> embeddings -> measures -> tables,
 # figures -> report. Ask for any file by name, or for one of the targets all, beyond, tables, figures, models, texts,
 # preflight, prefetch; each room of the work has a file in rules/ and a folder in workflow_scripts/.
+import os
+
 from snakemake.utils import min_version
 
 min_version("9.27")
 
 
-configfile: "config.yaml"
+# That of the working directory; where it has none, that of this repository.
+configfile: "config.yaml" if os.path.exists("config.yaml") else str(workflow.current_basedir.join("config.yaml"))
 
 
 include: "rules/common.smk"

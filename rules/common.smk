@@ -3,6 +3,9 @@ import os
 import re
 import shlex
 import sys
+import tarfile
+import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -10,8 +13,33 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.persistence import PersistenceBase
 
-# Of this repository, also where another workflow imports it as a module: `workflow.basedir` is then the importer's.
-REPOSITORY = Path(str(workflow.current_basedir)).parent
+
+def find_repository(rules):
+    """Return the folder of this repository, by that of its rules.
+
+    Snakemake may read rules from a host of Git repositories, for a module whose Snakefile is `github(...)`. A package cannot be
+    imported from there, so that commit is written into .snakemake.
+    """
+    if rules.is_local:
+        return Path(str(rules)).parent
+    clone = rules.hosted_repo.repo
+    commit = clone.commit(rules.ref)
+    folder = Path(".snakemake", "steering", commit.hexsha).absolute()
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        written = tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True)
+        with written as beside, tempfile.TemporaryFile() as file:
+            clone.archive(file, commit.hexsha)
+            file.seek(0)
+            with tarfile.open(fileobj=file) as archive:
+                archive.extractall(beside, filter="data")
+            with suppress(OSError):  # another process was faster
+                os.rename(beside, folder)
+    return folder
+
+
+# Also where another workflow imports this one as a module: `workflow.basedir` is then the importer's.
+REPOSITORY = find_repository(workflow.current_basedir)
 sys.path.insert(0, str(REPOSITORY))
 
 from workflow_scripts.config.files import refuse_repeated_keys

@@ -46,7 +46,7 @@ def test_the_wheel_holds_every_module_and_data_file(wheel):
     there = {name for name in files if (ROOT / name).is_file()}
     assert there - held == set()
     assert {Path(name).parts[0] for name in held} == {"workflow_scripts"}
-    data = ("kinship/uriel.csv", "report/style.css", "paper/printed/table7.csv")
+    data = ("kinship/uriel.csv", "report/style.css", "report/requirements.in", "paper/printed/table7.csv")
     assert {f"workflow_scripts/{name}" for name in data} <= held
 
 
@@ -62,7 +62,10 @@ from workflow_scripts import {NAMES}
 from workflow_scripts.config.languages import LANGUAGES
 from workflow_scripts.kinship.similarities import URIEL
 from workflow_scripts.paper.table_replication import PUBLISHED
+from workflow_scripts.report import provenance
 from workflow_scripts.report.page import FOLDER
+assert "torch" in provenance.packages(provenance.REQUIREMENTS)
+assert "write_provenance" in provenance.stages(Path(workflow_scripts.__file__).parent)
 assert all(path.read_text() for path in PUBLISHED)
 assert URIEL.read_text() and (FOLDER / "page.html").read_text() and LANGUAGES["es"].iso639_3 == "spa"
 print(Path(workflow_scripts.__file__).parent)

@@ -20,10 +20,10 @@ from workflow_scripts.jobs.stages import find_stages
 from workflow_scripts.models.manifests import ModelManifest
 from workflow_scripts.texts.schema import texts_hash
 
-FINGERPRINT_FILES = ["../envs/requirements.in"]
+FINGERPRINT_FILES = ["report/requirements.in"]  # a link to that of envs/, so that a wheel holds it
 
 WORKFLOW = Path(__file__).parents[2]
-REQUIREMENTS = WORKFLOW / "envs" / "requirements.in"
+REQUIREMENTS = Path(__file__).with_name("requirements.in")
 CODE = ["Snakefile", "rules", "workflow_scripts"]  # what must be committed for the commit to say what ran
 
 
