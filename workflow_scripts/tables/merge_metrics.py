@@ -15,12 +15,13 @@ KEYS = (
     *("space", "centring", "similarity", "measure", "medoid", "task", "direction", "baseline", "identifier"),
     *("correlation", "candidates_set", "query", "candidate", "first", "second", "train", "test", "language"),
     *("medoid_language", "medoid_id", "sample_seed", "sentences", "pairs", "queries", "candidates", "resamples"),
-    *("tokens", "windows", "context", "stride"),
+    *("tokens", "windows", "text_tokens", "text_windows", "context", "stride"),
 )
 # The columns whose numbers are merged; `quantity` says which of them a value is of.
 QUANTITIES = (
     *("value", "accuracy", "score", "r", "ci_low", "ci_high", "p_value", "probability"),
-    *("perplexity", "own_perplexity", "log_perplexity", "log_perplexity_error"),
+    *("perplexity", "own_perplexity", "log_perplexity", "log_perplexity_error", "sampling_error"),
+    *("difference", "difference_error", "difference_sampling_error"),
     *("ngram_log_perplexity", "distinct_trigrams"),
 )
 COLUMNS = (*KEYS, "quantity", "value")
