@@ -46,7 +46,11 @@ BOOTSTRAPPED = of(
 )
 
 SETTINGS: dict[str, tuple[str, str, Chosen]] = {
-    "k of the model": ("k: 5", "k: 6", lambda job: "-k6" in job["condition"] or job.rule == "figure_sweep"),  # marks it
+    "k of the model": (
+        "k: 5",
+        "k: 6",
+        lambda job: "-k6" in job["condition"] or job.rule in ("figure_sweep", "list_experts"),  # the figure marks k
+    ),
     "two settings of a rule": (
         "seeds: [0, 1]}\nperplexity",
         "seeds: [0, 1], max_tokens: 50, top_k: 20}\nperplexity",  # by default 20 and 50
@@ -205,7 +209,11 @@ def test_an_added_model_concerns_its_jobs_and_what_shows_all_models(two_models):
 def test_k_of_one_of_two_models_concerns_that_model(two_models, tmp_path):
     study = shutil.copytree(two_models.folder, tmp_path / "study", symlinks=True)
     replace(study / "tiny.yaml", "k: 7", "k: 8")
-    jobs = assert_planned(study, config_edit(lambda job: "-k8" in job["condition"] or job.rule == "figure_sweep"))
+
+    def concerned(job):
+        return "-k8" in job["condition"] or job.rule == "figure_sweep" or (job.rule == "list_experts" and of_other(job))
+
+    jobs = assert_planned(study, config_edit(concerned))
     assert {job["model"] for job in jobs if job.rule in ("choose_units", "embed_sentences", "measure_space")} == {
         "other"
     }

@@ -261,7 +261,6 @@ def test_it_runs_from_another_working_directory(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     shutil.move(folder / "tiny.yaml", elsewhere / "tiny.yaml")
-    shutil.copy2(folder / "config.yaml", elsewhere / "config.yaml")
     snakefile = ("--snakefile", str(folder / "Snakefile"), "--workflow-profile", str(folder / "profiles/default"))
     run_snakemake(elsewhere, "results/texts/tiny-dev.parquet", "--cores", "1", *snakefile, *TINY)
     assert (elsewhere / "results/texts/tiny-dev.parquet").exists()
