@@ -57,8 +57,8 @@ include: "rules/figures.smk"
 include: "rules/report.smk"
 
 
-# The paper's tables and figures.
 rule all:
+    """the paper's tables and figures, and the report"""
     default_target: True
     input:
         rules.tables.input,
@@ -71,8 +71,8 @@ rule all:
         expand("<results>/models/{model}/evaluation.csv", model=PLAN.models.from_source("train")),
 
 
-# What goes beyond the paper; the report has it from then on.
 rule beyond:
+    """what goes beyond the paper; the report has it from then on"""
     input:
         table_files(PLAN.shown.tables(beyond=True)),
         figure_files(PLAN.shown.figures(beyond=True)),
@@ -80,8 +80,8 @@ rule beyond:
         rules.metrics.output,
 
 
-# Everything that a network is needed for, so that the rest can run where there is none.
 rule prefetch:
+    """everything that a network is needed for, so that the rest can run where there is none"""
     input:
         rules.preflight.output,
         expand(paths.manifest(), model=PLAN.models.from_source("hub")),
@@ -91,3 +91,6 @@ rule prefetch:
 
 onerror:
     print(explain_failures([Path(path) for path in log]), file=sys.stderr)
+
+
+describe_rules()

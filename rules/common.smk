@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
+from snakemake.exceptions import MissingRuleException, WorkflowError
 from snakemake.logging import logger
 from snakemake.persistence import PersistenceBase
 
@@ -42,14 +42,15 @@ def find_repository(rules):
 REPOSITORY = find_repository(workflow.current_basedir)
 sys.path.insert(0, str(REPOSITORY))
 
-from workflow_scripts.config.files import refuse_repeated_keys
+from workflow_scripts.config.files import in_precedence, refuse_repeated_keys
 from workflow_scripts.config.study import read_config
 from workflow_scripts.figures.fonts import undrawn_labels
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.failures import explain_failures
 from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.jobs.fingerprint import fingerprint
-from workflow_scripts.jobs.stages import find_stages
+from workflow_scripts.jobs.messages import did_you_mean
+from workflow_scripts.jobs.stages import about_stage, find_stages
 from workflow_scripts.models.directories import model_files
 from workflow_scripts.plan import BASE, UNTRAINED, ConditionName, Plan, demand, paths
 from workflow_scripts.plan.shown import FIGURE_FORMATS, TABLE_FORMATS, declared, findings
@@ -59,7 +60,7 @@ from workflow_scripts.report.chapters import CHAPTERS
 # new output with each further data set or layer; as long as nothing asked for that one, a changed setting would go unnoticed.
 PersistenceBase.has_metadata = lambda records, job: any(records.metadata(path) is not None for path in job.output)
 
-CONFIG_FILES = list(map(str, workflow.configfiles))
+CONFIG_FILES = in_precedence(map(str, workflow.configfiles), map(str, workflow.overwrite_configfiles))
 
 try:
     refuse_repeated_keys(CONFIG_FILES)
@@ -342,3 +343,41 @@ def reported_figures():
 def reported_metrics():
     """Return the metrics that the report shows, by model."""
     return PLAN.shown.metrics(reported_tables(), reported_figures())
+
+
+# Targets
+
+
+def describe_rules():
+    """Give each rule of a stage what the stage says of itself, for `snakemake --list`."""
+    for each in workflow.rules:
+        if stage := dict(each.params.items()).get("stage"):
+            each.docstring = about_stage(stage, PACKAGE)
+
+
+def made(path):
+    """Return whether a rule makes a file, or would say why the study has none."""
+    return any(each.is_producer(path) for each in workflow.rules)
+
+
+def unknown_target(target):
+    """Return that no rule makes a target, and what may be meant by it."""
+    inside = [f"{CONFIG.results}/{part}" for part in (target, target.partition("/")[2]) if part]
+    meant = next((f"{path}{end}" for path in inside for end in ("", ".csv", ".pdf") if made(path + end)), None)
+    whole = [path for each in workflow.rules if not each.has_wildcards() for path in each.output]
+    figures = [*figure_files(PLAN.shown.figures()), *(f"<results>/figure{n}.pdf" for n in PLAN.shown.figure_numbers)]
+    known = [*whole, *(path.replace("<results>", CONFIG.results) for path in figures)]
+    rule_names = [each.name for each in workflow.rules]
+    near = f"did you mean {meant}?" if meant else did_you_mean(target, known if "/" in target else rule_names)
+    listed = "`snakemake --list` has all rules, README.md the names of tables and figures"
+    return f"{target}: no rule makes it; {f'{near} {listed}' if near else listed}."
+
+
+def tell_unknown_target(error, file, *place, said=MissingRuleException.__init__, **more):
+    """Have Snakemake say what may be meant where it finds no rule for a target."""
+    said(error, file, *place, **more)
+    if workflow.dag_settings and str(file) in workflow.dag_settings.targets:
+        error.args = (unknown_target(str(file)),)
+
+
+MissingRuleException.__init__ = tell_unknown_target

@@ -24,8 +24,8 @@ for kind in declared()[1]:
             RUN
 
 
-# figure4.pdf is the figure of retrieval for the shown target, and so on.
 rule numbered_figure:
+    """a figure under the paper's number: figure4 is that of retrieval for the shown target, and so on"""
     input:
         pdf=figure_of_number("pdf"),
         png=figure_of_number("png"),
@@ -46,6 +46,7 @@ rule numbered_figure:
 
 
 rule figures:
+    """the paper's figures"""
     input:
         figure_files(PLAN.shown.figures(beyond=False)),
         expand("<results>/figure{number}.{format}", number=PLAN.shown.figure_numbers, format=["pdf", "png", "csv"]),

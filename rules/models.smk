@@ -63,5 +63,6 @@ use rule stage as describe_model with:
 
 
 rule models:
+    """all models of the study, fetched and described"""
     input:
         expand(paths.manifest(), model=PLAN.models.names),

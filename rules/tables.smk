@@ -26,6 +26,7 @@ for shown in declared()[0]:
 
 
 rule tables:
+    """the paper's tables"""
     input:
         table_files(PLAN.shown.tables(beyond=False)),
 

@@ -1,5 +1,6 @@
 # Templates: a rule that inherits one gives its files, its log and its contract.
 rule stage:
+    """template of the rules of stages; makes nothing by itself"""
     log:
         "<logs>/stage.log",
     conda:
@@ -13,6 +14,7 @@ rule stage:
 
 # Of a stage that runs a model: loaded once per job, finished languages kept in the cache.
 rule on_model:
+    """template of the rules of stages that run a model; makes nothing by itself"""
     log:
         text="<logs>/on_model.log",
         usage="<logs>/on_model.usage.json",

@@ -17,5 +17,6 @@ use rule stage as read_texts with:
 
 
 rule texts:
+    """all data sets of the study, read and validated"""
     input:
         expand(paths.texts(), dataset=PLAN.corpora.names),

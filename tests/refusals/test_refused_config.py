@@ -8,7 +8,7 @@ import pytest
 import yaml
 from running import copy_repository, run_snakemake
 
-from workflow_scripts.config.files import refuse_repeated_keys
+from workflow_scripts.config.files import place_of, refuse_repeated_keys
 from workflow_scripts.config.study import read_config
 from workflow_scripts.jobs.errors import StudyError
 
@@ -32,10 +32,15 @@ def packed(wheel):
 # The key that is changed in config.yaml, its value, and what the message says.
 CASES = [
     # Keys
-    ("study/modles", ["demo"], r"study\.modles: no such key; see docs/config\.md"),
-    ("models/demo/revison", "main", r"models\.demo\.revison: no such key"),
-    ("datasets/own", {**LOCAL, "sentenses": 10}, r"datasets\.own\.sentenses: no such key"),
-    ("study/ ", 1, r"study\.' ': no such key"),
+    ("study/modles", ["demo"], r"study\.modles: no such key; did you mean models\? \(config\.yaml, line 5\)$"),
+    ("models/demo/revison", "main", r"models\.demo\.revison: no such key; did you mean revision\?"),
+    ("datasets/own", {**LOCAL, "sentenses": 10}, r"datasets\.own\.sentenses: no such key; did you mean sentences\?"),
+    ("study/ ", 1, r"study\.' ': no such key; see docs/config\.md"),
+    ("models/demo/train/hedas", 4, r"models\.demo\.train\.hedas: no such key; did you mean heads\?"),
+    ("sweeps", {}, r"sweeps: no such key; did you mean sweep\?"),
+    ("study/models", ["dmeo"], r"study\.models: dmeo is not defined under models \(demo\); did you mean demo\?"),
+    ("study/comparison/methods", ["lap"], r"methods: lap not defined under methods \(.*\); did you mean lape\?"),
+    ("study/probing/dataset", "cldr-dve", r"cldr-dve is not defined under datasets \(.*\); did you mean cldr-dev\?"),
     ("two\nlines", 1, r"'two\\nlines': no such key"),
     ("\ud800", 1, r"the config: .*valid string.* \(given: '\\ud800'\)"),
     ("study", WITHOUT, r"study: is required"),
@@ -48,7 +53,7 @@ CASES = [
     ("models/demo/k", "many", r"models\.demo\.k: .*valid integer.*\(given: 'many'\)"),
     ("models/demo/k", 1.5, r"models\.demo\.k: .*integer.*\(given: 1\.5\)"),
     ("models/demo/k", True, r"models\.demo\.k: true is not what is asked for"),
-    ("models/demo/k", "x" * 1000, r"models\.demo\.k: .*\(given: 'x{79}…\)$"),
+    ("models/demo/k", "x" * 1000, r"models\.demo\.k: .*\(given: 'x{79}…\) \("),
     ("datasets/own", {**LOCAL, "sentences": "ten"}, r"datasets\.own\.sentences: .*valid integer"),
     ("datasets/own", {**LOCAL, "sentences": True}, r"datasets\.own\.sentences: true is not what is asked for"),
     ("models/a", {**ON_HUB, "revision": 10**39}, r"models\.a\.revision: .*valid string .*; put it in quotes"),
@@ -91,7 +96,7 @@ CASES = [
     (
         "methods",
         {"own": {"method": "linear_act", "suport": "all"}},
-        r"methods\.own\.suport: .*setting of linear_act, whose settings are support",
+        r"methods\.own\.suport: .*setting of linear_act, whose settings are support; did you mean support\?",
     ),
     (
         "methods",
@@ -281,7 +286,7 @@ def test_refused_with_the_key_and_the_remedy(raw, path, value, message):
     with pytest.raises(StudyError, match=f"(?m){message}") as caught:
         read_config(changed(raw, path, value), ["config.yaml"])
     heading, *lines = str(caught.value).splitlines()
-    assert heading == "the config is not valid (config.yaml):"
+    assert heading == "the config is not valid:"
     assert 1 <= len(lines) <= 4
     assert max(map(len, lines)) < 400
     str(caught.value).encode()  # can be printed
@@ -299,6 +304,27 @@ def test_every_problem_is_named_at_once(raw):
         read_config(raw, [])
     assert "study.extra: " in str(caught.value)
     assert "models.demo.k: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        ("study.modles", "overlay.yaml, line 2"),
+        ("models.my.model.k", "overlay.yaml, line 5"),  # a name may have a dot
+        ("models.my.model.label", "overlay.yaml, line 4"),  # where it should be
+        ("study.targets.1", "overlay.yaml, line 3"),
+        ("study.shown", "overlay.yaml, line 1"),
+        ("study.alignment.dataset", "config.yaml, line 3"),
+        ("sweep.ks", None),
+    ],
+)
+def test_a_key_has_a_file_and_a_line(tmp_path, monkeypatch, key, place):
+    (tmp_path / "config.yaml").write_text("study:\n  alignment:\n    dataset: a\nmodels: {}\n")
+    (tmp_path / "overlay.yaml").write_text(
+        "study:\n  modles: [a]\n  targets: [en, es]\nmodels: {my.model: {\n  k: 5}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert place_of(key, ["config.yaml", str(tmp_path / "overlay.yaml")]) == place
 
 
 # What is written, and where the same key stands twice: by its path, in two lines.

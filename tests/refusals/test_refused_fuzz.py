@@ -175,7 +175,7 @@ def check(raw):
     except StudyError as error:
         outcomes.add("refused")
         heading, *lines = str(error).splitlines()
-        assert heading == "the config is not valid (config.yaml):"
+        assert heading == "the config is not valid:"
         assert lines
         for line in lines:
             # A path of keys, then what is wrong with it.

@@ -1,6 +1,10 @@
-"""The files of the config as they are written. YAML silently keeps the last of two equal keys; they are refused here."""
+"""The files of the config as they are written: which study they are, and where a key stands.
 
-from collections.abc import Iterator, Sequence
+YAML silently keeps the last of two equal keys; they are refused here.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import yaml
@@ -21,6 +25,58 @@ def refuse_repeated_keys(files: Sequence[str]) -> None:
     ]
     if found:
         raise StudyError("the config is not valid:\n" + "\n".join(f"  {line}" for line in found))
+
+
+def in_precedence(files: Iterable[str], overlays: Iterable[str]) -> list[str]:
+    """Return config files with those last that win over the others: overlays as they are given, in their order."""
+    given = list(overlays)
+    return [*(file for file in files if file not in given), *given]
+
+
+def place_of(key: str, files: Sequence[str]) -> str | None:
+    """Return where a key is set, like `studies/mine.yaml, line 7`; None where no file says anything of it.
+
+    Args:
+        key: Path of the key, like `models.mine.k`. Of what is not there the line of the section is given, where it
+            should be, unless that is the whole config.
+        files: Config files, of which later ones win.
+    """
+    found = [(*_line_of(_nodes(file), key), file) for file in reversed(files)]
+    depth, line, file = max(found, key=lambda each: each[0], default=(0, 0, ""))
+    return f"{_shown(file)}, line {line}" if depth else None
+
+
+def placed(problem: str, files: Sequence[str]) -> str:
+    """Return a problem, which begins with its key and a colon, with the place of the key where that is known."""
+    place = place_of(problem.partition(": ")[0], files)
+    return problem if place is None else f"{problem} ({place})"
+
+
+def _shown(file: str) -> str:
+    """A path as one would type it: from the working directory where the file lies below it."""
+    return os.path.relpath(file) if Path(file).absolute().is_relative_to(Path.cwd()) else file
+
+
+def _nodes(file: str) -> yaml.Node | None:
+    """What is written in a file, of which nothing is built yet; nothing where it is no YAML."""
+    try:
+        return yaml.compose(Path(file).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, yaml.YAMLError):
+        return None  # JSON with tabs, which Snakemake has read
+
+
+def _line_of(node: yaml.Node | None, key: str, depth: int = 0, line: int = 0) -> tuple[int, int]:
+    """The number of keys on the way to a key that are there, and the line of the last of them."""
+    inner: list[tuple[str, int, yaml.Node]] = []
+    if isinstance(node, yaml.MappingNode):
+        inner = [(str(name.value), name.start_mark.line + 1, value) for name, value in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        inner = [(str(place), value.start_mark.line + 1, value) for place, value in enumerate(node.value)]
+    # A name may have dots of its own.
+    for name, at, value in sorted(inner, key=lambda each: -len(each[0])):
+        if key == name or key.startswith(f"{name}."):
+            return _line_of(value, key[len(name) + 1 :], depth + 1, at)
+    return depth, line
 
 
 def _repeated_keys(text: str) -> Iterator[tuple[str, int, int]]:

@@ -1,5 +1,6 @@
 """The whole config: what is studied, with which models, texts and definitions."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from functools import cached_property
 from typing import Any
@@ -9,9 +10,10 @@ from pydantic import Field, ValidationError, model_validator
 from workflow_scripts.config.architectures import generates
 from workflow_scripts.config.datasets import DatasetConfig
 from workflow_scripts.config.fields import LanguageCode, MethodName, PathName, Section, Slug
+from workflow_scripts.config.files import placed
 from workflow_scripts.config.languages import BUILT_IN, Language
 from workflow_scripts.config.models import Checkpoint, ModelConfig
-from workflow_scripts.config.problems import explain
+from workflow_scripts.config.problems import Problems, explain
 from workflow_scripts.config.sections import (
     ROLES,
     ChangeSection,
@@ -35,6 +37,7 @@ from workflow_scripts.config.sections import (
 )
 from workflow_scripts.config.settings import METHODS
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.messages import did_you_mean
 
 UNKNOWN_ARGUMENT = ("unexpected_keyword_argument", "extra_forbidden")  # what pydantic calls a field that is none
 
@@ -172,7 +175,7 @@ class Config(Section):
         problems = []
         for name in study.models:
             if name not in self.models:
-                problems.append(f"study.models: {name} is not defined under models ({', '.join(self.models)})")
+                problems.append(f"study.models: {name} is not defined under models{_there_are(name, self.models)}")
         for role in ROLES:
             if (corpus := getattr(study, role)) is not None:
                 problems += self._corpus_problems(role, corpus)
@@ -210,7 +213,7 @@ class Config(Section):
                 f"step out of models.{kept.model}.train.checkpoints"
             )
         if problems:
-            raise ValueError("; ".join(problems))
+            raise Problems(problems)
         return self
 
     def _intervention_problems(self, key: str, intervention: ChangeSection) -> list[str]:
@@ -236,13 +239,15 @@ class Config(Section):
             return f"{key}.{explain(problem)}"
         known = ", ".join(each.name for each in fields(METHODS()[method].settings))
         has = f"whose settings are {known}" if known else "which has none"
-        return f"{key}.{problem['loc'][-1]}: is neither a key of an intervention nor a setting of {method}, {has}"
+        unknown = problem["loc"][-1]
+        near = did_you_mean(str(unknown), [*ComparedSection.model_fields, *known.split(", ")])
+        return f"{key}.{unknown}: is neither a key of an intervention nor a setting of {method}, {has}{near and f'; {near}'}"
 
     def _comparison_problems(self) -> list[str]:
         compared = self.study.comparison.methods if self.study.comparison else []
         if unknown := [name for name in compared if name not in self.methods]:
-            known = ", ".join(self.methods) or "which is empty"
-            return [f"study.comparison.methods: {', '.join(unknown)} not defined under methods ({known})"]
+            there = _there_are(unknown[0], self.methods)
+            return [f"study.comparison.methods: {', '.join(unknown)} not defined under methods{there}"]
         drawn = [] if self.random_control.seeds else [name for name in compared if self.methods[name].units == "random"]
         return [f"methods.{name}.units: random units are drawn by seed; give random_control.seeds" for name in drawn]
 
@@ -261,8 +266,8 @@ class Config(Section):
         listed = [] if corpus.languages == "all" else corpus.languages
         problems = self._unknown_languages(f"study.{role}.languages", listed)
         if corpus.dataset not in self.datasets:
-            known = ", ".join(self.datasets)
-            problems.append(f"study.{role}.dataset: {corpus.dataset} is not defined under datasets ({known})")
+            there = _there_are(corpus.dataset, self.datasets)
+            problems.append(f"study.{role}.dataset: {corpus.dataset} is not defined under datasets{there}")
         elif (given := self.datasets[corpus.dataset].task) not in ROLES[role]:
             needed = " or ".join(ROLES[role])
             problems.append(f"study.{role}.dataset: {corpus.dataset} is a {given} data set; this role needs {needed}")
@@ -293,15 +298,32 @@ class Config(Section):
         return problems
 
 
-def read_config(raw: dict[str, Any], files: list[str]) -> Config:
+def _there_are(unknown: str, known: Iterable[str]) -> str:
+    """Return the names that there are, and the one that may be meant by an unknown one."""
+    near = did_you_mean(unknown, known)
+    return f" ({', '.join(known) or 'which is empty'}){near and f'; {near}'}"
+
+
+def read_config(raw: dict[str, Any], files: Sequence[str]) -> Config:
     """Validate a merged config.
 
+    Args:
+        raw: What the files say together, and the command line.
+        files: Config files, of which later ones win.
+
     Raises:
-        StudyError: with one line for each problem: the key's path, what is wrong and the remedy.
+        StudyError: with one line for each problem: the key's path, what is wrong and the remedy, the file and the line.
     """
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        lines = [explain(problem) for problem in error.errors()]
-        where = f" ({', '.join(files)})" if files else ""
-        raise StudyError("the config is not valid" + where + ":\n" + "\n".join(f"  {line}" for line in lines)) from None
+        lines = [placed(line, files) for problem in error.errors() for line in _told(problem)]
+        raise StudyError("the config is not valid:\n" + "\n".join(f"  {line}" for line in lines)) from None
+
+
+def _told(problem: Any) -> list[str]:
+    """What pydantic found wrong, a line each."""
+    whole = problem.get("ctx", {}).get("error")
+    if isinstance(whole, Problems):
+        return list(whole.problems)
+    return [explain(problem, Config.model_json_schema() if problem["type"] == "extra_forbidden" else None)]

@@ -20,7 +20,6 @@ What reading cannot see is declared at the top of a module, as lists of literals
 
 import argparse
 import ast
-import difflib
 import fnmatch
 import hashlib
 import io
@@ -36,6 +35,7 @@ from pathlib import Path
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import content_hash, file_hash
+from workflow_scripts.jobs.messages import did_you_mean
 from workflow_scripts.jobs.stages import find_stages
 
 # What a decorator is called that makes behaviour depend on the annotations of the function under it.
@@ -532,11 +532,8 @@ def main(command: list[str] | None = None) -> None:
     try:
         stages = find_stages(package)
         if given.stage not in stages:
-            near = difflib.get_close_matches(given.stage, stages, n=1)
-            raise StudyError(
-                f"{given.stage} is no stage; "
-                + (f"did you mean {near[0]}?" if near else f"there are {', '.join(stages)}.")
-            )
+            near = did_you_mean(given.stage, stages) or f"there are {', '.join(stages)}."
+            raise StudyError(f"{given.stage} is no stage; {near}")
         now = dependencies(stages[given.stage], package)
         if given.since is None:
             print(f"{given.stage} {fingerprint(stages[given.stage], package)}", *now, sep="\n  ")

@@ -1,6 +1,8 @@
 """What libraries say, made fit to be shown: in one line, and without the passwords and tokens that they were given."""
 
+import difflib
 import re
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 SECRETS = re.compile(
@@ -16,6 +18,12 @@ def one_line(error: BaseException, characters: int = 500) -> str:
     """Return what an error says, in one line that is cut off if need be, to be part of a message."""
     told = " ".join(str(error).split()) or type(error).__name__
     return told if len(told) <= characters else f"{told[:characters]}…"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the question whether a known name was meant that is like an unknown one; nothing where none is like it."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 def without_credentials(text: str) -> str:

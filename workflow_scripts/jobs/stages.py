@@ -1,5 +1,6 @@
 """The stages of the workflow: the modules that are run as jobs, found by listing the rooms."""
 
+import ast
 from pathlib import Path
 
 from workflow_scripts.jobs.errors import StudyError
@@ -20,3 +21,10 @@ def find_stages(package: Path) -> dict[str, str]:
                 raise StudyError(f"{path} and {found[path.stem]} are stages of the same name; rename one.")
             found[path.stem] = f"{package.name}.{path.parent.name}.{path.stem}"
     return found
+
+
+def about_stage(module: str, package: Path) -> str:
+    """Return the first sentence of what a stage's module says of itself, which is not imported."""
+    path = package.parent.joinpath(*module.split(".")).with_suffix(".py")
+    told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(told.partition("\n\n")[0].split()).rstrip(".")
