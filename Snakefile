@@ -89,6 +89,10 @@ rule prefetch:
         expand(paths.texts(), dataset=PLAN.corpora.from_source("hub", "url")),
 
 
+onstart:
+    mark_results(Path(CONFIG.results), STUDY)
+
+
 onerror:
     print(explain_failures([Path(path) for path in log]), file=sys.stderr)
 

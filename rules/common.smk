@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import MissingRuleException, WorkflowError
+from snakemake.io import IOFile
 from snakemake.logging import logger
 from snakemake.persistence import PersistenceBase
 
@@ -42,7 +43,15 @@ def find_repository(rules):
 REPOSITORY = find_repository(workflow.current_basedir)
 sys.path.insert(0, str(REPOSITORY))
 
-from workflow_scripts.config.files import in_precedence, refuse_repeated_keys
+from workflow_scripts.config.files import (
+    in_precedence,
+    placed,
+    mark_results,
+    refuse_repeated_keys,
+    refuse_results_of_another,
+    results_of,
+    study_of,
+)
 from workflow_scripts.config.study import read_config
 from workflow_scripts.figures.fonts import undrawn_labels
 from workflow_scripts.jobs.errors import StudyError
@@ -52,7 +61,10 @@ from workflow_scripts.jobs.fingerprint import fingerprint
 from workflow_scripts.jobs.messages import did_you_mean
 from workflow_scripts.jobs.stages import about_stage, find_stages
 from workflow_scripts.models.directories import model_files
+from workflow_scripts.models.manifests import read_manifest
+from workflow_scripts.models.sites import changed_layer, module_of_layer
 from workflow_scripts.plan import BASE, UNTRAINED, ConditionName, Plan, demand, paths
+from workflow_scripts.plan.missing import missing, missing_of_dataset, missing_of_model
 from workflow_scripts.plan.shown import FIGURE_FORMATS, TABLE_FORMATS, declared, findings
 from workflow_scripts.report.chapters import CHAPTERS
 
@@ -62,9 +74,15 @@ PersistenceBase.has_metadata = lambda records, job: any(records.metadata(path) i
 
 CONFIG_FILES = in_precedence(map(str, workflow.configfiles), map(str, workflow.overwrite_configfiles))
 
+# As a module, the workflow has the config of its importer, which names the results that it wants.
+IS_MODULE = not Path(workflow.main_snakefile).resolve().is_relative_to(REPOSITORY.resolve())
+STUDY = study_of([] if IS_MODULE else map(str, workflow.overwrite_configfiles))
+
 try:
     refuse_repeated_keys(CONFIG_FILES)
-    CONFIG = read_config(config, CONFIG_FILES)
+    CONFIG = read_config({"results": results_of(STUDY), **config}, CONFIG_FILES)
+    if not IS_MODULE:
+        refuse_results_of_another(Path(CONFIG.results), STUDY)
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 
@@ -195,7 +213,55 @@ def refused(function):
     return of_study
 
 
+def refuse_without(problems, made):
+    """Refuse to plan a job whose input from outside the workflow is missing, where what it makes is not there either.
+
+    Raises:
+        WorkflowError: it is missing; everything else that the study lacks is told, too.
+    """
+    if problems and not Path(made).exists():
+        told = dict.fromkeys([*problems, *missing(PLAN)])
+        lines = [f"  {placed(problem, CONFIG_FILES)}" for problem in told]
+        raise WorkflowError("\n".join(["the study cannot run, since what it reads is not there:", *lines]))
+
+
+# Texts
+
+
+def local_texts(wildcards):
+    """Return the local files that a data set is read from."""
+    made = f"{CONFIG.results}/texts/{wildcards.dataset}.parquet"
+    refuse_without(missing_of_dataset(PLAN, wildcards.dataset), made)
+    return filter(os.path.isfile, PLAN.corpora.local_files(wildcards.dataset))
+
+
 # Models
+
+
+def described(wildcards):
+    """Return the manifest of a model where it is there and of the config as it is now."""
+    manifest = f"{CONFIG.results}/models/{wildcards.model}/model.json"
+    spec = SLICES.describe_model(wildcards.model, made_directory(wildcards))
+    made_with = workflow.persistence.params(IOFile(manifest, rule=workflow.get_rule("describe_model")))
+    there = Path(manifest).is_file() and repr(spec) in (made_with or [])
+    return read_manifest(manifest) if there else None
+
+
+def refuse_too_many(wildcards, k):
+    """Refuse more units than a model is known to have neurons.
+
+    Raises:
+        StudyError: there are fewer.
+    """
+    model = wildcards.model
+    neurons = PLAN.models[model].known_neurons()
+    if neurons is None and (manifest := described(wildcards)):
+        neurons = manifest.neurons
+    if neurons is not None and k > neurons:
+        key = f"models.{model}.k" if k == PLAN.models[model].k else "sweep.ks"
+        raise StudyError(
+            placed(f"{key}: {k:,} is more than the {neurons:,} neurons of {model}; take fewer", CONFIG_FILES)
+        )
 
 
 def made_weights(wildcards):
@@ -215,11 +281,11 @@ def made_directory(wildcards):
 
 
 def given_files(wildcards):
-    """Return the files of a model that lie outside the results, so that a changed one is noticed; none of the hub's.
-
-    What is missing, the stage says better than Snakemake.
-    """
+    """Return the files of a model that lie outside the results, so that a changed one is noticed; none of the hub's."""
     settings = PLAN.models[wildcards.model]
+    made = "weights/model.safetensors" if settings.source == "gguf" else "model.json"
+    lacking = missing_of_model(PLAN, wildcards.model)
+    refuse_without(lacking, f"{CONFIG.results}/models/{wildcards.model}/{made}")
     if settings.path is not None:
         return list(map(str, model_files(settings.path)))
     return [settings.gguf.file] if settings.gguf and settings.gguf.file and os.path.isfile(settings.gguf.file) else []
@@ -228,10 +294,12 @@ def given_files(wildcards):
 # Conditions
 
 
+@refused
 def ranking(wildcards):
     """Return the ranking of neurons that a condition takes its units from."""
-    pooling = ConditionName.parse(wildcards.condition).pooling
-    return f"<results>/experts/{wildcards.model}/{pooling}.h5"
+    name = ConditionName.parse(wildcards.condition)
+    refuse_too_many(wildcards, name.k)
+    return f"<results>/experts/{wildcards.model}/{name.pooling}.h5"
 
 
 def responses(wildcards):
@@ -246,9 +314,13 @@ def probabilities(wildcards):
     return [f"<results>/activation_probabilities/{wildcards.model}.h5"] if selected else []
 
 
+@refused
 def layer_means(wildcards):
     """Return the mean states of the layer that a condition changes."""
-    layer = PLAN.conditions.changed_layer(ConditionName.parse(wildcards.condition).method)
+    method = ConditionName.parse(wildcards.condition).method
+    layer = PLAN.conditions.changed_layer(method)
+    if manifest := described(wildcards):
+        module_of_layer(manifest.blocks, changed_layer(manifest.blocks, CONFIG.methods[method].layer))
     return f"<results>/layer_means/{wildcards.model}/{layer}.h5"
 
 

@@ -68,6 +68,6 @@ use rule on_model as average_states with:
     benchmark:
         "<benchmarks>/average_states/{model}/{changed}.tsv"
     wildcard_constraints:
-        changed=r"\d+|last",
+        changed=r"\d+|middle|last",
     params:
         **contract("average_states", lambda wildcards: SLICES.average_states(wildcards.changed)),

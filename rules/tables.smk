@@ -44,6 +44,7 @@ use rule stage as merge_metrics with:
 
 
 rule metrics:
+    """all metrics of the study in one tidy table"""
     input:
         lambda wildcards: expand("<results>/metrics/{model}.csv", model=reported_metrics()),
     output:

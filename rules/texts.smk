@@ -1,10 +1,9 @@
 # Data sets to tidy, validated parquet.
 
 
-# Of a local file that is missing, the stage says better than Snakemake what to do.
 use rule stage as read_texts with:
     input:
-        lambda wildcards: filter(os.path.isfile, PLAN.corpora.local_files(wildcards.dataset)),
+        local_texts,
     output:
         texts=paths.texts(),
     log:

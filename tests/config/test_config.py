@@ -116,6 +116,7 @@ def test_the_studies_pin_all_but_polylm():
     assert {path.name: unpinned(path.read_text()) for path in (ROOT / "studies").glob("*.yaml")} == {
         "encoders.yaml": [],
         "gemma3.yaml": [],
+        "minimal.yaml": [],
         "paper.yaml": ["model DAMO-NLP-MT/polylm-chat-13b"],
         "scratch.yaml": [],
         "smollm2.yaml": [],

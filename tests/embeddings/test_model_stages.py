@@ -359,10 +359,11 @@ def test_an_intervention_is_another_cell_and_another_space(study, monkeypatch):
     assert np.abs(base - intervened).max() > 1e-3
 
 
-def test_the_direction_of_a_layer_is_the_difference_of_its_mean_states(study):
-    """Against states of one sentence at a time, averaged over tokens, then over sentences."""
+@pytest.mark.parametrize("layer", [1, "middle"])
+def test_the_direction_of_a_layer_is_the_difference_of_its_mean_states(study, layer):
+    """Against states of one sentence at a time, averaged over tokens, then over sentences; of two blocks."""
     model, folder = study
-    spec = {"languages": ["en", "de", "ja"], "layer": 1, "max_tokens": 12}
+    spec = {"languages": ["en", "de", "ja"], "layer": layer, "max_tokens": 12}
     run(average_states, folder, spec, model="model.json", texts="texts.parquet", means="means.h5")
     expected = {}
     for language, texts in TEXTS.items():
@@ -372,7 +373,7 @@ def test_the_direction_of_a_layer_is_the_difference_of_its_mean_states(study):
             states.append(model.forward_layers(batch, [1])[0][0].double().mean(dim=0).numpy())
         expected[language] = np.stack(states)
     others = np.concatenate([expected["en"], expected["de"]]).mean(axis=0)
-    spec = {"name": "ja-layer-caa", "model": "tiny", "target": "ja", "method": "mean_difference", "layer": 1}
+    spec = {"name": "ja-layer-caa", "model": "tiny", "target": "ja", "method": "mean_difference", "layer": layer}
     command = ["--spec", canonical_json({**spec, "strength": 1.0, "positions": "all"})]
     for option, name in {"model": "model.json", "means": "means.h5", "condition": "ja.json"}.items():
         command += [f"--{option}", str(folder / name)]
@@ -409,6 +410,8 @@ def test_the_mean_states_of_a_layer_are_found_in_the_cache(study):
     run(average_states, folder, spec, **paths, means="means.h5")
     assert read_usage(folder / "usage.json").from_cache == 0
     run(average_states, folder, {**spec, "languages": ["en", "de", "ja"]}, **paths, means="more.h5")
+    assert read_usage(folder / "usage.json").from_cache == 2
+    run(average_states, folder, {**spec, "layer": "middle"}, **paths, means="more.h5")  # of two blocks
     assert read_usage(folder / "usage.json").from_cache == 2
     with pytest.raises(StudyError, match="no states of ja and other languages"):
         read_layer(folder / "means.h5", "ja")

@@ -22,7 +22,7 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.fingerprint import fingerprint
 from workflow_scripts.models.adoption import adopt
 from workflow_scripts.models.batching import batches
-from workflow_scripts.models.sites import module_of_layer
+from workflow_scripts.models.sites import changed_layer, module_of_layer
 
 ROOT = Path(__file__).parents[2]
 ARCHITECTURES = ["bloom", "cohere", "gpt2", "llama", "mt5"]
@@ -305,6 +305,14 @@ def test_a_mean_difference_moves_the_states_of_a_layer_and_of_no_layer_before(lo
 def test_a_layer_that_is_not_there_or_the_last_is_refused(load, layer):
     with pytest.raises(StudyError, match=rf"methods\.\*\.layer: {layer}, but .* are 1 to 1"):
         module_of_layer(load("gpt2").manifest.blocks, layer)
+
+
+@pytest.mark.parametrize(("all_blocks", "middle"), [(1, "last"), (2, 1), (4, 2), (5, 2), (18, 9)])
+def test_the_middle_layer_is_after_half_of_the_blocks(all_blocks, middle):
+    blocks = [f"h.{number}" for number in range(all_blocks - 1)]  # the last is not among them
+    assert changed_layer(blocks, "middle") == middle
+    assert changed_layer(blocks, 3) == 3
+    assert changed_layer(blocks, "last") == "last"
 
 
 def test_the_last_position_alone_can_be_changed(load):

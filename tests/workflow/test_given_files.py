@@ -1,6 +1,7 @@
 """Files of a model that lie outside the results: one that was overwritten is noticed."""
 
 import os
+import re
 import shutil
 
 import h5py
@@ -17,6 +18,16 @@ from workflow_scripts.models.manifests import read_manifest
 from workflow_scripts.texts.schema import read_part
 
 EMBEDDINGS = "results/embeddings/mine/base/tiny-devtest.h5"
+LAYER = "results/conditions/mine/es-layer-shift.json"
+# What the described model makes impossible, and what is said of it before any job.
+IMPOSSIBLE = [
+    (
+        "models",
+        {"mine": {"k": 321}},
+        r"models\.mine\.k: 321 is more than the 320 neurons of mine.*\(more\.yaml, line 2\)",
+    ),
+    ("methods", {"shift": {"method": "mean_difference", "layer": 9}}, r"methods\.\*\.layer: 9, but .* are 1 to 1"),
+]
 LESS = {"paraphrase": None, "translation": None, "mining": None, "topics": None, "treebank": None, "comparison": None}
 
 
@@ -32,9 +43,9 @@ def study(model_directory, tmp_path):
     return folder
 
 
-def run(folder, *arguments, overlays=(), check=True):
-    """What Snakemake says of the embeddings of the unintervened model."""
-    command = (EMBEDDINGS, "--cores", "1", *arguments, *TINY, "mine.yaml", *overlays)
+def run(folder, *arguments, overlays=(), check=True, wanted=(EMBEDDINGS,)):
+    """What Snakemake says of the embeddings of the unintervened model, or of other files."""
+    command = (*wanted, "--cores", "1", *arguments, *TINY, "mine.yaml", *overlays)
     return run_snakemake(folder, *command, check=check).stdout
 
 
@@ -63,6 +74,11 @@ def test_overwritten_weights_are_noticed_and_never_mixed_with_the_former_ones(st
     run(study)
     assert read_dry_run(run(study, "-n")) == set()
     assert_all_are_of_the_weights_on_disk(study, monkeypatch)
+
+    for key, value, message in IMPOSSIBLE:
+        (study / "more.yaml").write_text(yaml.safe_dump({key: value}))
+        refused = run(study, "-n", overlays=["more.yaml"], check=False, wanted=["results/table2.csv", LAYER])
+        assert re.search(message, refused), refused
 
     overwrite(study)
     planned = {job.rule for job in read_dry_run(run(study, "-n"))}

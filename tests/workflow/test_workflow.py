@@ -8,8 +8,11 @@ from itertools import product
 
 import pandas as pd
 import pytest
+import yaml
 from running import EVERYTHING, ROOT, TINY, copy_repository, run_snakemake
+from snakemake.utils import update_config
 
+from workflow_scripts.config.datasets import DatasetConfig
 from workflow_scripts.config.languages import BUILT_IN
 from workflow_scripts.tables.merge_metrics import QUANTITIES
 
@@ -222,20 +225,28 @@ def test_a_failed_job_names_its_log_and_ends_with_the_cause(tmp_path):
     assert "nowhere" in "".join(last)
 
 
+def make_files(datasets, data_root):
+    """Make empty files of data sets in every language, since a study without its files is not planned."""
+    for dataset, (code, language) in product(datasets, BUILT_IN.items()):
+        for file in dataset.local_files(code, language):
+            (data_root / file).parent.mkdir(parents=True, exist_ok=True)
+            (data_root / file).touch()
+
+
 @pytest.mark.parametrize("study_file", sorted(path.name for path in (ROOT / "studies").glob("*.yaml")))
 def test_every_study_is_planned_without_network_and_the_papers_has_every_table_and_figure(tmp_path, study_file):
     folder = copy_repository(tmp_path / "study")
     given = ["--configfile", f"studies/{study_file}"]
-    if study_file == "flores200.yaml":  # of all languages that there are files of
-        devtest = tmp_path / "flores200_dataset/devtest"
-        devtest.mkdir(parents=True)
-        for language in BUILT_IN.values():
-            (devtest / f"{language.flores}.devtest").touch()
+    study = yaml.safe_load((ROOT / "config.yaml").read_text())
+    update_config(study, yaml.safe_load((ROOT / "studies" / study_file).read_text()))
+    used = {role["dataset"] for role in study["study"].values() if isinstance(role, dict) and "dataset" in role}
+    if local := [name for name in used if study["datasets"][name]["source"] == "local"]:
+        make_files([DatasetConfig(**study["datasets"][name]) for name in local], tmp_path)
         given += ["--config", f"data_root={tmp_path}"]
     listed = run_snakemake(folder, "-n", *EVERYTHING, *given).stdout
     jobs = planned(listed)
     assert jobs["table2"] == jobs["write_report"] == 1
-    assert jobs["embed_sentences"] >= 5
+    assert jobs["embed_sentences"] >= 3
     if study_file == "paper.yaml":
         for number in range(1, 8):
             assert all(f"results-paper/table{number}.{suffix}" in listed for suffix in ("csv", "md", "tex"))

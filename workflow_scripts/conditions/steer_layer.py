@@ -9,7 +9,7 @@ from workflow_scripts.interventions.conditions import Condition, Site, write_con
 from workflow_scripts.interventions.registry import parameters_of
 from workflow_scripts.jobs import stage
 from workflow_scripts.models.manifests import ModelManifest, read_manifest
-from workflow_scripts.models.sites import module_of_layer
+from workflow_scripts.models.sites import changed_layer, module_of_layer
 
 
 class Spec(InterventionSpec):
@@ -40,7 +40,7 @@ def steer(spec: Spec, manifest: ModelManifest, means: Path) -> Condition:
     parameters = parameters_of(spec.method, spec.strength, statistics, spec.settings)
     width = len(statistics.target)  # of a layer within, not always that of the last
     site = Site(
-        module=module_of_layer(manifest.blocks, spec.layer),
+        module=module_of_layer(manifest.blocks, changed_layer(manifest.blocks, spec.layer)),
         width=width,
         units=list(range(width)),
         parameters={name: values.tolist() for name, values in parameters.items()},

@@ -1,15 +1,21 @@
-"""The files of the config as they are written: which study they are, and where a key stands.
+"""The files of the config as they are written: which study they make, and where a key stands.
 
 YAML silently keeps the last of two equal keys; they are refused here.
 """
 
+import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import yaml
 
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.files import write_text
+
+DEFAULT = "config.yaml"  # the default study, of which all others are overlays
+MARK = "study.json"  # in a folder of results: which files made it
 
 
 def refuse_repeated_keys(files: Sequence[str]) -> None:
@@ -33,6 +39,46 @@ def in_precedence(files: Iterable[str], overlays: Iterable[str]) -> list[str]:
     return [*(file for file in files if file not in given), *given]
 
 
+def study_of(overlays: Iterable[str]) -> list[str]:
+    """Return the files that tell a study from others, as one would type them: its overlays, or `config.yaml` alone."""
+    there = [shown_path(file) for file in overlays]
+    return [file for file in there if file != DEFAULT] or [DEFAULT]
+
+
+def results_of(study: Sequence[str]) -> str:
+    """Return the folder of results of a study that names none: `results-mine` of `studies/mine.yaml`.
+
+    That of the default study is `results`; names of further overlays follow, as in `results-paper-larger`.
+    """
+    names = [re.sub(r"[^A-Za-z0-9._]+", "-", Path(file).stem).strip("-") for file in study if file != DEFAULT]
+    return "-".join(["results", *filter(None, names)])
+
+
+def refuse_results_of_another(results: Path, study: Sequence[str]) -> None:
+    """Refuse a folder of results that was made by another study, which this one would write over.
+
+    A further overlay on the same study is no other study.
+
+    Raises:
+        StudyError: the folder is another study's.
+    """
+    if not (mark := results / MARK).is_file():
+        return
+    made_by = json.loads(mark.read_text(encoding="utf-8"))["files"]
+    if all(this == that for this, that in zip(made_by, study, strict=False)):
+        return
+    raise StudyError(
+        f"results: {results} holds what {' with '.join(made_by)} made, and {' with '.join(study)} would write over it; give this "
+        f"study a folder of its own, such as {results_of(study)}. If it is the same study, by another name, delete {mark}."
+    )
+
+
+def mark_results(results: Path, study: Sequence[str]) -> None:
+    """Write into a folder of results which study makes it, unless it says so already."""
+    if not (mark := results / MARK).is_file():
+        write_text(mark, json.dumps({"files": list(study)}, indent=1) + "\n")
+
+
 def place_of(key: str, files: Sequence[str]) -> str | None:
     """Return where a key is set, like `studies/mine.yaml, line 7`; None where no file says anything of it.
 
@@ -43,7 +89,7 @@ def place_of(key: str, files: Sequence[str]) -> str | None:
     """
     found = [(*_line_of(_nodes(file), key), file) for file in reversed(files)]
     depth, line, file = max(found, key=lambda each: each[0], default=(0, 0, ""))
-    return f"{_shown(file)}, line {line}" if depth else None
+    return f"{shown_path(file)}, line {line}" if depth else None
 
 
 def placed(problem: str, files: Sequence[str]) -> str:
@@ -52,8 +98,8 @@ def placed(problem: str, files: Sequence[str]) -> str:
     return problem if place is None else f"{problem} ({place})"
 
 
-def _shown(file: str) -> str:
-    """A path as one would type it: from the working directory where the file lies below it."""
+def shown_path(file: str) -> str:
+    """Return a path as one would type it: from the working directory where the file lies below it."""
     return os.path.relpath(file) if Path(file).absolute().is_relative_to(Path.cwd()) else file
 
 

@@ -4,7 +4,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from workflow_scripts.config.fields import Device, Distinct, Languages, LanguagesOrAll, MethodName, Section, Seed, Slug
+from workflow_scripts.config.fields import (
+    Device,
+    Distinct,
+    LanguageCode,
+    Languages,
+    LanguagesOrAll,
+    MethodName,
+    Section,
+    Seed,
+    Slug,
+)
 from workflow_scripts.config.settings import (
     CandidateSet,
     ChangedLayer,
@@ -46,7 +56,6 @@ from workflow_scripts.config.settings import (
     Selection,
     ShownDistance,
     ShownSimilarity,
-    ShownTarget,
     Similarities,
     Sites,
     StandardError,
@@ -85,14 +94,17 @@ ROLES = {
 }
 
 
+SPANISH = "es"  # which the paper shows
+
+
 class ComparisonSection(Section):
     """Other methods of intervention, which are compared with the study's own."""
 
     methods: Annotated[list[MethodName], Field(min_length=1), Distinct] = Field(
         description="Names in `methods` of the interventions that are compared."
     )
-    targets: Languages | None = Field(
-        None, description="Targets in which methods are compared; where null, all targets of the study."
+    targets: Languages | Literal["shown"] | None = Field(
+        None, description="Targets in which methods are compared; shown: the shown target; where null, all targets."
     )
 
 
@@ -103,7 +115,11 @@ class StudySection(Section):
         description="Names in `models` of the models that are studied."
     )
     targets: Targets
-    shown_target: ShownTarget
+    shown_target: LanguageCode | None = Field(
+        None,
+        description="Target that Table 3 and Figures 1, 3, 4 and 5 show; where null, Spanish as in the paper, or the first "
+        "target where Spanish is none.",
+    )
     probing: Corpus = Field(
         description="Sentences that experts are found on; the negatives of a target are all other languages here."
     )
@@ -138,6 +154,12 @@ class StudySection(Section):
     comparison: ComparisonSection | None = Field(
         None, description="Methods of intervention that are compared with the study's own."
     )
+
+    @model_validator(mode="after")
+    def _some_target_is_shown(self) -> "StudySection":
+        if self.shown_target is not None:
+            return self
+        return self.model_copy(update={"shown_target": SPANISH if SPANISH in self.targets else self.targets[0]})
 
 
 class NeuronsSection(Section):
@@ -190,8 +212,8 @@ class ComparedSection(ChangeSection):
     draw: Draw | None = Field(None, description="As `random_control.draw`, which is taken where this is null.")
     layer: ChangedLayer | None = Field(
         None,
-        description="Layer that is changed, for a method on layers. n: the states after n blocks; last: those after the "
-        "final norm.",
+        description="Layer that is changed, for a method on layers. n: the states after n blocks; middle: those after half "
+        "of the blocks; last: those after the final norm.",
     )
     sentences: FittedSentences = 100
 

@@ -129,10 +129,10 @@ Units = Annotated[
     Literal["expert", "random"], Field(description="expert: experts are changed; random: as many random neurons.")
 ]
 ChangedLayer = Annotated[
-    Literal["last"] | Annotated[int, Field(ge=1)],
+    Literal["middle", "last"] | Annotated[int, Field(ge=1)],
     Field(
-        description="Layer that a method on layers changes: the states after so many blocks, or, for last, the states "
-        "after the final norm."
+        description="Layer that a method on layers changes: the states after so many blocks; for middle, after half of "
+        "the model's blocks; for last, after the final norm."
     ),
 ]
 FittedSentences = Annotated[

@@ -72,7 +72,11 @@ class Config(Section):
     transfer: TransferSection = TransferSection()
     compute: ComputeSection = ComputeSection()
     data_root: PathName | None = Field(None, description="Folder of local data sets.")
-    results: PathName = Field("results", description="Folder of everything that the study makes.")
+    results: PathName = Field(
+        "results",
+        description="Folder of everything that the study makes; where no file names one, that of an overlay is named by its "
+        "file, as `results-mine` of `studies/mine.yaml`.",
+    )
     cache: PathName = Field(
         "cache",
         description="Folder of finished pieces of work, such as the embeddings of one language; studies may share it.",

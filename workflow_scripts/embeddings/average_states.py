@@ -11,7 +11,7 @@ from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import content_hash, written_whole
 from workflow_scripts.jobs.hdf5 import created
 from workflow_scripts.models.run import model_run
-from workflow_scripts.models.sites import module_of_layer
+from workflow_scripts.models.sites import changed_layer, module_of_layer
 from workflow_scripts.texts.schema import read_part
 
 
@@ -32,12 +32,13 @@ def main(command: list[str] | None = None) -> None:
         command=command,
     )
     with model_run(files, "layer_means") as run, written_whole(files.means) as beside, created(beside) as out:
-        module_of_layer(run.manifest.blocks, spec.layer)  # refused before the model is loaded
+        layer = changed_layer(run.manifest.blocks, spec.layer)
+        module_of_layer(run.manifest.blocks, layer)  # refused before the model is loaded
         scatters, sentences = [], 0
         for language in spec.languages:
             _, texts = read_part(files.texts, language, "sentence")
-            settings = spec.model_dump(include={"layer", "max_tokens"} | ({"covariance"} if spec.covariance else set()))
-            key = run.key(language, **settings, texts=content_hash(texts))
+            settings = spec.model_dump(include={"max_tokens"} | ({"covariance"} if spec.covariance else set()))
+            key = run.key(language, layer=layer, **settings, texts=content_hash(texts))
 
             def compute(cell: h5py.File, texts: list[str] = texts, language: str = language) -> None:
                 from workflow_scripts.embeddings.sentences import embed
@@ -45,11 +46,11 @@ def main(command: list[str] | None = None) -> None:
                 states = embed(
                     run.model,
                     texts,
-                    layer=None if spec.layer == "last" else spec.layer,
+                    layer=None if layer == "last" else layer,
                     max_tokens=spec.max_tokens,
                     tokens_per_batch=run.tokens_per_batch,
                     language=language,
-                    what=f"layer {spec.layer} of {language}",
+                    what=f"layer {layer} of {language}",
                 )
                 mean = states.mean(axis=0, dtype=np.float64)
                 write_mean(cell, "mean", mean)

@@ -162,6 +162,16 @@ def _pattern(name: str) -> str:
     return ".".join("*" if part.isdigit() else part for part in name.split("."))
 
 
+def changed_layer(blocks: Sequence[str | None], layer: int | Literal["middle", "last"]) -> int | Literal["last"]:
+    """Return the number of the layer that a method changes, or `last`.
+
+    Args:
+        blocks: As `module_of_layer` has them.
+        layer: A number, `last`, or `middle`: half of all blocks, rounded down, which of a single block is `last`.
+    """
+    return ((len(blocks) + 1) // 2 or "last") if layer == "middle" else layer
+
+
 def module_of_layer(blocks: Sequence[str | None], layer: int | Literal["last"]) -> str:
     """Return the name inside the backbone of what puts out a layer's states: of layer n, the block like `h.3` for n =
     4.

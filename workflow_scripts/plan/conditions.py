@@ -68,6 +68,7 @@ class Conditions:
         """Return the targets on which methods are compared."""
         comparison = self._config.study.comparison
         chosen = comparison.targets if comparison else []
+        chosen = [self._config.study.shown_target] if chosen == "shown" else chosen
         return [target for target in self.targets if chosen is None or target in chosen]
 
     @property

@@ -163,7 +163,7 @@ class Slices:
     def average_states(self, layer: str):
         means = {
             "languages": self.study.probing.languages,
-            "layer": layer if layer == "last" else int(layer),
+            "layer": int(layer) if layer.isdecimal() else layer,
             "max_tokens": self.config.experts.max_tokens,
         }
         return {**means, "covariance": True} if self.conditions.needs_covariance(layer) else means
