@@ -320,7 +320,10 @@ def layer_means(wildcards):
     method = ConditionName.parse(wildcards.condition).method
     layer = PLAN.conditions.changed_layer(method)
     if manifest := described(wildcards):
-        module_of_layer(manifest.blocks, changed_layer(manifest.blocks, CONFIG.methods[method].layer))
+        try:
+            module_of_layer(manifest.blocks, changed_layer(manifest.blocks, CONFIG.methods[method].layer))
+        except StudyError as error:
+            raise StudyError(placed(str(error).replace("methods.*", f"methods.{method}"), CONFIG_FILES)) from None
     return f"<results>/layer_means/{wildcards.model}/{layer}.h5"
 
 

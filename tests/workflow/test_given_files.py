@@ -24,9 +24,9 @@ IMPOSSIBLE = [
     (
         "models",
         {"mine": {"k": 321}},
-        r"models\.mine\.k: 321 is more than the 320 neurons of mine.*\(more\.yaml, line 2\)",
+        r"models\.mine\.k: 321 is more than the 320 neurons of mine; .*more\.yaml, line 3",
     ),
-    ("methods", {"shift": {"method": "mean_difference", "layer": 9}}, r"methods\.\*\.layer: 9, but .* are 1 to 1"),
+    ("methods", {"shift": {"method": "mean_difference", "layer": 9}}, r"methods\.shift\.layer: 9, .* 1 to 1.*, line 3"),
 ]
 LESS = {"paraphrase": None, "translation": None, "mining": None, "topics": None, "treebank": None, "comparison": None}
 
