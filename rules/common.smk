@@ -57,9 +57,10 @@ from workflow_scripts.figures.fonts import undrawn_labels
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.failures import explain_failures
 from workflow_scripts.jobs.files import canonical_json
-from workflow_scripts.jobs.fingerprint import fingerprint
+from workflow_scripts.jobs.fingerprint import dependencies, fingerprint_of
 from workflow_scripts.jobs.messages import did_you_mean
 from workflow_scripts.jobs.stages import about_stage, find_stages
+from workflow_scripts.plan.why import keep_code
 from workflow_scripts.models.directories import model_files
 from workflow_scripts.models.manifests import read_manifest
 from workflow_scripts.models.sites import changed_layer, module_of_layer
@@ -132,13 +133,18 @@ def alternatives(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
+CODE = {}  # what each fingerprint stands for
+
+
 @cache
 def code(stage, *methods):
     """Return the fingerprint of everything in the package that a stage runs, and modules of methods of intervention."""
     try:
-        return fingerprint(STAGES[stage], PACKAGE, methods)
+        entries = dependencies(STAGES[stage], PACKAGE, methods)
     except StudyError as error:
         raise WorkflowError(str(error)) from None
+    CODE[found := fingerprint_of(entries)] = entries
+    return found
 
 
 def contract(stage, spec):

@@ -57,7 +57,12 @@ def fingerprint(module: str, package_root: Path, also: Sequence[str] = ()) -> st
     Raises:
         StudyError: a module or declared file is missing or cannot be parsed.
     """
-    return content_hash(_Closure([module, *also], package_root).entries)[:16]
+    return fingerprint_of(_Closure([module, *also], package_root).entries)
+
+
+def fingerprint_of(entries: dict[str, str]) -> str:
+    """Return the fingerprint of what `dependencies` gives."""
+    return content_hash(entries)[:16]
 
 
 def dependencies(module: str, package_root: Path, also: Sequence[str] = ()) -> dict[str, str]:
