@@ -1,60 +1,84 @@
-"""Why jobs would be run, said of a finished study after edits: which setting, function or input each is due to."""
+"""Why jobs would be run, said after edits of what is made: which setting, function or input each is due to."""
 
-import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from planning import replace
-from running import ENVIRONMENT, TINY
+from running import ENVIRONMENT, TINY, copy_repository, run_snakemake
 
-CODE = ("    ranked = {}\n", "    ranked = dict()\n")
-TEXTS = "results/texts/tiny-paws-x.parquet"
+TEXTS, SIMILARITY, LANGUAGES = (
+    "results/texts/tiny-devtest.parquet",
+    "results/similarity/languages.csv",
+    "results/table4.csv",
+)
+CODE = ("source = URIEL if", "source = Path(URIEL) if")
+STAGE = "workflow_scripts/kinship/compare_languages.py"
 
 
-def why(folder: Path, *targets: str) -> dict[str, list[str]]:
-    """What is said of each rule, by its first line; under an empty name what stands before them."""
-    command = [sys.executable, "-m", "workflow_scripts.plan.why", *targets, *TINY]
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A study of which two files are made, and what they need. Tests must not change it."""
+    folder = copy_repository(tmp_path_factory.mktemp("why") / "study")
+    run_snakemake(folder, SIMILARITY, LANGUAGES, "--cores", "2", *TINY)
+    return folder
+
+
+@pytest.fixture
+def study(made, tmp_path) -> Path:
+    """A copy that a test may change."""
+    return shutil.copytree(made, tmp_path / "study", symlinks=True)
+
+
+def why(folder: Path) -> dict[str, list[str]]:
+    """The reasons that are said of each rule; under an empty name, what stands before and after them."""
+    command = [sys.executable, "-m", "workflow_scripts.plan.why", SIMILARITY, LANGUAGES, *TINY]
     done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    said: dict[str, list[str]] = {"": []}
-    for line in filter(None, done.stdout.splitlines()):
-        if line.startswith("  - "):
-            said[rule].append(line.removeprefix("  - "))
+    first, *blocks = done.stdout.strip().split("\n\n")
+    said = {"": [first]}
+    for block in blocks:
+        head, *reasons = block.splitlines()
+        if reasons:
+            said[re.match(r"\w+", head)[0]] = [reason.removeprefix("  - ") for reason in reasons]
         else:
-            rule = line.partition(":")[0].partition(",")[0] if re.match(r"\w+(,|:|$)", line) else ""
-            said.setdefault(rule, [])
-            said[""] += [line] if not rule else []
+            said[""].append(head)
     return said
 
 
-def test_nothing_is_due_in_a_finished_study(study):
-    (told,) = why(study, "results/table2.csv")[""]
-    assert told.startswith("Nothing would be run")
+def test_nothing_is_due_where_nothing_was_edited(study):
+    assert why(study) == {
+        "": ["Nothing would be run: everything that was asked for is there, made by this config, code and input."]
+    }
 
 
-def test_each_edit_is_said_of_the_jobs_that_it_concerns(study):
-    replace(study / "tiny.yaml", "correlations: {resamples: 200}", "correlations: {resamples: 300}")
-    line = (study / "tiny.yaml").read_text().splitlines().index("correlations: {resamples: 300}") + 1
-    replace(study / "workflow_scripts/measures/find_examples.py", *CODE)
-    os.utime(study / TEXTS)
-    (study / "results/table4.csv").unlink()
+def test_a_setting_has_its_old_and_its_new_value_its_key_and_its_line(study):
+    replace(study / "tiny.yaml", "languages: [de, en, es, ru]}", "languages: [de, en, es, ru, ja]}")
+    text = (study / "tiny.yaml").read_text()
+    line = text[: text.index("ru, ja]}")].count("\n") + 1
+    setting = f'setting study.alignment.languages: + "ja" (tiny.yaml, line {line})'
+    assert setting in why(study)["compare_languages"]
 
-    said = why(study, *(f"results/{name}.csv" for name in ("table2", "table4", "table3", "figure1")))
-    assert said["correlate_languages"] == [f"setting correlations.resamples: 200 → 300 (tiny.yaml, line {line})"]
-    assert said["find_examples"] == ["code: rankings in workflow_scripts/measures/find_examples.py changed"]
-    newer = rf"the input {TEXTS} is newer \(.+\) than results/embeddings/"
-    assert said["embed_sentences"] and all(re.match(newer, reason) for reason in said["embed_sentences"])
-    assert said["table4"] == ["was made before and is gone: results/table4.csv"]
-    assert "table2" not in said
-    assert any("read by" in line and "table2" in line for line in said[""])
+
+def test_a_function_an_input_and_a_file_that_is_gone_are_named(study):
+    replace(study / STAGE, *CODE)
+    (study / LANGUAGES).unlink()
+    with (study / TEXTS).open("ab") as file:
+        file.write(b"more")
+    said = why(study)
+    assert said[""] == ["2 jobs would be run."]
+    newer, code = said["compare_languages"]
+    assert re.fullmatch(rf"the input {TEXTS} is newer \(.+\) than {SIMILARITY} \(.+\)", newer)
+    assert code == f"code: main in {STAGE} changed"
+    assert said["table4"] == [f"was made before and is gone: {LANGUAGES}"]
 
 
 def test_code_of_which_nothing_is_kept_is_said_to_be_other_code(study):
-    replace(study / "workflow_scripts/measures/find_examples.py", *CODE)
-    for path in (study / "cache/code").iterdir():
-        path.unlink()
-    (told,) = why(study, "results/figure1.csv")["find_examples"]
-    assert "of which nothing is kept" in told
-    assert "fingerprint find_examples --since" in told
+    replace(study / STAGE, *CODE)
+    shutil.rmtree(study / "cache/code")
+    (told,) = why(study)["compare_languages"]
+    assert told.startswith("code: it was made by other code, of which nothing is kept")
+    assert "workflow_scripts.jobs.fingerprint compare_languages --since REVISION" in told

@@ -8,11 +8,13 @@ fingerprint stands for is kept in the cache by each run, so that the functions t
 """
 
 import ast
+import io
 import json
 import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.config.files import place_of
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.jobs.files import write_text
+from workflow_scripts.jobs.files import written_whole
 from workflow_scripts.jobs.fingerprint import changes
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ def keep_code(folder: Path, known: dict[str, dict[str, str]]) -> None:
     """
     for fingerprint, entries in known.items():
         if not (path := _kept(folder, fingerprint)).exists():
-            write_text(path, json.dumps(entries))
+            with written_whole(path, alone=False) as beside:  # studies share the cache
+                beside.write_text(json.dumps(entries), encoding="utf-8")
 
 
 def _kept(folder: Path, fingerprint: str) -> Path:
@@ -152,7 +155,7 @@ def planned(options: Sequence[str]) -> "DAG":
     """Return what Snakemake plans to run, with its reasons.
 
     Raises:
-        StudyError: it cannot plan; it has said why.
+        StudyError: it cannot plan, with what it said.
     """
     from snakemake import cli
     from snakemake.workflow import Workflow
@@ -169,17 +172,19 @@ def planned(options: Sequence[str]) -> "DAG":
         raise Planned
 
     Workflow._build_dag = build_and_stop
+    said = io.StringIO()
     try:
-        parser, arguments = cli.parse_args(["--dry-run", "--quiet", "all", *_targets_first(options)])
-        cli.args_to_api(arguments, parser)
+        parser, arguments = cli.parse_args(["--dry-run", *_targets_last(options)])
+        with redirect_stdout(said), redirect_stderr(said):
+            cli.args_to_api(arguments, parser)
     except Planned:
         return found[0]
     finally:
         Workflow._build_dag = build
-    raise StudyError("Snakemake cannot plan this; see above.")
+    raise StudyError(f"Snakemake cannot plan this.\n{said.getvalue().rpartition('Building DAG of jobs...')[2].strip()}")
 
 
-def _targets_first(options: Sequence[str]) -> list[str]:
+def _targets_last(options: Sequence[str]) -> list[str]:
     """Options with the targets that begin them behind them: an option before takes them for one more of its values."""
     first = next((place for place, option in enumerate(options) if option.startswith("-")), len(options))
     return [*options[first:], "--", *options[:first]] if first else list(options)
@@ -218,7 +223,10 @@ def explain(dag: "DAG") -> str:
 
 
 def _own_reasons(dag: "DAG", job: "Job") -> Iterator[str]:
-    """Why a job would be run, beside outputs that are not there and inputs that other jobs make anew."""
+    """Why a job would be run, beside outputs that are not there and inputs that other jobs make anew.
+
+    Snakemake looks no further once it has found one reason; here the records of what there is are compared in any case.
+    """
     reason, records = dag.reason(job), dag.workflow.persistence
     made = [path for path in job.output if records.metadata(path) is not None]
     if reason.forced:
@@ -227,16 +235,16 @@ def _own_reasons(dag: "DAG", job: "Job") -> Iterator[str]:
         yield f"a run was cut short while it wrote {_some(map(str, reason.incomplete_output))}"
     for path in sorted(reason.updated_input - reason.updated_input_run):
         yield f"the input {path} is newer ({_time(path)}) than {_oldest(job)}"
-    if reason.input_changed:
+    if any(records.input_changed(job, file=path) for path in made):
         before = {each for path in made for each in records.input(path) or []}
         now = set(map(str, job.input))
         signed = [*(f"+ {path}" for path in sorted(now - before)), *(f"− {path}" for path in sorted(before - now))]
         yield f"it reads other files: {_some(signed) or 'in another order'}"
-    if reason.params_changed:
-        yield from _changed_parameters(dag, job, next(path for path in made if records.params_changed(job, file=path)))
-    if reason.code_changed:
+    if output := next((path for path in made if records.params_changed(job, file=path)), None):
+        yield from _changed_parameters(dag, job, output)
+    if any(records.code_changed(job, file=path) for path in made):
         yield "the command of its rule changed"
-    if reason.software_stack_changed:
+    if any(records.software_stack_changed(job, file=path) for path in made):
         yield "its software environment changed (envs/environment.yaml)"
 
 
