@@ -61,9 +61,9 @@ from workflow_scripts.jobs.fingerprint import dependencies, fingerprint_of
 from workflow_scripts.jobs.messages import did_you_mean
 from workflow_scripts.jobs.stages import about_stage, find_stages
 from workflow_scripts.plan.why import keep_code
-from workflow_scripts.models.directories import model_files
+from workflow_scripts.models.directories import model_files, weight_shapes
 from workflow_scripts.models.manifests import read_manifest
-from workflow_scripts.models.sites import changed_layer, module_of_layer
+from workflow_scripts.models.sites import changed_layer, module_of_layer, neurons_by_name
 from workflow_scripts.plan import BASE, UNTRAINED, ConditionName, Plan, demand, paths
 from workflow_scripts.plan.missing import missing, missing_of_dataset, missing_of_model
 from workflow_scripts.plan.shown import FIGURE_FORMATS, TABLE_FORMATS, declared, findings
@@ -253,6 +253,25 @@ def described(wildcards):
     return read_manifest(manifest) if there else None
 
 
+@cache
+def neurons_in(directory):
+    """Return how many neurons a model in a directory has at most, by its weights' names; None where they do not tell."""
+    try:
+        return neurons_by_name(weight_shapes(directory))
+    except (OSError, ValueError, KeyError):  # no such files: a stage says so, better than this
+        return None
+
+
+def neurons_of(wildcards):
+    """Return the number of a model's neurons, where it is known before the model is used."""
+    settings = PLAN.models[wildcards.model]
+    if (known := settings.known_neurons()) is not None:
+        return known
+    if manifest := described(wildcards):
+        return manifest.neurons
+    return neurons_in(settings.path) if settings.path and CONFIG.neurons.sites == "mlp" else None
+
+
 def refuse_too_many(wildcards, k):
     """Refuse more units than a model is known to have neurons.
 
@@ -260,10 +279,7 @@ def refuse_too_many(wildcards, k):
         StudyError: there are fewer.
     """
     model = wildcards.model
-    neurons = PLAN.models[model].known_neurons()
-    if neurons is None and (manifest := described(wildcards)):
-        neurons = manifest.neurons
-    if neurons is not None and k > neurons:
+    if (neurons := neurons_of(wildcards)) is not None and k > neurons:
         key = f"models.{model}.k" if k == PLAN.models[model].k else "sweep.ks"
         raise StudyError(
             placed(f"{key}: {k:,} is more than the {neurons:,} neurons of {model}; take fewer", CONFIG_FILES)

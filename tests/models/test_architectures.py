@@ -21,8 +21,9 @@ from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.batching import Batch, batches, encode
 from workflow_scripts.models.describe_model import Spec, describe
+from workflow_scripts.models.directories import weight_shapes
 from workflow_scripts.models.loading import LanguageModel, load_model
-from workflow_scripts.models.sites import module_of_layer
+from workflow_scripts.models.sites import module_of_layer, neurons_by_name
 from workflow_scripts.neurons.responses import ResponseRecorder
 from workflow_scripts.sweeps import generation
 from workflow_scripts.sweeps.generation import Sampling, generate
@@ -88,6 +89,10 @@ def test_an_architecture_is_read_as_transformers_reads_it_or_refused(name, tmp_p
 
     by_hand = {module.format(layer): width for layer in range(tiny.layers) for module, width in tiny.neurons.items()}
     assert {site.module: site.width for site in model.manifest.sites} == by_hand
+    by_name = neurons_by_name(weight_shapes(directory))
+    assert by_name is None or by_name >= sum(
+        by_hand.values()
+    )  # so that nothing is refused for lack of neurons that it has
 
     plain, largest = one_by_one(model)
     assert np.abs(np.array(plain) - plain[0]).max() > 0.05  # sentences differ, so agreement means something

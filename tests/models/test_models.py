@@ -8,7 +8,7 @@ from workflow_scripts.embeddings.sentences import embed, embed_layers
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.batching import batches, encode, run_halving, tokens_at_once
 from workflow_scripts.models.loading import slow_on_this_processor
-from workflow_scripts.models.sites import find_sites
+from workflow_scripts.models.sites import find_sites, neurons_by_name
 from workflow_scripts.neurons.responses import ResponseRecorder
 
 ARCHITECTURES = ["bert", "bloom", "cohere", "gpt2", "llama", "mt5", "xlm-roberta"]
@@ -36,6 +36,16 @@ def test_the_mlp_linears_are_the_sites(load, architecture):
     modules = [site.module.split(".1.", 1)[1] for site in sites if site.layer == 1]
     assert modules == MLP_MODULES[architecture]
     assert [site.offset for site in sites] == [sum(site.width for site in sites[:i]) for i in range(len(sites))]
+
+
+def test_neurons_are_known_of_names_and_shapes_alone_or_said_to_be_unknown():
+    mlp = {"model.layers.0.mlp.up_proj.weight": [48, 32], "model.layers.0.mlp.down_proj.weight": [32, 48]}
+    assert (
+        neurons_by_name({**mlp, "lm_head.weight": [500, 32], "model.layers.0.self_attn.q_proj.weight": [32, 32]}) == 80
+    )
+    assert neurons_by_name({"h.0.mlp.c_fc.weight": [32, 128], "h.0.mlp.c_fc.bias": [128]}) == 128  # the other way round
+    assert neurons_by_name({**mlp, "model.layers.0.mlp.gate_proj.qweight": [4, 48]}) is None
+    assert neurons_by_name({"h.0.attention.weight": [32, 32]}) is None
 
 
 def test_all_linear_layers_and_patterns_can_be_sites(load):

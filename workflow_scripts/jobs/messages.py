@@ -22,8 +22,9 @@ def one_line(error: BaseException, characters: int = 500) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the question whether a known name was meant that is like an unknown one; nothing where none is like it."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else ""
+    by_lower_case = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    return f"did you mean {by_lower_case[near[0]]}?" if near else ""
 
 
 def without_credentials(text: str) -> str:

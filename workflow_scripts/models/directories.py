@@ -5,6 +5,7 @@ by which a file is known that need not be read again.
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,16 @@ def model_files(directory: Path) -> list[Path]:
     """Return the files of a model, by name; other files in the directory are left aside. None without a directory."""
     patterns = [*BESIDE_WEIGHTS, *WEIGHTS, *CODE]
     return sorted({path for pattern in patterns for path in Path(directory).glob(pattern) if path.is_file()})
+
+
+def weight_shapes(directory: Path) -> dict[str, list[int]]:
+    """Return the shapes of the weights in a directory's safetensors files by name, from the heads of the files."""
+    shapes = {}
+    for path in sorted(Path(directory).glob("*.safetensors")):
+        with path.open("rb") as file:
+            head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        shapes |= {name: weight["shape"] for name, weight in head.items() if name != "__metadata__"}
+    return shapes
 
 
 def known_files(directory: Path) -> dict[str, KnownFile]:

@@ -7,7 +7,7 @@ those are the linear layers inside MLPs, found by rule from the names of modules
 import fnmatch
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -95,6 +95,28 @@ def find_sites(backbone: "nn.Module", sites: Literal["mlp", "linear"] | Sequence
             f"are {_some(linears) or 'none'}; give neurons.sites as a list of patterns of module names."
         )
     return found
+
+
+def neurons_by_name(shapes: Mapping[str, Sequence[int]]) -> int | None:
+    """Return how many neurons `mlp` finds in a model of which no more is known than names and shapes of its weights.
+
+    They are no fewer than that, and more where a file has layers that are not used, as those of a decoder. None where
+    names and shapes do not tell: an MLP has weights of other kinds, such as quantised ones, or there is none.
+
+    Args:
+        shapes: Of the weights in a file, by name.
+    """
+    neurons = 0
+    for name, shape in shapes.items():
+        owner, _, leaf = name.rpartition(".")
+        if _layer(owner) is None or TOWERS.search(name) or not _in_mlp(owner) or _in_mixture(name):
+            continue
+        if leaf not in ("weight", "bias"):
+            return None
+        if leaf == "weight" and len(shape) == 2:
+            # GPT-2 has its weights the other way round, and a bias always.
+            neurons += next(iter(shapes.get(f"{owner}.bias", shape)))
+    return neurons or None
 
 
 def placed(sites: Sequence[NeuronSite]) -> list[NeuronSite]:
