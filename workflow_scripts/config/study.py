@@ -253,7 +253,8 @@ class Config(Section):
             there = _there_are(unknown[0], self.methods)
             return [f"study.comparison.methods: {', '.join(unknown)} not defined under methods{there}"]
         drawn = [] if self.random_control.seeds else [name for name in compared if self.methods[name].units == "random"]
-        return [f"methods.{name}.units: random units are drawn by seed; give random_control.seeds" for name in drawn]
+        remedy = "give random_control.seeds, or leave it out of study.comparison.methods"
+        return [f"methods.{name}.units: random units are drawn by seed; {remedy}" for name in drawn]
 
     def _compared_problems(self, key: str, intervention: ComparedSection) -> list[str]:
         method = METHODS()[intervention.method]

@@ -84,12 +84,18 @@ def _code_in_words(change: str) -> str:
 
 def changed_settings(before: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Yield each setting that differs, by its path, with its old and new value; `NOTHING` where there is none."""
+    if _of_sections(before) and _of_sections(now) and len(before) == len(now):
+        before, now = (dict(enumerate(each)) for each in (before, now))
     if isinstance(before, dict) and isinstance(now, dict):
         for key in sorted({*before, *now}):
             inner = f"{path}.{key}".lstrip(".")
             yield from changed_settings(before.get(key, NOTHING), now.get(key, NOTHING), inner)
     elif before != now or type(before) is not type(now):
         yield path, before, now
+
+
+def _of_sections(value: Any) -> bool:
+    return isinstance(value, list) and value != [] and all(isinstance(each, dict) for each in value)
 
 
 def setting_in_words(path: str, before: Any, now: Any, config: Any = None, files: Sequence[str] = ()) -> str:
