@@ -1,6 +1,7 @@
 """Targets that no rule makes are refused with what may be meant; every rule has a line in the list."""
 
 import re
+import shutil
 
 import pytest
 from running import TINY, copy_repository, run_snakemake
@@ -40,3 +41,24 @@ def test_every_rule_has_a_line_in_the_list(folder):
     assert [name for name, about in lines.items() if not about] == []
     assert lines["rank_neurons"].startswith("Rank all neurons by how well")
     assert {name for name, about in lines.items() if "template" in about} == {"stage", "on_model"}
+
+
+def test_what_is_not_there_is_refused_in_the_plan_unless_what_it_makes_is_there(folder, tmp_path):
+    study = shutil.copytree(folder, tmp_path / "study")
+    (study / "mine.yaml").write_text(
+        "study: {alignment: {dataset: mine}}\nmodels: {tiny: {train: null, path: nowhere, layers: []}}\n"
+        "datasets:\n  mine: {source: local, layout: lines, split: test}\n"
+    )
+    wanted = ("results/similarity/languages.csv", "results/models/tiny/model.json", *TINY, "mine.yaml")
+    refused = run_snakemake(study, "-n", *wanted, check=False)
+    assert refused.returncode == 1
+    assert (
+        "data_root: is not set, but data sets lie under it (mine); --config data_root=/where/they/lie" in refused.stdout
+    )
+    assert "models.tiny.path: there is no directory nowhere; give the one that" in refused.stdout  # all at once
+    assert "(mine.yaml, line 2)" in refused.stdout
+
+    for path in (study / "results/texts/mine.parquet", study / "results/models/tiny/model.json"):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    run_snakemake(study, "-n", *wanted)
