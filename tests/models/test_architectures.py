@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from experts_by_hand import WEIGHTS, Change, ExpertsByHand
 from tiny_architectures import MODELS, Tiny, save
 
 from workflow_scripts.config.models import ModelConfig
@@ -47,6 +48,7 @@ def one_by_one(model: LanguageModel, forced: bool = False) -> tuple[list[np.ndar
     means, responses = [], []
     for ids in encode(model.tokenizer, TEXTS, 128):
         seen: dict[str, torch.Tensor] = {}
+        mixtures: dict[str, ExpertsByHand] = {}
 
         def look(name, tokens, seen, module, inputs, output):
             if forced:
@@ -56,13 +58,32 @@ def one_by_one(model: LanguageModel, forced: bool = False) -> tuple[list[np.ndar
 
         with ExitStack() as stack, torch.inference_mode():
             for site in model.manifest.sites:
-                hook = partial(look, site.module, len(ids), seen)
-                stack.callback(modules[site.module].register_forward_hook(hook).remove)
+                if site.module in modules:
+                    hook = partial(look, site.module, len(ids), seen)
+                    stack.callback(modules[site.module].register_forward_hook(hook).remove)
+                elif (owner := site.module.rpartition(".")[0]) not in mixtures:
+                    by_hand = ExpertsByHand(modules[owner], force_first_and_last(modules[owner]) if forced else None)
+                    mixtures[owner] = stack.enter_context(by_hand)
             token_ids = torch.tensor([ids])
             output = model.backbone(input_ids=token_ids, attention_mask=torch.ones_like(token_ids))
+        for owner, by_hand in mixtures.items():
+            for name in WEIGHTS:
+                seen[f"{owner}.{name}"] = by_hand.pooled(name, lambda outputs: outputs.amax(dim=0), 0, len(ids))
         means.append(output.last_hidden_state[0].mean(dim=0).numpy())
         responses.append(torch.cat([seen[site.module] for site in model.manifest.sites]).numpy())
     return means, responses
+
+
+def force_first_and_last(module: torch.nn.Module) -> Change:
+    """Force the first unit of the first expert and the last unit of the last one."""
+
+    def force(name, expert, token, output):
+        if expert == 0:
+            output[0] = UNITS[0]
+        if expert == module.num_experts - 1:
+            output[-1] = UNITS[-1]
+
+    return force
 
 
 def forcing(model: LanguageModel) -> Condition:

@@ -94,19 +94,25 @@ def test_a_site_that_no_text_goes_through_is_refused_by_name(saved):
         activation_probabilities(model, ["A sentence."], 20, 100, "")
 
 
-def test_the_rest_of_a_mixture_of_experts_can_be_asked_for_and_is_listed_as_a_part(saved):
+def test_units_of_experts_can_be_left_out_by_patterns_and_are_listed(saved):
     directory = saved("Jamba")
-    with pytest.raises(
-        StudyError, match=r"mlp finds 128 units .* \[\"layers\.\*\.feed_forward\.gate_proj\""
-    ) as refused:
+    whole = manifest_of(directory)
+    manifest = manifest_of(directory, sites=[f"layers.*.feed_forward.{name}_proj" for name in ("gate", "up", "down")])
+    of_experts = ["layers.1.feed_forward.experts.gate_up_proj", "layers.1.feed_forward.experts.down_proj"]
+    assert [site.module for site in whole.sites if site.experts] == of_experts
+    dense = [site.module for site in manifest.sites]
+    assert dense == [site.module for site in whole.sites if not site.experts]
+    assert [left.split()[0] for left in manifest.left_out] == of_experts
+
+
+def test_experts_whose_tokens_are_not_known_are_refused_and_the_rest_can_be_asked_for(saved):
+    directory = saved("Llama 4")
+    with pytest.raises(StudyError, match=r"mlp finds .* MLPs have more weights.*; to study the others") as refused:
         manifest_of(directory)
     patterns = json.loads(str(refused.value)[str(refused.value).index('["') :].rstrip("."))
     manifest = manifest_of(directory, sites=patterns)
-    assert manifest.neurons == 128
-    assert [left.split()[0] for left in manifest.left_out] == [
-        "layers.*.feed_forward.experts.gate_up_proj",
-        "layers.*.feed_forward.experts.down_proj",
-    ]
+    assert manifest.neurons
+    assert any("experts" in left for left in manifest.left_out)
 
 
 def test_a_model_that_sees_ahead_is_an_encoder(saved):

@@ -122,6 +122,16 @@ def widths(prefix: str, up: str, down: str, gate: str | None = None, hidden: int
     return {f"{prefix}{name}": hidden for name in (gate, up) if name} | {f"{prefix}{down}": WIDTH}
 
 
+def experts(prefix: str, count: int, hidden: int = HIDDEN) -> dict[str, int]:
+    """The weights of the experts of a layer and the number of their units."""
+    return {f"{prefix}gate_up_proj": 2 * count * hidden, f"{prefix}down_proj": count * WIDTH}
+
+
+def in_layer(layer: int, neurons: dict[str, int]) -> dict[str, int]:
+    """The same modules, of one layer alone."""
+    return {module.format(layer): width for module, width in neurons.items()}
+
+
 def _mllama() -> t.PreTrainedConfig:
     vision = {"num_hidden_layers": 1, "num_global_layers": 1, "attention_heads": 2, "vision_output_dim": 32}
     text = text_config(num_hidden_layers=3, cross_attention_layers=[1])
@@ -159,7 +169,7 @@ GPTJ = {"h.{}.mlp.fc_in": 4 * WIDTH, "h.{}.mlp.fc_out": WIDTH}
 BART = widths("layers.{}.", "fc1", "fc2")
 T5_PLAIN = widths("block.{}.layer.1.DenseReluDense.", "wi", "wo")
 T5_GATED = widths("block.{}.layer.1.DenseReluDense.", "wi_1", "wo", "wi_0")
-EXPERTS = "its MLPs have more weights, which are no linear layers that read every token"
+UNKNOWN_EXPERTS = "its MLPs have more weights, which are no linear layers that read every token"
 PADDING = "the padding beside a shorter sentence changes the sentence's states"
 SEES_AHEAD = "see those that come after them, so the model is not causal"
 NO_OUTPUT = "does not put out a number for each sentence, token and unit"
@@ -284,15 +294,41 @@ MODELS: dict[str, Tiny] = {
         },
     ),
     "Mamba": Tiny(HYBRID, named("mamba"), refused="no mlp layers were found by name"),
-    "Jamba": Tiny(HYBRID, named("jamba", head_dim=None, use_mamba_kernels=False), refused=EXPERTS),
-    "Mixtral": Tiny(MIXTURE, named("mixtral"), refused=EXPERTS),
-    "Qwen3-MoE": Tiny(MIXTURE, named("qwen3_moe", num_experts=4, moe_intermediate_size=16), refused=EXPERTS),
-    "OLMoE": Tiny(MIXTURE, named("olmoe", head_dim=None, num_experts=4), refused=EXPERTS),
-    "GPT-OSS": Tiny(MIXTURE, named("gpt_oss", num_local_experts=4), refused=EXPERTS),
+    "Jamba": Tiny(
+        HYBRID,
+        named("jamba", head_dim=None, num_experts=4, attn_layer_period=2, attn_layer_offset=1),
+        in_layer(0, widths("layers.{}.feed_forward.", "up_proj", "down_proj", "gate_proj"))
+        | in_layer(1, experts("layers.{}.feed_forward.experts.", 4)),
+    ),
+    "Mixtral": Tiny(MIXTURE, named("mixtral", num_local_experts=4), experts("layers.{}.mlp.experts.", 4)),
+    "Qwen3-MoE": Tiny(
+        MIXTURE,
+        named("qwen3_moe", num_experts=8, moe_intermediate_size=16, num_experts_per_tok=3),
+        experts("layers.{}.mlp.experts.", 8, 16),
+    ),
+    "OLMoE": Tiny(
+        MIXTURE,
+        named("olmoe", head_dim=None, num_experts=4, num_experts_per_tok=2),
+        experts("layers.{}.mlp.experts.", 4),
+    ),
+    "GPT-OSS": Tiny(MIXTURE, named("gpt_oss", num_local_experts=4), experts("layers.{}.mlp.experts.", 4)),
     "DeepSeek-V3": Tiny(
         MIXTURE,
-        named("deepseek_v3", head_dim=None, num_key_value_heads=4, n_routed_experts=8, first_k_dense_replace=1, **MLA),
-        refused=EXPERTS,
+        named(
+            "deepseek_v3",
+            head_dim=None,
+            num_key_value_heads=4,
+            n_routed_experts=8,
+            n_group=2,
+            topk_group=1,
+            num_experts_per_tok=2,
+            first_k_dense_replace=1,
+            moe_intermediate_size=16,
+            **MLA,
+        ),
+        in_layer(0, GATED)
+        | in_layer(1, experts("layers.{}.mlp.experts.", 8, 16))
+        | in_layer(1, widths("layers.{}.mlp.shared_experts.", "up_proj", "down_proj", "gate_proj", hidden=16)),
     ),
     "GIT": Tiny(
         MULTIMODAL,
@@ -332,7 +368,7 @@ MODELS: dict[str, Tiny] = {
         {name.format(layer): width for layer in (0, 2) for name, width in GATED.items()},  # 1 looks at images alone
         auto="AutoModelForImageTextToText",
     ),
-    "Llama 4": Tiny(MULTIMODAL, _llama4, auto="AutoModelForImageTextToText", refused=EXPERTS),
+    "Llama 4": Tiny(MULTIMODAL, _llama4, auto="AutoModelForImageTextToText", refused=UNKNOWN_EXPERTS),
     "BERT": Tiny(ENCODER, encoder("bert"), BERT, **MASKED),
     "XLM-RoBERTa": Tiny(ENCODER, encoder("xlm-roberta"), BERT, **MASKED),
     "DeBERTa-v2": Tiny(
@@ -397,12 +433,12 @@ MODELS: dict[str, Tiny] = {
         TWO_SIDED,
         translator("nllb-moe", num_experts=4, encoder_sparse_step=2, decoder_sparse_step=2),
         **TO_SEQUENCE,
-        refused=EXPERTS,
+        refused=UNKNOWN_EXPERTS,
     ),
     "Switch": Tiny(
         TWO_SIDED,
         t5("switch_transformers", num_experts=4, num_sparse_encoder_layers=1, num_sparse_decoder_layers=1),
         **TO_SEQUENCE,
-        refused=EXPERTS,
+        refused=UNKNOWN_EXPERTS,
     ),
 }

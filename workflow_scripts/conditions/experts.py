@@ -183,7 +183,7 @@ def find_experts(
         list(texts),
         pooling,
         expertise,
-        token_mean=pooling == "mean",
+        token_mean=pooling == "mean" and not any(site.experts for site in adopted.manifest.sites),
         threads=threads or os.cpu_count() or 1,
     )
     return experts

@@ -65,10 +65,16 @@ def choose(
         probabilities: Activation probabilities of all neurons, for the selection `lape`.
 
     Raises:
-        StudyError: k is larger than the number of neurons to choose from, or the method is unknown.
+        StudyError: k is larger than the number of neurons to choose from, the method is unknown, or the forced value
+            is.
     """
     ranked = read_language(experts, target)
     offsets, layers = _layout(ranked.sites)
+    if forced_value not in ranked.statistics:
+        raise StudyError(
+            f"forced_value {forced_value} is not known of these neurons, since units of experts respond to some tokens "
+            "alone; take mean or median."
+        )
 
     def parameters(chosen: np.ndarray) -> dict[str, np.ndarray]:
         to_target, to_others = (

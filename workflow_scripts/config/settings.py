@@ -59,8 +59,8 @@ LanguageFiles = Annotated[
 Sites = Annotated[
     Literal["mlp", "linear"] | Annotated[list[str], Field(min_length=1)],
     Field(
-        description="Modules whose outputs are neurons. mlp: linear layers inside MLPs; linear: all linear layers but "
-        "the LM head; or a list of patterns (with *) of module names."
+        description="Modules whose outputs are neurons. mlp: linear layers inside MLPs, and those of a mixture's "
+        "experts; linear: all linear layers but the LM head; or a list of patterns (with *) of module names."
     ),
 ]
 Pooling = Literal["max", "mean", "last"]

@@ -59,8 +59,8 @@ def export_model(
 
     Raises:
         StudyError: the directory is there already, the condition is for another model, or no weights of this
-            architecture do what it does: its positions are not all, its method does not map each unit by a line, or a
-            layer has no bias and can be given none by the model's config.
+            architecture do what it does: its positions are not all, its method does not map each unit by a line, a
+            layer has no bias and can be given none by the model's config, or it changes units of experts.
     """
     from workflow_scripts.models.adoption import adopt, evaluating
 
@@ -131,6 +131,7 @@ def _require_all_positions(condition: Condition) -> None:
 
 def _lines(model: "LanguageModel", condition: Condition) -> dict[str, _Line]:
     """What is done to which modules, by their names inside the backbone."""
+    from workflow_scripts.models.experts import is_of_experts
     from workflow_scripts.models.sites import output_width
 
     _require_all_positions(condition)
@@ -138,6 +139,11 @@ def _lines(model: "LanguageModel", condition: Condition) -> dict[str, _Line]:
     for site in condition.sites:
         module, line = module_of(model.backbone, site), _line(site, condition)
         name = site.module
+        if is_of_experts(module):
+            raise StudyError(
+                f"condition {condition.name} changes units of experts ({name}), which is not written into weights; "
+                "steer the model by hooks."
+            )
         if output_width(module) is None:
             if not (line.scale == 1).all():
                 raise StudyError(

@@ -8,7 +8,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
     from transformers.utils import ModelOutput
 
+    from workflow_scripts.models.experts import Routed
     from workflow_scripts.models.loading import LanguageModel
 
 
@@ -42,19 +43,13 @@ def steer(model: "LanguageModel | PreTrainedModel", condition: Condition) -> Ite
     """
     backbone = _backbone(model)
     last = _LastPositions() if condition.positions == "last" else None
-    handles = []
-    try:
+    with ExitStack() as stack:
         if last is not None:
-            handles.append(_called(backbone).register_forward_pre_hook(last.note, with_kwargs=True))
-        for site in condition.sites:
-            module = module_of(backbone, site)
-            hook = _hook(site, get_method(condition.method), last)
-            # Before any other hook, so that recorded activations are the intervened ones.
-            handles.append(module.register_forward_hook(hook, prepend=True))
+            noted = _called(backbone).register_forward_pre_hook(last.note, with_kwargs=True)
+            stack.callback(noted.remove)
+        hooks = [(site, _hook(site, get_method(condition.method), last)) for site in condition.sites]
+        _add_hooks(stack, backbone, hooks)
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @contextmanager
@@ -85,19 +80,31 @@ def steer_by_row(
             hook.set_rows(condition_of_row)
 
     set_rows(condition_of_row)
-    handles = []
-    try:
-        for module, hook in hooks:
-            handles.append(module.register_forward_hook(hook, prepend=True))
+    with ExitStack() as stack:
+        _add_hooks(stack, model.backbone, hooks)
         yield set_rows
-    finally:
-        for handle in handles:
-            handle.remove()
+
+
+def _add_hooks(stack: ExitStack, backbone: "torch.nn.Module", hooks: Sequence[tuple[Site, Callable]]) -> None:
+    """Hook into the modules of sites until the stack is left.
+
+    Before any other hook, so that recorded activations are the intervened ones.
+
+    Raises:
+        StudyError: a module is missing in the model, or has another width.
+    """
+    from workflow_scripts.models.experts import add_hook, computing_openly, is_of_experts
+
+    modules = [module_of(backbone, site) for site, _ in hooks]
+    if any(map(is_of_experts, modules)):
+        stack.enter_context(computing_openly(backbone))
+    for module, (site, hook) in zip(modules, hooks, strict=True):
+        stack.callback(add_hook(module, site.module, hook, first=True).remove)
 
 
 def _row_hooks(
     model: "LanguageModel", conditions: Sequence[Condition]
-) -> list[tuple["torch.nn.Module", "_RowHook | _LayerRowHook"]]:
+) -> list[tuple[Site, "_RowHook | _LayerRowHook"]]:
     sites: dict[str, dict[int, Site]] = {}
     of_any_strength = any("strength" in site.parameters for condition in conditions for site in condition.sites)
     for index, condition in enumerate(conditions):
@@ -111,12 +118,13 @@ def _row_hooks(
         raise StudyError("conditions by one method with other parameters cannot share a batch.")
     hooks = []
     for by_condition in sites.values():
-        modules = [module_of(model.backbone, site) for site in by_condition.values()]
+        for site in by_condition.values():
+            module_of(model.backbone, site)  # all have the width that the model has there
         method = get_method(*names)
-        if method.on_layer:
-            hooks.append((modules[0], _LayerRowHook(by_condition, method)))
-        else:
-            hooks.append((modules[0], _RowHook(by_condition, method, len(conditions))))
+        hook = (
+            _LayerRowHook(by_condition, method) if method.on_layer else _RowHook(by_condition, method, len(conditions))
+        )
+        hooks.append((site, hook))
     return hooks
 
 
@@ -155,6 +163,7 @@ class _RowHook:
         import torch
 
         self._method, self._site = method, next(iter(by_condition.values()))
+        self._of_experts = {index: _UnitsOfExperts(site, method) for index, site in by_condition.items()}
         self._sizes = torch.zeros(conditions, dtype=torch.long)
         for index, site in by_condition.items():
             self._sizes[index] = len(site.units)
@@ -170,7 +179,7 @@ class _RowHook:
         """Lay out for each row that is changed at all its changes: a row, a unit and parameters each."""
         import torch
 
-        condition_of_row = condition_of_row.to(self._sizes.device)
+        self._condition_of_row = condition_of_row = condition_of_row.to(self._sizes.device)
         self._row_count = len(condition_of_row)
         sizes = self._sizes[condition_of_row]
         self._rows = torch.arange(self._row_count).repeat_interleave(sizes)
@@ -180,8 +189,13 @@ class _RowHook:
         self._columns = self._units[place]
         self._values = {name: values[place] for name, values in self._parameters.items()}
 
-    def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | tuple") -> None:
+    def __call__(self, module: "torch.nn.Module", inputs: tuple, output: "torch.Tensor | Routed | tuple") -> None:
         """Change an output [rows, tokens, width] in place."""
+        if _is_routed(output):
+            conditions = self._condition_of_row.to(output.device)[_row_of_each(output, self._row_count)]
+            for index, units in self._of_experts.items():
+                units.change(output, conditions == index)
+            return
         output = _by_row(_states(self._site, output), self._row_count)
         if self._rows.device != output.device:
             self._rows, self._columns = self._rows.to(output.device), self._columns.to(output.device)
@@ -208,16 +222,25 @@ def _called(backbone: "torch.nn.Module") -> "torch.nn.Module":
 
 
 def module_of(backbone: "torch.nn.Module", site: Site) -> "torch.nn.Module":
-    """Return the module of a model's backbone that a site is, of an empty name the one that puts out the last states.
+    """Return the module of a model's backbone that a site is, or that holds the weight of experts that it is.
+
+    Of an empty name, it is the one that puts out the last states.
 
     Raises:
         StudyError: it is missing in the model, or a linear layer of another width.
     """
+    from math import prod
+
+    from workflow_scripts.models.experts import module_at, units_of, weight_at
     from workflow_scripts.models.sites import output_width
 
-    module = dict(backbone.named_modules()).get(site.module) if site.module else _called(backbone)
+    module = module_at(dict(backbone.named_modules()), site.module) if site.module else _called(backbone)
+    if module is None:
+        raise _made_for_another(site)
+    weight = weight_at(module, site.module)
+    width = output_width(module) if weight is None else prod(units_of(module, weight))
     # A block, or the backbone as a whole, has states of a width that they show when it runs.
-    if module is None or (output_width(module) or site.width) != site.width:
+    if (width or site.width) != site.width:
         raise _made_for_another(site)
     return module
 
@@ -260,14 +283,69 @@ def _by_row(states: "torch.Tensor", rows: int) -> "torch.Tensor":
     return found
 
 
+def _is_routed(output: object) -> bool:
+    """Whether an output is that of experts."""
+    from workflow_scripts.models.experts import Routed
+
+    return isinstance(output, Routed)
+
+
+def _row_of_each(output: "Routed", rows: int) -> "torch.Tensor":
+    """Which row of a batch of so many rows each row of what experts put out is of, int64."""
+    return output.tokens // (output.count // rows)
+
+
+class _UnitsOfExperts:
+    """The units of a weight of experts that a condition changes, expert by expert."""
+
+    def __init__(self, site: Site, method: Method):
+        self._site, self._method = site, method
+        self._by_expert: list[tuple[int, torch.Tensor, dict[str, torch.Tensor]]] | None = None
+
+    def change(self, output: "Routed", chosen: "torch.Tensor | None" = None) -> None:
+        """Change what experts put out in place.
+
+        Args:
+            output: Of experts.
+            chosen: Which of its rows are changed, bool [rows]; None for all.
+        """
+        for expert, units, parameters in self._divided(output):
+            rows = output.rows_of(expert)
+            states = output.outputs[rows]
+            if chosen is None:
+                states[:, units] = self._method.apply(states[:, units], **parameters).to(states.dtype)
+            else:
+                places = chosen[rows].nonzero()
+                states[places, units] = self._method.apply(states[places, units], **parameters).to(states.dtype)
+
+    def _divided(self, output: "Routed") -> "list[tuple[int, torch.Tensor, dict[str, torch.Tensor]]]":
+        """Each expert that has any of the units: its number, its own units, and their parameters."""
+        import torch
+
+        if self._by_expert is None:
+            width, like = output.outputs.shape[-1], {"device": output.device, "dtype": output.outputs.dtype}
+            numbers = torch.tensor(self._site.units, dtype=torch.long)
+            values = {name: torch.tensor(each, dtype=torch.float32) for name, each in self._site.parameters.items()}
+            self._by_expert = []
+            for expert in (numbers // width).unique().tolist():
+                own = numbers // width == expert
+                parameters = {name: each[own].to(**like) for name, each in values.items()}
+                self._by_expert.append((expert, (numbers[own] % width).to(output.device), parameters))
+        return self._by_expert
+
+
 def _hook(site: Site, method: Method, last: "_LastPositions | None"):
     import torch
 
+    of_experts = _UnitsOfExperts(site, method)
     units = torch.tensor(site.units, dtype=torch.long)
     parameters = {name: torch.tensor(values, dtype=torch.float32) for name, values in site.parameters.items()}
 
     def change(module, inputs, output):
         nonlocal units, parameters
+        if _is_routed(output):
+            of_experts.change(output, None if last is None else last.among(output))
+            return
         output = _states(site, output)
         if units.device != output.device:
             units = units.to(output.device)
@@ -280,7 +358,7 @@ def _hook(site: Site, method: Method, last: "_LastPositions | None"):
             return
         output = _by_row(output, last.rows)
         rows = torch.arange(output.shape[0], device=output.device)
-        places = last.of(output)
+        places = last.of(output.shape[1], output.device)
         chosen = output[rows, places]
         chosen[:, units] = method.apply(chosen[:, units], **parameters)
         output[rows, places] = chosen
@@ -303,15 +381,21 @@ class _LastPositions:
         given = called.get("input_ids")
         self.rows = len(called["inputs_embeds"] if given is None else given)
 
-    def of(self, output: "torch.Tensor") -> "torch.Tensor | int":
+    def among(self, output: "Routed") -> "torch.Tensor":
+        """Return which rows of what experts put out are of the last positions, bool."""
+        tokens = output.count // self.rows
+        row, place = _row_of_each(output, self.rows), output.tokens % tokens
+        last = self.of(tokens, output.device)
+        return place == (last if isinstance(last, int) else last[row])
+
+    def of(self, tokens: int, device: "torch.device") -> "torch.Tensor | int":
         """Return the positions among the tokens of an output [rows, tokens, units], int64 [rows] or one for all."""
         import torch
 
         from workflow_scripts.models.batching import passing_batch
 
-        tokens = output.shape[1]
         if (batch := passing_batch()) is not None:
-            return batch.lengths.to(output.device) - 1
+            return batch.lengths.to(device) - 1
         if self._mask is None:
             return tokens - 1
         if not isinstance(self._mask, torch.Tensor) or self._mask.dim() != 2:
@@ -321,7 +405,7 @@ class _LastPositions:
                 "condition with positions: all."
             )
         # With a cache, the mask covers earlier tokens, too.
-        real = self._mask[:, -tokens:].to(output.device) != 0
-        places = torch.arange(1, tokens + 1, device=output.device)
+        real = self._mask[:, -tokens:].to(device) != 0
+        places = torch.arange(1, tokens + 1, device=device)
         found = (real * places).amax(dim=1) - 1
         return torch.where(found < 0, tokens - 1, found)

@@ -11,7 +11,8 @@ import torch
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import one_line
 from workflow_scripts.models.batching import Batch
-from workflow_scripts.models.site_outputs import SiteOutputs
+from workflow_scripts.models.experts import Routed, segments
+from workflow_scripts.models.site_outputs import Activations, SiteOutputs
 from workflow_scripts.models.sites import NeuronSite
 
 if TYPE_CHECKING:
@@ -76,8 +77,14 @@ def _read(model: "LanguageModel", sentences: list[list[int]]) -> tuple[list[torc
     batch = Batch(list(range(len(sentences))), padded, lengths, padded=len(sentences) > 1, shortest=shortest)
     found: list[torch.Tensor] = []
 
-    def keep(site: NeuronSite, activations: torch.Tensor, _: Batch) -> None:
-        found.append(activations[:, :shortest].float().mean(dim=1).cpu())
+    def keep(site: NeuronSite, activations: Activations, batch: Batch) -> None:
+        if isinstance(activations, Routed):
+            if model.manifest.dtype != "float32":
+                return  # whose rounding can decide to which expert a token goes; the states show what matters
+            means = activations.reduce(batch.lengths.clamp(max=shortest), segments("mean")).float()
+        else:
+            means = activations[:, :shortest].float().mean(dim=1)
+        found.append(means.cpu())
 
     with SiteOutputs(model, model.manifest.sites, keep) as outputs, torch.inference_mode():
         hidden = outputs.forward(batch)[:, :shortest].float().mean(dim=1).cpu()

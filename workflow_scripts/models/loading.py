@@ -29,6 +29,7 @@ from workflow_scripts.jobs.messages import one_line
 from workflow_scripts.models.batching import Batch, encode, passing
 from workflow_scripts.models.checks import require_sound
 from workflow_scripts.models.directories import require_described
+from workflow_scripts.models.experts import compute_openly
 from workflow_scripts.models.manifests import ModelManifest
 from workflow_scripts.models.sites import output_width
 from workflow_scripts.models.structure import options_of
@@ -285,6 +286,8 @@ def _loaded(model: "PreTrainedModel", directory: Path, manifest: ModelManifest) 
     tokenizer = load_tokenizer(directory, manifest.trust_remote_code)
     backbone = backbone_of(model.eval().requires_grad_(False), manifest.kind)
     drop_pooler(backbone, manifest.kind)
+    if any(site.experts for site in manifest.sites):
+        compute_openly(backbone)  # in the same way with an intervention and without
     return LanguageModel(model, backbone, tokenizer, manifest)
 
 

@@ -5,18 +5,21 @@ with SiteOutputs(model, sites, take) as outputs:
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.batching import Batch
+from workflow_scripts.models.experts import Routed, add_hook, computing_openly, module_at
 from workflow_scripts.models.sites import NeuronSite
 
 if TYPE_CHECKING:
     from workflow_scripts.models.loading import LanguageModel
 
-Take = Callable[[NeuronSite, torch.Tensor, Batch], None]
+Activations = torch.Tensor | Routed  # [sentences, tokens, units], or what experts put out for their tokens
+Take = Callable[[NeuronSite, Activations, Batch], None]
 
 
 class SiteOutputs:
@@ -28,23 +31,24 @@ class SiteOutputs:
         Args:
             model: Whose modules the sites are.
             sites: Where to listen.
-            take: Called with a site, its activations [sentences, tokens, units] and the batch on their device.
+            take: Called with a site, its activations and the batch on their device.
         """
         self._model, self._sites, self._take = model, sites, take
         self._batches: dict[torch.device, Batch] = {}
         self._ran: set[str] = set()
-        self._handles: list[torch.utils.hooks.RemovableHandle] = []
+        self._stack = ExitStack()
 
     def __enter__(self) -> "SiteOutputs":
         modules = dict(self._model.backbone.named_modules())
+        if any(site.experts for site in self._sites):
+            self._stack.enter_context(computing_openly(self._model.backbone))
         for site in self._sites:
-            self._handles.append(modules[site.module].register_forward_hook(self._hook(site)))
+            module = module_at(modules, site.module)
+            self._stack.callback(add_hook(module, site.module, self._hook(site)).remove)
         return self
 
     def __exit__(self, *_) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._stack.close()
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Run a batch through the model: the last hidden states [sentences, tokens, d].
@@ -75,10 +79,13 @@ class SiteOutputs:
                 raise StudyError(repeated(site.module, name))
             self._ran.add(site.module)
             first = next(iter(self._batches.values()))
-            activations = by_token(output, *first.token_ids.shape)
+            if isinstance(output, Routed):
+                activations = output if output.count == first.token_ids.numel() else None
+            else:
+                activations = by_token(output, *first.token_ids.shape)
             if activations is None:
                 raise StudyError(not_by_token(site.module, name))
-            self._take(site, activations, self._on(activations.device))
+            self._take(site, activations, self._on(output.device))
 
         return take
 

@@ -1,7 +1,8 @@
 """Neuron sites: the modules whose output units are the neurons.
 
 A neuron is one output unit of a linear layer (before the activation function where the layer feeds one). By default
-those are the linear layers inside MLPs, found by rule from the names of modules.
+those are the linear layers inside MLPs, found by rule from the names of modules. The linear layers of a mixture's
+experts are weights of one module (`experts`); the units of all experts are one site, one expert after the other.
 """
 
 import fnmatch
@@ -31,6 +32,9 @@ MLP_NAMES = {
     "ffns",
     "ffn_output",
     "ff",
+    "shared_expert",
+    "shared_experts",
+    "shared_mlp",
 }
 MIXTURE_NAMES = {"experts", "moe", "block_sparse_moe"}  # of MLPs that each read some of the tokens
 ROUTERS = re.compile(r"(^|\.)(gate|router|wg|shared_expert_gate)(\.|$)")  # that tell which expert reads a token
@@ -42,7 +46,7 @@ HALVES = re.compile(r"(^|\.)\d+\.(intermediate|output)\.dense$")
 
 @dataclass(frozen=True, kw_only=True)
 class NeuronSite:
-    """A module whose outputs are neurons, and where they lie among all neurons of the model."""
+    """A module, or a weight of experts, whose outputs are neurons, and their place among all neurons of the model."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -50,6 +54,7 @@ class NeuronSite:
     layer: int  # number of the transformer block
     width: int  # number of output units
     offset: int  # index of the first unit among all neurons
+    experts: int | None = None  # that the units are divided among; None where they are no experts'
 
 
 def find_sites(backbone: "nn.Module", sites: Literal["mlp", "linear"] | Sequence[str] = "mlp") -> list[NeuronSite]:
@@ -57,16 +62,19 @@ def find_sites(backbone: "nn.Module", sites: Literal["mlp", "linear"] | Sequence
 
     Args:
         backbone: the transformer without its LM head.
-        sites: `mlp` for the linear layers inside MLPs, `linear` for all linear layers, or patterns with `*`; what reads
-            images or sound is left out by the first two.
+        sites: `mlp` for the linear layers inside MLPs and experts, `linear` for all linear layers, or patterns with
+            `*`; what reads images or sound is left out by the first two.
 
     Raises:
         StudyError: nothing is found, a pattern matches no linear layer, or some of the MLPs are no linear layers.
     """
-    linears = {name: module for name, module in backbone.named_modules() if output_width(module) is not None}
+    linears = {site.module: site for site in _linear_layers(backbone)}
     of_text = [name for name in linears if _layer(name) is not None and not TOWERS.search(name)]
     if sites == "mlp":
-        chosen = [name for name in of_text if _in_mlp(name) and not _in_mixture(name)]
+        of_experts = [name for name in of_text if linears[name].experts]
+        mixtures = [name for name, _ in backbone.named_modules() if _in_mixture(name)]
+        dense = [name for name in of_text if _in_mlp(name) and not _in_mixture(name) and not _routes(name, mixtures)]
+        chosen = [name for name in of_text if name in {*of_experts, *dense}]
     elif sites == "linear":
         chosen = of_text
     else:
@@ -74,20 +82,15 @@ def find_sites(backbone: "nn.Module", sites: Literal["mlp", "linear"] | Sequence
             if not fnmatch.filter(linears, pattern):
                 raise StudyError(f"neurons.sites: no linear layer matches {pattern!r}; the model has {_some(linears)}.")
         chosen = [name for name in linears if any(fnmatch.fnmatchcase(name, pattern) for pattern in sites)]
-    found = placed(
-        [
-            NeuronSite(module=name, layer=_layer(name) or 0, width=output_width(linears[name]), offset=0)
-            for name in chosen
-        ]
-    )
+    found = placed([linears[name] for name in chosen])
     if sites == "mlp" and (beside := left_out(backbone, found, towers=False)):
         remedy = "take a model without such layers"
         if found:
             remedy = f"to study the others alone, give neurons.sites as patterns: {json.dumps(patterns(found))}"
         raise StudyError(
             f"neurons.sites: mlp finds {count_neurons(found):,} units in linear layers of {type(backbone).__name__}, "
-            "but its MLPs have more weights, which are no linear layers that read every token, such as a mixture's "
-            f"experts: {_some(beside)}. Their units cannot be neurons; {remedy}."
+            "but its MLPs have more weights, which are no linear layers that read every token, nor experts whose "
+            f"tokens are known: {_some(beside)}. Their units cannot be neurons; {remedy}."
         )
     if not found:
         raise StudyError(
@@ -109,7 +112,9 @@ def neurons_by_name(shapes: Mapping[str, Sequence[int]]) -> int | None:
     neurons = 0
     for name, shape in shapes.items():
         owner, _, leaf = name.rpartition(".")
-        if _layer(owner) is None or TOWERS.search(name) or not _in_mlp(owner) or _in_mixture(name):
+        if _in_mixture(name):
+            return None  # of its experts some are neurons, by what transformers makes of them
+        if _layer(owner) is None or TOWERS.search(name) or not _in_mlp(owner):
             continue
         if leaf not in ("weight", "bias"):
             return None
@@ -117,6 +122,23 @@ def neurons_by_name(shapes: Mapping[str, Sequence[int]]) -> int | None:
             # GPT-2 has its weights the other way round, and a bias always.
             neurons += next(iter(shapes.get(f"{owner}.bias", shape)))
     return neurons or None
+
+
+def _linear_layers(backbone: "nn.Module") -> list[NeuronSite]:
+    """All linear layers as sites, as yet without their place among the neurons."""
+    from workflow_scripts.models.experts import is_of_experts, units_of, weights_of
+
+    found = []
+    for name, module in backbone.named_modules():
+        layer = _layer(name) or 0
+        if (width := output_width(module)) is not None:
+            found.append(NeuronSite(module=name, layer=layer, width=width, offset=0))
+        elif is_of_experts(module):
+            for weight in weights_of(module):
+                experts, units = units_of(module, weight)
+                whole = experts * units
+                found.append(NeuronSite(module=f"{name}.{weight}", layer=layer, width=whole, offset=0, experts=experts))
+    return found
 
 
 def placed(sites: Sequence[NeuronSite]) -> list[NeuronSite]:
@@ -139,7 +161,7 @@ def left_out(backbone: "nn.Module", sites: Sequence[NeuronSite], towers: bool = 
     for name, weight in backbone.named_parameters():
         owner, _, leaf = name.rpartition(".")
         matrix = sum(size > 1 for size in weight.shape) > 1 and "bias" not in leaf
-        if owner in modules or not matrix or ROUTERS.search(owner):
+        if owner in modules or name in modules or not matrix or ROUTERS.search(owner):
             continue
         if TOWERS.search(name):
             if towers:
@@ -170,6 +192,12 @@ def output_width(module: "nn.Module") -> int | None:
     if isinstance(module, nn.Linear):
         return module.out_features
     return module.nf if isinstance(module, Conv1D) else None
+
+
+def _routes(name: str, mixtures: Sequence[str]) -> bool:
+    """Whether a module tells which experts read a token: its name, and the mixture beside it, show that."""
+    router = ROUTERS.search(name)
+    return router is not None and any(other.startswith(f"{name[: router.start()]}.") for other in mixtures)
 
 
 def _in_mlp(name: str) -> bool:

@@ -14,6 +14,7 @@ import torch
 from workflow_scripts.config.architectures import Architecture
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import one_line
+from workflow_scripts.models.experts import is_of_experts, weights_of
 from workflow_scripts.models.site_outputs import by_shape, not_by_token, repeated, states_of
 from workflow_scripts.models.sites import NeuronSite, find_sites, left_out, placed
 
@@ -28,7 +29,7 @@ class Pass:
     """What a pass of two sentences of five tokens through a backbone showed."""
 
     width: int  # of the last hidden states
-    shapes: dict[str, list[tuple[int, ...]]]  # by module: what it put out, each time it ran
+    shapes: dict[str, list[tuple[int, ...]]]  # by module or weight of experts: what it put out, each time it ran
     # Modules that put out the states of layer 1, layer 2, …, the last layer left out; None where no module does.
     blocks: list[str | None]
     first_layer: int  # that the model's list of hidden states begins with: 0, or 1 where it lacks the token embeddings
@@ -111,6 +112,9 @@ def look_into(backbone: torch.nn.Module, architecture: Architecture) -> Pass | N
         for handle in handles:
             handle.remove()
     once = [(name, states) for name, states in outputs if name and len(shapes[name]) == 1]
+    for name, module in backbone.named_modules():
+        if name in shapes and is_of_experts(module):  # whose weights run with it
+            shapes |= {f"{name}.{weight}": shapes[name] for weight in weights_of(module)}
     makers = [next((name for name, put_out in reversed(once) if put_out is states), None) for states in hidden]
     # Blocks are numbered, what puts out the token embeddings is not.
     first_layer = int(makers[0] is not None and makers[0].split(".")[-1].isdigit())

@@ -1,7 +1,8 @@
 """Activation probabilities: for what share of the tokens of a language each neuron's response is above zero.
 
 For units before an activation function that is positive where its argument is, as ReLU, GELU and SiLU are, that is
-where they are active in the sense of Tang et al. (2024, section 2).
+where they are active in the sense of Tang et al. (2024, section 2). A unit of an expert is not active for the tokens
+that are not routed to the expert.
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,9 @@ import torch
 
 from workflow_scripts.jobs.progress import Progress
 from workflow_scripts.models.batching import Batch, batches, run_halving, tokens_at_once
+from workflow_scripts.models.experts import Routed, segments
 from workflow_scripts.models.loading import LanguageModel
-from workflow_scripts.models.site_outputs import SiteOutputs
+from workflow_scripts.models.site_outputs import Activations, SiteOutputs
 from workflow_scripts.models.sites import NeuronSite
 
 
@@ -40,9 +42,14 @@ def activation_probabilities(
     """
     token_ids = model.encode(texts, max_tokens, language)
     active = np.zeros(model.manifest.neurons, dtype=np.int64)
+    sums = segments("sum")
     counted: dict[int, torch.Tensor] = {}  # of the batch, by the number of a site's first neuron
 
-    def count(site: NeuronSite, activations: torch.Tensor, batch: Batch) -> None:
+    def count(site: NeuronSite, activations: Activations, batch: Batch) -> None:
+        if isinstance(activations, Routed):
+            by_sentence = activations.reduce(batch.lengths, lambda outputs, sizes: sums((outputs > 0).float(), sizes))
+            counted[site.offset] = by_sentence.sum(dim=0, dtype=torch.int64)
+            return
         counted[site.offset] = ((activations > 0) & batch.mask[..., None]).sum(dim=(0, 1))
 
     with (

@@ -58,8 +58,14 @@ def rank(
         threads: Threads that rank blocks of neurons.
 
     Raises:
-        StudyError: a language has no sentences, or a response is NaN or infinite.
+        StudyError: a language has no sentences, a response is NaN or infinite, or a mean over all tokens is wanted of
+            units that do not respond to all.
     """
+    if token_mean and (of_experts := [site.module for site in sites if site.experts]):
+        raise StudyError(
+            f"intervention.forced_value: token_mean, but units of experts ({of_experts[0]}) respond to the tokens that "
+            "are routed to the expert alone; take mean or median, or neurons.sites that leave experts out."
+        )
     neurons = count_neurons(sites)
     tokens = [read_token_counts(activations, language) for language in languages]
     if not all(len(counts) for counts in tokens):

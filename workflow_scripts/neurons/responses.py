@@ -12,16 +12,20 @@ from collections.abc import Callable, Sequence
 import torch
 
 from workflow_scripts.models.batching import Batch
+from workflow_scripts.models.experts import Routed, segments
 from workflow_scripts.models.loading import LanguageModel
-from workflow_scripts.models.site_outputs import SiteOutputs
+from workflow_scripts.models.site_outputs import Activations, SiteOutputs
 from workflow_scripts.models.sites import NeuronSite, count_neurons
 
 
-def pool_tokens(activations: torch.Tensor, batch: Batch, pooling: str) -> torch.Tensor:
+def pool_tokens(activations: Activations, batch: Batch, pooling: str) -> torch.Tensor:
     """Pool activations [sentences, tokens, units] over the real tokens of each sentence: [sentences, units].
 
-    `max` keeps the data type; `mean` is accumulated in float32; `last` takes the last real token.
+    `max` keeps the data type; `mean` is accumulated in float32; `last` takes the last real token. Units of experts are
+    pooled over the tokens that are routed to the expert, and are 0 where there are none.
     """
+    if isinstance(activations, Routed):
+        return activations.reduce(batch.lengths, OVER_ROUTED[pooling])
     if pooling == "max":
         return _reduce(activations, batch, -torch.inf, lambda tokens: tokens.amax(dim=1), torch.maximum)
     if pooling == "mean":
@@ -30,6 +34,13 @@ def pool_tokens(activations: torch.Tensor, batch: Batch, pooling: str) -> torch.
     if pooling == "last":
         return activations[torch.arange(len(batch.rows), device=activations.device), batch.lengths - 1]
     raise ValueError(f"no pooling named {pooling}")
+
+
+OVER_ROUTED = {
+    "max": segments("max"),
+    "mean": lambda outputs, counts: segments("mean")(outputs.float(), counts),
+    "last": lambda outputs, counts: outputs[(counts.cumsum(0) - 1).clamp(min=0)],
+}
 
 
 def _reduce(
@@ -80,6 +91,6 @@ class ResponseRecorder:
         finally:
             self._responses = {}
 
-    def _pool(self, site: NeuronSite, activations: torch.Tensor, batch: Batch) -> None:
+    def _pool(self, site: NeuronSite, activations: Activations, batch: Batch) -> None:
         for name, responses in self._responses.items():
             responses[:, site.offset : site.offset + site.width] = pool_tokens(activations, batch, name)
