@@ -43,7 +43,7 @@ class Routed:
 
     @property
     def device(self) -> torch.device:
-        """Where it lies."""
+        """Return where it lies."""
         return self.outputs.device
 
     def rows_of(self, expert: int) -> slice:
@@ -79,28 +79,30 @@ class Routed:
 
 
 def segments(how: str) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """A reduction for `Routed.reduce`: `max`, `mean` or `sum`."""
+    """Return a reduction for `Routed.reduce`: `max`, `mean` or `sum`."""
     return lambda outputs, counts: torch.segment_reduce(outputs, how, lengths=counts, axis=0, unsafe=True)
 
 
 def is_of_experts(module: nn.Module) -> bool:
-    """Whether a module holds the experts of a layer, and transformers lets another function compute what they give."""
+    """Return whether a module holds the experts of a layer, and transformers lets another function compute what they
+    give.
+    """
     return all(hasattr(module, name) for name in TOLD) and hasattr(type(module).forward, "__wrapped__")
 
 
 def weights_of(module: nn.Module) -> dict[str, nn.Parameter]:
-    """The weights of a module of experts whose output units are neurons, by name."""
+    """Return the weights of a module of experts whose output units are neurons, by name."""
     return {name: getattr(module, name) for name in ("gate_up_proj" if module.has_gate else "up_proj", "down_proj")}
 
 
 def units_of(module: nn.Module, name: str) -> tuple[int, int]:
-    """How many experts a module has, and how many output units one of its weights has for each of them."""
+    """Return how many experts a module has, and how many output units one of its weights has for each of them."""
     weight = getattr(module, name)
     return weight.shape[0], weight.shape[2 if module.is_transposed else 1]
 
 
 def module_at(modules: Mapping[str, nn.Module], name: str) -> nn.Module | None:
-    """The module of a name, or the one that holds the experts' weight of that name; None where there is neither.
+    """Return the module of a name, or the one that holds the experts' weight of that name; None where there is neither.
 
     Args:
         modules: All of the backbone's, by name.
@@ -113,7 +115,9 @@ def module_at(modules: Mapping[str, nn.Module], name: str) -> nn.Module | None:
 
 
 def weight_at(module: nn.Module, name: str) -> str | None:
-    """The name, inside a module of experts, of the weight that a site's name stands for; None of any other module."""
+    """Return the name, inside a module of experts, of the weight that a site's name stands for; None of any other
+    module.
+    """
     weight = name.rpartition(".")[2]
     return weight if is_of_experts(module) and weight in weights_of(module) else None
 
