@@ -32,6 +32,7 @@ CORRELATED = {
     "measure": "pairs",
     "resampling": {"resamples": 200, "confidence": 0.9, "seed": 3},
 }
+PROBED = 5  # of the languages, the first
 MEASURES = ["genetic", "trigrams", "subwords"]
 
 
@@ -75,7 +76,7 @@ def study(tmp_path):
             rows["retrieval"].append({**leading, "similarity": "inner_product", **pair, "accuracy": 0.5})
             rows["distances"].append({**leading, "measure": "pairs", **pair, "value": distance[one, other]})
             rows["distances"].append({**leading, "measure": "means", **pair, "value": 0.5})
-        for one, other in product(range(4), repeat=2):  # of fewer languages, and within one
+        for one, other in product(range(PROBED), repeat=2):  # of fewer languages, and within one
             pair = {"task": "topics", "train": LANGUAGES[one], "test": LANGUAGES[other]}
             for measure, value in (("accuracy", score[one, other]), ("macro_f1", 0.1)):
                 rows["transfer"].append({**leading, **pair, "measure": measure, "score": value})
@@ -103,8 +104,8 @@ def test_correlations_are_of_each_outcome_with_each_similarity(tmp_path, study):
             if target:
                 values = measured[outcome, model, target, "max"] - values
             if outcome.startswith("transfer"):
-                values = np.where(np.arange(COUNT)[:, None] < 4, values, np.nan)
-                values = np.where(np.arange(COUNT) < 4, values, np.nan)
+                values = np.where(np.arange(COUNT)[:, None] < PROBED, values, np.nan)
+                values = np.where(np.arange(COUNT) < PROBED, values, np.nan)
             expected = correlate_pairs(matrices, values[None], Resampling(resamples=200, confidence=0.9, seed=3))
             here = tidy[(tidy["model"] == model) & (tidy["outcome"] == outcome)]
             here = here[here["target"].isna() if target is None else here["target"] == target]
@@ -113,7 +114,7 @@ def test_correlations_are_of_each_outcome_with_each_similarity(tmp_path, study):
             assert here["quantity"].unique().tolist() == ["change" if target else "pre"]
             for column, known in {"value": expected.values, "ci_low": expected.low, "ci_high": expected.high}.items():
                 assert here[column].tolist() == pytest.approx(known[:, :, 0].ravel(), nan_ok=True)
-            assert here["pairs"].unique() == [12 if outcome.startswith("transfer") else 42]
+            assert here["pairs"].unique() == [PROBED * (PROBED - 1) if outcome.startswith("transfer") else 42]
     assert [column.text for column in table.columns] == [
         *("Model", "Outcome", "Target", "", "Genetic", "Trigrams", "Subwords")
     ]
@@ -155,21 +156,24 @@ def test_over_two_languages_correlations_are_not_defined(tmp_path, study):
 
 def test_mixed_models_are_fitted_to_each_outcome(tmp_path, study):
     similar, measured, paths = study
-    kinds = ["similarities", "retrieval"]
+    kinds = ["similarities", "retrieval", "transfer"]
     tidy, table, _ = run(table_similarity_mixed, tmp_path, {**MIXED, "targets": ["es"]}, paths, kinds)
-    assert len(tidy) == 2 * 2 * 3
-    for model, target in product(MODELS, [None, "es"]):
-        values = measured["retrieval", model, None, None]
+    assert len(tidy) == 2 * 2 * 2 * 3  # models, outcomes, quantities, measures
+    for model, outcome, target in product(MODELS, ["retrieval", "transfer topics"], [None, "es"]):
+        values = measured[outcome, model, None, None]
         if target:
-            values = (measured["retrieval", model, target, "max"] - values).round(12)
+            values = (measured[outcome, model, target, "max"] - values).round(12)
+        languages = PROBED if outcome.startswith("transfer") else COUNT
+        values = np.pad(values[:languages, :languages], (0, COUNT - languages), constant_values=np.nan)
         matrices = np.stack([similar["genetic"], similar["trigrams"], similar["subwords", model]])
         expected = fit_mixed_model(values, matrices, 0.9)
-        here = tidy[(tidy["model"] == model) & (tidy["quantity"] == ("change" if target else "pre"))]
+        here = tidy[(tidy["model"] == model) & (tidy["outcome"] == outcome)]
+        here = here[here["quantity"] == ("change" if target else "pre")]
         assert here["coefficient"].tolist() == pytest.approx(expected.coefficients)
         assert here["ci_low"].tolist() == pytest.approx(expected.low)
         for name, deviation in expected.deviations.items():
             assert here[f"sd_{name}"].unique() == pytest.approx([deviation])
-        assert here["pairs"].unique() == [42]
+        assert here["pairs"].unique() == [languages * (languages - 1)]
     assert tidy["note"].isna().all()
     first = tidy.iloc[0]
     assert table.rows[0][3].text.startswith(f"{100 * first['coefficient']:.2f} [")

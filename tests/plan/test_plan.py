@@ -121,7 +121,7 @@ OF_ALL_TARGETS = {*RANDOM_FIGURES, "figure_abx", "figure_abx_pairs"}
 FIGURES_OF_LANGUAGES = {*OF_SHOWN_TARGET, *OF_OTHER_TARGETS, *OF_ALL_TARGETS}
 BOOTSTRAPPED = {
     *("table2", "centred", "families", "figure_families", "abx", "layers", "checkpoints", "similarity"),
-    *("transfer", "write_findings"),
+    *("transfer", "sources", "write_findings"),
     *(RETRIEVAL_FIGURES - {"figure_overview"}),
 }
 SHOWN = {
@@ -135,6 +135,7 @@ SHOWN = {
         *FAMILIES,
         "abx",
         "transfer",
+        "sources",
         *SIMILARITY_TABLES,
     ),
     *(*LAYERS, *STEPS, *FIGURES_OF_LANGUAGES, "figure_similarity", "figure_transfer", "figure_sweep"),
@@ -227,8 +228,11 @@ CHANGED = [
     ({"transfer__rank": 3}, {"probe_words"}),
     ({"transfer__seed": 3}, {"probe_topics", "probe_words", "embed_words untrained"}),
     ({"transfer__max_tokens": 64}, WORDS),
-    ({"study__treebank__languages": ["en", "es"]}, {*WORDS, "probe_words", "transfer", "figure_transfer"}),
-    ({"study__topics__languages": ["en", "es"]}, {*OF_ALL_DATASETS, "probe_topics", "transfer", "figure_transfer"}),
+    ({"study__treebank__languages": ["en", "es"]}, {*WORDS, "probe_words", "transfer", "sources", "figure_transfer"}),
+    (
+        {"study__topics__languages": ["en", "es"]},
+        {*OF_ALL_DATASETS, "probe_topics", "transfer", "sources", "figure_transfer"},
+    ),
     ({"models__demo__layers": [1]}, {*EMBEDDINGS, "measure_layers", *LAYERS}),
     ({"models__demo__train__checkpoints": [7]}, {"train_model", *STEPS}),
     ({"correlations__resamples": 500}, {"correlate_languages", *BOOTSTRAPPED}),
@@ -559,6 +563,7 @@ def test_tables_and_figures_are_the_papers_or_beyond_it():
             "layers",
             "checkpoints",
             "transfer",
+            "sources",
             "similarity",
             "similarity_mixed",
             "methods",

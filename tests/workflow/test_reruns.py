@@ -39,6 +39,7 @@ BOOTSTRAPPED = of(
         "checkpoints",
         "layers",
         "transfer",
+        "sources",
         "methods",
     ),
     *("figure_retrieval", "figure_retrieval_other_targets", "figure_retrieval_random", "write_findings"),

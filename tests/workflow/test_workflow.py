@@ -33,6 +33,7 @@ TABLES = [
     "checkpoints",
     "layers",
     "transfer",
+    "sources",
     "methods",
     "similarity",
     "similarity_mixed",

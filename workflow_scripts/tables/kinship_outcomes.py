@@ -7,6 +7,9 @@ INPUTS = {
     "similarities...": "similarities of languages, and those by the subwords of each model (CSV)",
     "retrieval...": "accuracies of retrieval, one CSV per condition, that of the unintervened model too",
 }
+TRANSFER = {
+    "transfer[...]": "scores of probes between languages, one CSV per condition, where there are any",
+}
 ROW = ["model", "outcome", "quantity", "pooling", "target"]
 MEASURES = (
     "Similarity: cosine of URIEL vectors of syntax, phonology, inventory of phonemes, family and geography, unless the "

@@ -22,7 +22,7 @@ from workflow_scripts.kinship.outcomes import (
 from workflow_scripts.kinship.pair_correlations import COEFFICIENTS, correlate_pairs
 from workflow_scripts.measures import registry
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.kinship_outcomes import INPUTS, MEASURES, ROW, outcome_cells, outcome_columns
+from workflow_scripts.tables.kinship_outcomes import INPUTS, MEASURES, ROW, TRANSFER, outcome_cells, outcome_columns
 from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.specs import TargetsSpec
 
@@ -132,7 +132,7 @@ main = table_stage(
     {
         **INPUTS,
         "distances...": "distances between languages, one CSV per condition, that of the unintervened model too",
-        "transfer[...]": "scores of probes between languages, one CSV per condition, where there are any",
+        **TRANSFER,
     },
     read,
     as_table,

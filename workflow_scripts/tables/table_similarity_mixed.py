@@ -1,4 +1,4 @@
-"""How much each similarity of languages explains of retrieval and its change, by a linear mixed model."""
+"""How much each similarity of languages explains of retrieval, transfer and their change, by a linear mixed model."""
 
 import math
 
@@ -9,9 +9,9 @@ from workflow_scripts.config.settings import Confidence, ShownSimilarity
 from workflow_scripts.config.specs import SpaceSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.kinship.mixed import DEVIATIONS, fit_mixed_model
-from workflow_scripts.kinship.outcomes import outcomes_of, read_measured, read_retrieval, similarities_of
+from workflow_scripts.kinship.outcomes import outcomes_of, read_measured, read_retrieval, read_transfer, similarities_of
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.kinship_outcomes import INPUTS, MEASURES, ROW, outcome_cells, outcome_columns
+from workflow_scripts.tables.kinship_outcomes import INPUTS, MEASURES, ROW, TRANSFER, outcome_cells, outcome_columns
 from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.specs import TargetsSpec
 
@@ -25,7 +25,7 @@ class Spec(TargetsSpec, SpaceSpec):
     confidence: Confidence
 
 
-def coefficients(measured: pd.DataFrame, retrieval: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+def coefficients(measured: pd.DataFrame, observed: list[pd.DataFrame], spec: Spec) -> pd.DataFrame:
     """Return one row per model, outcome and measure of similarity.
 
     Its columns are model, outcome, quantity (pre, or the change: post − pre), pooling, target, measure, coefficient,
@@ -39,7 +39,7 @@ def coefficients(measured: pd.DataFrame, retrieval: pd.DataFrame, spec: Spec) ->
     for model in spec.models:
         similarities = similarities_of(measured, model.name, spec.languages)
         stacked = np.stack(list(similarities.values()))
-        for outcome in outcomes_of(model.name, [retrieval], spec.poolings, spec.targets, spec.languages):
+        for outcome in outcomes_of(model.name, observed, spec.poolings, spec.targets, spec.languages):
             found = fit_mixed_model(outcome.values, stacked, spec.confidence)
             whole = {f"sd_{name}": found.deviations.get(name, math.nan) for name in DEVIATIONS}
             whole |= {"pairs": found.pairs, "languages": found.languages, "note": found.note}
@@ -72,7 +72,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
         )
     heads = outcome_columns(spec.poolings)
     return layout.Table(
-        title="Retrieval accuracy explained by the similarity of languages",
+        title="Retrieval and transfer explained by the similarity of languages",
         caption=caption(spec),
         columns=[
             *heads,
@@ -91,11 +91,13 @@ def caption(spec: Spec) -> str:
     """Return what the table shows and how it was computed."""
     return (
         "Linear mixed models of top-1 retrieval accuracy as it is (by "
-        f"{spec.similarity.replace('_', ' ')}) on {spec.dataset} without an intervention (pre), and of its change "
+        f"{spec.similarity.replace('_', ' ')}) on {spec.dataset}, and of scores of probes trained in one "
+        "language and tested in another where these were measured, without an intervention (pre), and of their change "
         "(post − pre) by the intervention on experts of the target, over the ordered pairs of "
         f"{len(spec.languages)} languages; in points, of which a perfect accuracy has {POINTS}. All similarities "
         "together are fixed effects, each in standard deviations over the pairs; query, candidate and unordered pair "
-        f"have random intercepts (restricted maximum likelihood). {MEASURES} In brackets: "
+        "(of transfer: the languages of training and test, and their pair) have random intercepts (restricted maximum "
+        f"likelihood). {MEASURES} In brackets: "
         f"{100 * spec.confidence:g}% Wald intervals. NA: not known or constant, or no model."
     )
 
@@ -103,9 +105,11 @@ def caption(spec: Spec) -> str:
 main = table_stage(
     Spec,
     __doc__,
-    INPUTS,
+    {**INPUTS, **TRANSFER},
     read=lambda spec, files: coefficients(
-        read_measured(files.similarities), read_retrieval(files.retrieval, spec.similarity), spec
+        read_measured(files.similarities),
+        [read_retrieval(files.retrieval, spec.similarity), read_transfer(files.transfer)],
+        spec,
     ),
     as_table=as_table,
 )

@@ -41,6 +41,7 @@ MIXED = Table(
     inputs=lambda plan: {
         "similarities": described.similarities(plan),
         "retrieval": described.space_metrics(plan, "retrieval", plan.conditions.experts_of),
+        "transfer": described.probe_metrics(plan, "transfer", plan.conditions.experts_of),
     },
     spec=lambda plan: {**spec(plan), "confidence": plan.config.correlations.confidence},
     beyond=True,

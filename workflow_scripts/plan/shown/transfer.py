@@ -1,4 +1,4 @@
-"""The table and the figures of probes that are trained in one language and tested in all."""
+"""The tables and the figures of probes that are trained in one language and tested in all."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,22 @@ TABLE = Table(
     spec=lambda plan: {
         **described.models(plan),
         "targets": plan.config.study.targets,
+        "tasks": described.probes(plan),
+        **described.resampling(plan),
+    },
+    why_none=why_none,
+    beyond=True,
+)
+SOURCES = Table(
+    name="sources",
+    stage="table_sources",
+    place=Place("transfer", 3),
+    inputs=lambda plan: {
+        "similarities": described.similarities(plan),
+        "transfer": described.probe_metrics(plan, "transfer", lambda model: []),
+    },
+    spec=lambda plan: {
+        "models": [described.model(plan, name, seen=False) for name in plan.models.names],
         "tasks": described.probes(plan),
         **described.resampling(plan),
     },
