@@ -74,6 +74,7 @@ from workflow_scripts.report.chapters import CHAPTERS
 PersistenceBase.has_metadata = lambda records, job: any(records.metadata(path) is not None for path in job.output)
 
 CONFIG_FILES = in_precedence(map(str, workflow.configfiles), map(str, workflow.overwrite_configfiles))
+GIVEN = workflow.config_settings.config or {}  # on the command line, --config
 
 # As a module, the workflow has the config of its importer, which names the results that it wants.
 IS_MODULE = not Path(workflow.main_snakefile).resolve().is_relative_to(REPOSITORY.resolve())
@@ -81,7 +82,7 @@ STUDY = study_of([] if IS_MODULE else map(str, workflow.overwrite_configfiles))
 
 try:
     refuse_repeated_keys(CONFIG_FILES)
-    CONFIG = read_config({"results": results_of(STUDY), **config}, CONFIG_FILES)
+    CONFIG = read_config({"results": results_of(STUDY), **config}, CONFIG_FILES, GIVEN)
     if not IS_MODULE:
         refuse_results_of_another(Path(CONFIG.results), STUDY)
 except StudyError as error:
@@ -227,7 +228,7 @@ def refuse_without(problems, made):
     """
     if problems and not Path(made).exists():
         told = dict.fromkeys([*problems, *missing(PLAN)])
-        lines = [f"  {placed(problem, CONFIG_FILES)}" for problem in told]
+        lines = [f"  {placed(problem, CONFIG_FILES, GIVEN)}" for problem in told]
         raise WorkflowError("\n".join(["the study cannot run, since what it reads is not there:", *lines]))
 
 
@@ -282,7 +283,7 @@ def refuse_too_many(wildcards, k):
     if (neurons := neurons_of(wildcards)) is not None and k > neurons:
         key = f"models.{model}.k" if k == PLAN.models[model].k else "sweep.ks"
         raise StudyError(
-            placed(f"{key}: {k:,} is more than the {neurons:,} neurons of {model}; take fewer", CONFIG_FILES)
+            placed(f"{key}: {k:,} is more than the {neurons:,} neurons of {model}; take fewer", CONFIG_FILES, GIVEN)
         )
 
 
@@ -345,7 +346,9 @@ def layer_means(wildcards):
         try:
             module_of_layer(manifest.blocks, changed_layer(manifest.blocks, CONFIG.methods[method].layer))
         except StudyError as error:
-            raise StudyError(placed(str(error).replace("methods.*", f"methods.{method}"), CONFIG_FILES)) from None
+            raise StudyError(
+                placed(str(error).replace("methods.*", f"methods.{method}"), CONFIG_FILES, GIVEN)
+            ) from None
     return f"<results>/layer_means/{wildcards.model}/{layer}.h5"
 
 

@@ -327,6 +327,14 @@ def test_a_key_has_a_file_and_a_line(tmp_path, monkeypatch, key, place):
     assert place_of(key, ["config.yaml", str(tmp_path / "overlay.yaml")]) == place
 
 
+def test_a_key_of_the_command_line_has_no_file(raw):
+    raw = changed(raw, "study/models", ["bloom"])
+    with pytest.raises(StudyError, match=r"study\.models: bloom is not defined .* \(--config\)$"):
+        read_config(raw, [str(ROOT / "config.yaml")], {"study": {"models": ["bloom"]}, "cache": "elsewhere"})
+    with pytest.raises(StudyError, match=r"study\.models: bloom is not defined .*config\.yaml, line \d+\)$"):
+        read_config(raw, [str(ROOT / "config.yaml")], {"study": {"targets": ["en"]}})
+
+
 # What is written, and where the same key stands twice: by its path, in two lines.
 REPEATED = [
     ("study: 1\ncache: a\nstudy: 2\n", ["study is in line 1 and again in line 3"]),

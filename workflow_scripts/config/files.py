@@ -6,8 +6,10 @@ YAML silently keeps the last of two equal keys; they are refused here.
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import yaml
 
@@ -15,6 +17,8 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import write_text
 
 DEFAULT = "config.yaml"  # the default study, of which all others are overlays
+COMMAND_LINE = "--config"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 MARK = "study.json"  # in a folder of results: which files made it
 
 
@@ -79,22 +83,25 @@ def mark_results(results: Path, study: Sequence[str]) -> None:
         write_text(mark, json.dumps({"files": list(study)}, indent=1) + "\n")
 
 
-def place_of(key: str, files: Sequence[str]) -> str | None:
-    """Return where a key is set, like `studies/mine.yaml, line 7`; None where no file says anything of it.
+def place_of(key: str, files: Sequence[str], given: Mapping[str, Any] = NOTHING) -> str | None:
+    """Return where a key is set, like `studies/mine.yaml, line 7`, or `--config`; None where nothing is said of it.
 
     Args:
         key: Path of the key, like `models.mine.k`. Of what is not there the line of the section is given, where it
             should be, unless that is the whole config.
         files: Config files, of which later ones win.
+        given: What the command line says, which wins over the files.
     """
     found = [(*_line_of(_nodes(file), key), file) for file in reversed(files)]
-    depth, line, file = max(found, key=lambda each: each[0], default=(0, 0, ""))
-    return f"{shown_path(file)}, line {line}" if depth else None
+    found.insert(0, (*_line_of(yaml.compose(json.dumps(dict(given), default=str)), key), COMMAND_LINE))
+    depth, line, file = max(found, key=lambda each: each[0])
+    place = file if file == COMMAND_LINE else f"{shown_path(file)}, line {line}"
+    return place if depth else None
 
 
-def placed(problem: str, files: Sequence[str]) -> str:
+def placed(problem: str, files: Sequence[str], given: Mapping[str, Any] = NOTHING) -> str:
     """Return a problem, which begins with its key and a colon, with the place of the key where that is known."""
-    place = place_of(problem.partition(": ")[0], files)
+    place = place_of(problem.partition(": ")[0], files, given)
     return problem if place is None else f"{problem} ({place})"
 
 

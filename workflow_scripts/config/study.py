@@ -1,6 +1,6 @@
 """The whole config: what is studied, with which models, texts and definitions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from workflow_scripts.config.architectures import generates
 from workflow_scripts.config.datasets import DatasetConfig
 from workflow_scripts.config.fields import LanguageCode, MethodName, PathName, Section, Slug
-from workflow_scripts.config.files import placed
+from workflow_scripts.config.files import NOTHING, placed
 from workflow_scripts.config.languages import BUILT_IN, Language
 from workflow_scripts.config.models import Checkpoint, ModelConfig
 from workflow_scripts.config.problems import Problems, explain
@@ -309,12 +309,13 @@ def _there_are(unknown: str, known: Iterable[str]) -> str:
     return f" ({', '.join(known) or 'which is empty'}){near and f'; {near}'}"
 
 
-def read_config(raw: dict[str, Any], files: Sequence[str]) -> Config:
+def read_config(raw: dict[str, Any], files: Sequence[str], given: Mapping[str, Any] = NOTHING) -> Config:
     """Validate a merged config.
 
     Args:
         raw: What the files say together, and the command line.
         files: Config files, of which later ones win.
+        given: What the command line says, which wins over the files.
 
     Raises:
         StudyError: with one line for each problem: the key's path, what is wrong and the remedy, the file and the line.
@@ -322,7 +323,7 @@ def read_config(raw: dict[str, Any], files: Sequence[str]) -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        lines = [placed(line, files) for problem in error.errors() for line in _told(problem)]
+        lines = [placed(line, files, given) for problem in error.errors() for line in _told(problem)]
         raise StudyError("the config is not valid:\n" + "\n".join(f"  {line}" for line in lines)) from None
 
 

@@ -13,13 +13,14 @@ import json
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workflow_scripts.config.files import NOTHING as NONE_GIVEN
 from workflow_scripts.config.files import place_of
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import written_whole
@@ -98,7 +99,14 @@ def _of_sections(value: Any) -> bool:
     return isinstance(value, list) and value != [] and all(isinstance(each, dict) for each in value)
 
 
-def setting_in_words(path: str, before: Any, now: Any, config: Any = None, files: Sequence[str] = ()) -> str:
+def setting_in_words(
+    path: str,
+    before: Any,
+    now: Any,
+    config: Any = None,
+    files: Sequence[str] = (),
+    given: Mapping[str, Any] = NONE_GIVEN,
+) -> str:
     """Return what a setting was and is; named as in the config, with file and line, where one key alone can be meant.
 
     Args:
@@ -107,10 +115,11 @@ def setting_in_words(path: str, before: Any, now: Any, config: Any = None, files
         now: Its new value.
         config: The merged config.
         files: Config files, of which later ones win.
+        given: What the command line says of the config, which wins over the files.
     """
     keys = list(_keys_of(config, path.rpartition(".")[2], now))
     key = keys[0] if len(keys) == 1 else path
-    place = place_of(key, files) if len(keys) == 1 else None
+    place = place_of(key, files, given) if len(keys) == 1 else None
     return f"{key}: {_difference(before, now)}{f' ({place})' if place else ''}"
 
 
@@ -258,9 +267,9 @@ def _changed_parameters(dag: "DAG", job: "Job", output: Any) -> Iterator[str]:
     """What of the config and of the code is another than when an output was made."""
     records, workflow = dag.workflow.persistence, dag.workflow.globals
     (spec_before, code_before), (spec, code) = map(_parameters, (records.params(output), records._params(job)))
-    raw, files, cache = workflow["config"], workflow["CONFIG_FILES"], Path(workflow["CONFIG"].cache)
+    written, cache = (workflow["config"], workflow["CONFIG_FILES"], workflow["GIVEN"]), Path(workflow["CONFIG"].cache)
     for change in changed_settings(spec_before, spec):
-        yield f"setting {setting_in_words(*change, raw, files)}"
+        yield f"setting {setting_in_words(*change, *written)}"
     if code_before == code:
         return
     known = changed_code(cache, code_before, workflow["CODE"][code]) if code_before and code in workflow["CODE"] else []
