@@ -66,6 +66,7 @@ from workflow_scripts.models.manifests import read_manifest
 from workflow_scripts.models.sites import changed_layer, module_of_layer, neurons_by_name
 from workflow_scripts.plan import BASE, UNTRAINED, ConditionName, Plan, demand, paths
 from workflow_scripts.plan.missing import missing, missing_of_dataset, missing_of_model
+from workflow_scripts.plan.models import tokenizer_name
 from workflow_scripts.plan.shown import FIGURE_FORMATS, TABLE_FORMATS, declared, findings
 from workflow_scripts.report.chapters import CHAPTERS
 

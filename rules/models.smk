@@ -2,9 +2,25 @@
 FILES_BESIDE_WEIGHTS = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"]
 
 
-rule train_model:
+# Models of the same text and languages share a tokenizer, whatever their mixture of languages.
+use rule stage as train_tokenizer with:
+    input:
+        texts=lambda wildcards: paths.texts(PLAN.models.tokenizers[wildcards.tokenizer].dataset),
+    output:
+        "<results>/tokenizers/{tokenizer}/tokenizer_config.json",
+        tokenizer="<results>/tokenizers/{tokenizer}/tokenizer.json",
+    log:
+        "<logs>/train_tokenizer/{tokenizer}.log",
+    wildcard_constraints:
+        tokenizer=alternatives(PLAN.models.tokenizers),
+    params:
+        **contract("train_tokenizer", lambda wildcards: SLICES.train_tokenizer(wildcards.tokenizer)),
+
+
+use rule on_model as train_model with:
     input:
         texts=lambda wildcards: paths.texts(PLAN.models[wildcards.model].train.dataset),
+        tokenizer=lambda wildcards: f"<results>/tokenizers/{tokenizer_name(PLAN.models[wildcards.model].train)}/tokenizer.json",
     output:
         multiext("<results>/models/{model}/weights/", *FILES_BESIDE_WEIGHTS),
         weights="<results>/models/{model}/weights/model.safetensors",
@@ -16,16 +32,9 @@ rule train_model:
         "<benchmarks>/train_model/{model}.tsv"
     wildcard_constraints:
         model=alternatives(PLAN.models.from_source("train")),
-    conda:
-        ENVIRONMENT
-    threads: 2
-    resources:
-        mem_mb=model_memory,
-        runtime=model_minutes,
+    threads: lambda wildcards: PLAN.models[wildcards.model].train.threads
     params:
         **contract("train_model", lambda wildcards: SLICES.train_model(wildcards.model)),
-    shell:
-        f"{COMMAND} --usage {{log.usage:q}} 2> {{log.text:q}}"
 
 
 use rule stage as convert_gguf with:

@@ -119,6 +119,7 @@ def test_the_studies_pin_all_but_polylm():
         "gemma3.yaml": [],
         "minimal.yaml": [],
         "paper.yaml": ["model DAMO-NLP-MT/polylm-chat-13b"],
+        "proportions.yaml": [],
         "scratch.yaml": [],
         "smollm2.yaml": [],
     }

@@ -13,6 +13,7 @@ from workflow_scripts.config.study import read_config
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import canonical_json
 from workflow_scripts.plan import BASE, UNTRAINED, ConditionName, Plan
+from workflow_scripts.plan.models import tokenizer_name
 from workflow_scripts.plan.shown import declared, described, findings
 from workflow_scripts.plan.shown.declaration import Contents, Figure, Table
 
@@ -59,6 +60,7 @@ def slices(plan: Plan) -> dict[str, str]:
         "read_texts dev": of.read_texts("cldr-dev"),
         "read_texts devtest": of.read_texts("cldr-devtest"),
         "read_texts train": of.read_texts("cldr-train"),
+        "train_tokenizer": of.train_tokenizer(tokenizer_name(plan.models["demo"].train)),
         "train_model": of.train_model("demo"),
         "describe_model": of.describe_model("demo", "weights"),
         "evaluate_model": of.evaluate_model("demo"),
@@ -276,7 +278,80 @@ def test_what_a_study_leaves_out_or_adds_has_no_spec_or_a_new_one():
 def test_every_table_and_kind_of_figure_is_among_these_specs():
     tables, kinds = declared()
     names = {table.name for table in tables} | {f"figure_{kind.kind}" for kind in kinds}
-    assert names <= slices(comparing(BOTH)).keys()
+    assert names - slices(comparing(BOTH)).keys() == OF_MIXTURES
+
+
+MIXTURES = {"even": {}, "little": {"es": 0.1}, "none": {"es": 0, "ja": 0}, "left-out": None}
+FAMILY = {"models__demo__train__mixtures": MIXTURES, "models__demo__train__seeds": [0, 3]}
+OF_MIXTURES = {"mixtures", "mixtures_answers", "mixtures_regressions", "figure_mixtures"}
+
+
+def of_mixtures(plan: Plan) -> dict[str, str]:
+    """Return the specs of the tables and the figure of models trained on mixtures."""
+    return {
+        **{name: plan.shown.spec(shown(name)) for name in OF_MIXTURES - {"figure_mixtures"}},
+        "figure_mixtures": plan.shown.spec(shown("figure_mixtures"), "mixtures"),
+    }
+
+
+def test_a_family_is_its_members_each_a_model_like_any_other():
+    there, alone = plan(**FAMILY, random_control__seeds=[0]), plan(random_control__seeds=[0])
+    names = [f"demo-{mixture}-s{seed}" for mixture in ("even", "little", "none") for seed in (0, 3)]
+    assert there.models.names == names and list(there.config.models) == names
+    languages = RAW["models"]["demo"]["train"]["languages"]
+    last = there.models["demo-none-s3"]
+    assert (last.label, last.train.seed, last.k) == ("Demo BLOOM none-s3", 3, 100)
+    assert last.seen == [code for code in languages if code not in ("es", "ja")]
+    assert there.models["demo-even-s0"].train.shares == pytest.approx(dict.fromkeys(languages, 1 / len(languages)))
+    assert there.models["demo-little-s0"].train.shares["es"] == pytest.approx(0.1 / (len(languages) - 1 + 0.1))
+    assert list(there.models.tokenizers) == list(alone.models.tokenizers)
+    specs = [json.loads(there.slices.train_model(name)) for name in names]
+    for spec in specs:
+        assert {**spec["train"], "seed": 0, "proportions": {}} == json.loads(alone.slices.train_model("demo"))["train"]
+    assert len({canonical_json(spec) for spec in specs}) == len(names)
+    assert read_config(there.config.model_dump(mode="json"), []) == there.config
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"models__demo__train__seeds": [2, 5]}, ["demo-s2", "demo-s5"]),
+        ({"models__demo__train__mixtures": {"a": {}, "b": {"en": 3}}}, ["demo-a", "demo-b"]),
+        ({**FAMILY, "study__models": ["demo-little-s3"]}, ["demo-little-s3"]),
+    ],
+)
+def test_families_by_mixture_or_seed_alone_and_members_by_name(changes, names):
+    assert plan(**changes).models.names == names
+
+
+def test_tables_of_mixtures_are_there_where_mixtures_differ():
+    there = plan(**FAMILY)
+    assert {table.name for table in there.shown.tables()} >= OF_MIXTURES - {"figure_mixtures"}
+    assert "mixtures" in figures(there)
+    for changes in ({}, {"models__demo__train__seeds": [0, 1]}, {"models__demo__train__proportions": {"es": 2}}):
+        assert "mixtures" not in {table.name for table in plan(**changes).shown.tables()}
+    inputs = there.shown.inputs(shown("mixtures"))
+    assert len(inputs["alignment"]) == 6 * (1 + 5 + 5 * 2) and len(inputs["conditions"]) == 6 * 5
+    assert len(inputs["language_id"]) == len(inputs["perplexity"]) == 6 * 5
+    assert "language_id" not in plan(**FAMILY, sweep__ks=[0, 50]).shown.inputs(shown("mixtures"))  # without 100, the k
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"models__demo__k": 7, "sweep__ks": [0, 7]}, {"mixtures"}),
+        ({"models__demo__train__seeds": [0, 4]}, OF_MIXTURES),
+        ({"models__demo__train__mixtures": {**MIXTURES, "little": {"es": 0.2}}}, OF_MIXTURES),
+        ({"study__targets": ["en", "es"]}, OF_MIXTURES - {"mixtures_regressions"}),
+        ({"random_control__seeds": [9]}, {"mixtures"}),
+        ({"correlations__confidence": 0.9}, OF_MIXTURES),
+        ({"correlations__resamples": 170}, {"mixtures"}),
+        ({"models__demo__train__steps": 9, "models__demo__train__checkpoints": []}, set()),
+    ],
+)
+def test_an_edit_changes_the_tables_of_mixtures_that_depend_on_it(changes, expected):
+    before, after = of_mixtures(plan(**FAMILY)), of_mixtures(plan(**{**FAMILY, **changes}))
+    assert {name for name in before if before[name] != after[name]} == expected
 
 
 def test_the_order_of_keys_changes_no_spec():

@@ -22,6 +22,9 @@ CLDR = {"source": "cldr", "layout": "flores200", "split": "dev", "sentences": 10
 MODEL = {"label": "B", "k": 1}
 ON_HUB = {**MODEL, "hub": "a/b", "revision": COMMIT}
 GGUF = {"sha256": "0" * 64, "file": "a.gguf"}
+DEMO = yaml.safe_load((ROOT / "studies" / "scratch.yaml").read_text())["models"]["demo"]
+TRAIN = DEMO["train"]
+NOTHING = dict.fromkeys(TRAIN["languages"], 0)
 
 
 def packed(wheel):
@@ -143,7 +146,28 @@ CASES = [
     ("models/demo/train/checkpoints", [-1], r"models\.demo\.train\.checkpoints\.0: .*greater than or equal to 0"),
     ("models/demo/layers", [1, 5], r"models\.demo: layers: there is no layer 5; the model has layers 0 to 4"),
     ("models/demo/layers", [1, 1], r"models\.demo\.layers: 1 given more than once"),
-    ("models/demo/train/proportions", {"sv": 1.0}, r"proportions names sv"),
+    (
+        "models/demo/train/proportions",
+        {"sv": 1.0},
+        r"models\.demo\.train: proportions names sv, which languages does not",
+    ),
+    (
+        "models/demo/train/proportions",
+        {"es": -1},
+        r"models\.demo\.train\.proportions\.es: .*greater than or equal to 0",
+    ),
+    ("models/demo/train/mixtures", {"a": {"sv": 1}}, r"models\.demo\.train: mixtures\.a names sv, which languages"),
+    ("models/demo/train/mixtures", {"a b": {}}, r"models\.demo\.train\.mixtures\.a b: .*pattern"),
+    ("models/demo/train/mixtures", {"a": {"es": "few"}}, r"models\.demo\.train\.mixtures\.a\.es: .*valid number"),
+    ("models/demo/train/mixtures", {"a": NOTHING}, r"models\.demo\.train: mixtures\.a leaves no language to train on"),
+    ("models/demo/train/mixtures", {"a" * 60: {}}, r"models\.demo: demo-a{60} is longer than 64 characters; shorten"),
+    ("models/demo/train/seeds", [1, 1], r"models\.demo\.train\.seeds: 1 given more than once"),
+    ("models/demo/train", {**TRAIN, "seed": 1, "seeds": [2]}, r"models\.demo\.train: give seed or seeds"),
+    (
+        "models",
+        {"demo": {**DEMO, "train": {**TRAIN, "seeds": [1]}}, "demo-s1": {**MODEL, "path": "x"}},
+        r"models\.demo-s1: is the name of a member of models\.demo",
+    ),
     ("languages", {False: {}}, r"languages\.0: YAML reads an unquoted no as false"),
     # Names of data sets and models
     ("study/alignment/dataset", "flores", r"study\.alignment\.dataset: flores is not defined under datasets \(cldr-"),

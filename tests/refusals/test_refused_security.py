@@ -64,7 +64,7 @@ def test_nothing_that_the_config_names_is_run_by_a_shell(tmp_path):
     targets = [f"{results}/texts/own.parquet", f"{results}/conditions/tiny/base.json"]
     run_snakemake(folder, *targets, "--cores", "2", "--configfile", "tiny.yaml", "hostile.yaml")
     assert not [path for path in tmp_path.rglob("*pwned*") if path.name == "pwned"]
-    assert {path.name for path in folder.iterdir()} - before == {results, ".snakemake"}
+    assert {path.name for path in folder.iterdir()} - before == {results, f"cache {HOSTILE}", ".snakemake"}
     assert list(pd.read_parquet(folder / targets[0])["text"]) == ["one", "two"] * 4
     assert json.loads((folder / targets[1]).read_text())["model"] == "tiny"
 

@@ -63,11 +63,12 @@ LanguageCode = Annotated[
     BeforeValidator(_not_a_yaml_boolean),
 ]
 
+LONGEST_SLUG = 64
 Slug = Annotated[
     str,
     Field(
         pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$",
-        max_length=64,
+        max_length=LONGEST_SLUG,
         description="A name that becomes part of file names: lower-case letters, digits, and . _ - between them.",
     ),
     BeforeValidator(_not_a_yaml_boolean),

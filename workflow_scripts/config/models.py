@@ -22,6 +22,7 @@ from workflow_scripts.config.settings import ModelLabel, PublishedName, WeightTy
 SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 SOURCES = ("hub", "path", "gguf", "train")
 UNKNOWN_BILLIONS = 8.0  # parameters of a model whose size the config does not say
+Proportions = dict[LanguageCode, Annotated[float, Field(ge=0)]]
 
 
 class Wheel(Section):
@@ -64,11 +65,13 @@ class TrainingSource(Section):
 
     dataset: Slug = Field(description="Name in `datasets` of the data set that the model is trained on.")
     held_out: Slug = Field(description="Name in `datasets` of the data set on which held-out perplexity is reported.")
-    languages: Languages = Field(description="Languages that the model is trained on.")
-    proportions: dict[LanguageCode, Annotated[float, Field(gt=0)]] = Field(
+    languages: Languages = Field(
+        description="Languages of the tokenizer, which is trained on equally many sentences of each, and of the model."
+    )
+    proportions: Proportions = Field(
         default_factory=dict,
-        description="Share of a language's sentences that is used, by language; 1 for a language that is not named. Above 1, "
-        "sentences are repeated.",
+        description="Number of training tokens per language in proportion to the others': 1 for a language that is not named, "
+        "0 for none. Where no language is named, every sentence is read once per epoch.",
     )
     vocabulary: int = Field(6144, ge=300, description="Size of the byte-level BPE vocabulary.")
     layers: int = Field(4, ge=1, description="Number of blocks.")
@@ -80,18 +83,64 @@ class TrainingSource(Section):
     warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises.")
     weight_decay: float = Field(0.1, ge=0, description="Weight decay of AdamW.")
     seed: Seed = Field(0, description="Seed of the initial weights and of the order of the sentences.")
+    threads: int = Field(
+        2,
+        ge=1,
+        description="Number of threads on a CPU. How sums are rounded depends on it, so it is no setting of the machine.",
+    )
+    mixtures: dict[Slug, Proportions | None] = Field(
+        default_factory=dict,
+        exclude=True,
+        description="Makes a family of models of this one: one per mixture of languages, in place of or beside `proportions`, "
+        "and per seed of `seeds`, each named like demo-balanced-s0; null leaves out a mixture that an overlay inherits.",
+    )
+    seeds: Annotated[list[Seed], Distinct] = Field(
+        [], exclude=True, description="Seeds of a family of models, one model per seed, in place of `seed`."
+    )
     checkpoints: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field(
         [],
         description="Optimiser steps whose weights are kept, 0 being the untrained model. Each is measured as a model of its "
         "own, named like demo-step50.",
     )
 
+    def _proportions_of(self, mixture: dict[str, float]) -> dict[str, float]:
+        """Return the proportions of all languages in a mixture."""
+        return dict.fromkeys(self.languages, 1.0) | self.proportions | mixture
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Return the share of the training tokens by language; nothing where every sentence is read once per epoch."""
+        if not self.proportions:
+            return {}
+        proportions = self._proportions_of({})
+        total = sum(proportions.values())
+        return {language: proportion / total for language, proportion in proportions.items()}
+
+    @property
+    def members(self) -> "dict[str, TrainingSource]":
+        """Return the models of a family by what follows its name in theirs; nothing where this is a single model."""
+        found = {}
+        mixtures = {name: mixture for name, mixture in self.mixtures.items() if mixture is not None}
+        for name in mixtures or ([None] if self.seeds else []):
+            changed = {} if name is None else {"proportions": self._proportions_of(mixtures[name])}
+            for seed in self.seeds or [None]:
+                parts = [*([name] if name else []), *([] if seed is None else [f"s{seed}"])]
+                own = {} if seed is None else {"seed": seed}
+                found["-".join(parts)] = self.model_copy(update={**changed, **own, "mixtures": {}, "seeds": []})
+        return found
+
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "TrainingSource":
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
-        if unknown := sorted(set(self.proportions) - set(self.languages)):
-            raise ValueError(f"proportions names {', '.join(unknown)}, which languages does not list")
+        mixtures = {f"mixtures.{name}": mixture for name, mixture in self.mixtures.items() if mixture is not None}
+        for key, proportions in {"proportions": self.proportions, **mixtures}.items():
+            if unknown := sorted(set(proportions) - set(self.languages)):
+                raise ValueError(f"{key} names {', '.join(unknown)}, which languages does not list")
+            if not any(self._proportions_of(proportions).values()):
+                raise ValueError(f"{key} leaves no language to train on; give one of them more than 0")
+        if self.seeds and "seed" in self.model_fields_set:
+            raise ValueError("give seed or seeds; an overlay on a model with seeds gives seeds: [0]")
         if late := [step for step in self.checkpoints if step >= self.steps]:
             raise ValueError(f"checkpoints: step {late[0]} is not before the last, {self.steps}, which is the model")
         return self
@@ -198,6 +247,19 @@ class ModelConfig(Section):
     def at_step(self, step: int) -> "ModelConfig":
         """Return this trained model as it was after a number of optimiser steps."""
         return self.model_copy(update={"label": f"{self.label}, step {step}", "published": None})
+
+    def members(self, name: str) -> "dict[str, ModelConfig]":
+        """Return the models of a family by their names, which follow that of the family; nothing of a single model.
+
+        Seen by each are the languages that it is trained on, unless the family says otherwise.
+        """
+        found = {}
+        for part, train in (self.train.members if self.train else {}).items():
+            update = {"train": train, "label": f"{self.label} {part}"}
+            if self.seen == "all" and train.shares:
+                update["seen"] = [language for language, share in train.shares.items() if share > 0]
+            found[f"{name}-{part}"] = self.model_copy(update=update)
+        return found
 
     @property
     def source(self) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from workflow_scripts.config.architectures import generates
 from workflow_scripts.config.datasets import DatasetConfig
-from workflow_scripts.config.fields import LanguageCode, MethodName, PathName, Section, Slug
+from workflow_scripts.config.fields import LONGEST_SLUG, LanguageCode, MethodName, PathName, Section, Slug
 from workflow_scripts.config.files import NOTHING, placed
 from workflow_scripts.config.languages import BUILT_IN, Language
 from workflow_scripts.config.models import Checkpoint, ModelConfig
@@ -154,6 +154,27 @@ class Config(Section):
             if isinstance(config.get(key), dict)
         }
         return {**config, **kept}
+
+    @model_validator(mode="after")
+    def _every_member(self) -> "Config":
+        """Replace families of models by their members, each a model like any other."""
+        families = {name: members for name, model in self.models.items() if (members := model.members(name))}
+        if not families:
+            return self
+        others = {name: model for name, model in self.models.items() if name not in families}
+        for name, members in families.items():
+            for member in members:
+                if member in others:
+                    raise ValueError(f"models.{member}: is the name of a member of models.{name}; take another")
+                if len(member) > LONGEST_SLUG:
+                    raise ValueError(
+                        f"models.{name}: {member} is longer than {LONGEST_SLUG} characters; shorten the names"
+                    )
+            others |= members
+        named = [each for name in self.study.models for each in families.get(name, [name])]
+        if repeated := sorted({name for name in named if named.count(name) > 1}):
+            raise ValueError(f"study.models: {', '.join(repeated)} given more than once, by name and by the family's")
+        return self.model_copy(update={"models": others, "study": self.study.model_copy(update={"models": named})})
 
     @model_validator(mode="after")
     def _every_language(self) -> "Config":

@@ -8,10 +8,11 @@ from pydantic import Field
 from workflow_scripts.config.settings import Confidence, DatasetName
 from workflow_scripts.figures import drawing
 from workflow_scripts.figures.lines import measure_panels
-from workflow_scripts.figures.run import figure_stage, read_table
+from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.compared import COMPARED, definitions
 from workflow_scripts.measures.metric_files import grid, select
+from workflow_scripts.tables.run import read_table
 from workflow_scripts.tables.shown_models import Model
 
 LINE = {**drawing.LINE, "color": drawing.POST_COLOUR, "marker": "o"}

@@ -9,11 +9,12 @@ from matplotlib.lines import Line2D
 from workflow_scripts.config.settings import DatasetName, ShownSimilarity
 from workflow_scripts.config.specs import ResampledSpec
 from workflow_scripts.figures import drawing
-from workflow_scripts.figures.run import figure_stage, read_table
+from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.figures.specs import PanelsSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import grid, select
 from workflow_scripts.tables.groups import FOUND
+from workflow_scripts.tables.run import read_table
 
 FEWEST = 3  # languages of a group that is drawn; fewer have no interval
 GAP = 0.6  # of a row, between groupings

@@ -11,10 +11,11 @@ from pydantic import Field
 from workflow_scripts.config.settings import DatasetName, LanguageNames, Poolings, Target, Targets
 from workflow_scripts.figures import drawing
 from workflow_scripts.figures.lines import measure_panels
-from workflow_scripts.figures.run import figure_stage, read_table
+from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.compared import COMPARED, definitions
 from workflow_scripts.measures.metric_files import grid, select
+from workflow_scripts.tables.run import read_table
 from workflow_scripts.tables.shown_models import Model
 
 PRE = {"color": drawing.MUTED_COLOUR, "linewidth": 2.2, "linestyle": "-"}

@@ -10,11 +10,12 @@ from workflow_scripts.config.settings import Confidence
 from workflow_scripts.config.specs import SpaceSpec
 from workflow_scripts.figures import drawing
 from workflow_scripts.figures.heat_maps import COLOUR_MAP, SAME_LANGUAGE_COLOUR
-from workflow_scripts.figures.run import figure_stage, read_table
+from workflow_scripts.figures.run import figure_stage
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.kinship.outcomes import CHANGE, label
 from workflow_scripts.kinship.pair_correlations import COEFFICIENTS
+from workflow_scripts.tables.run import read_table
 from workflow_scripts.tables.shown_models import Model
 
 TITLES = {"pearson": "Pearson", "spearman": "Spearman"}

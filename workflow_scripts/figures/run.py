@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -46,13 +45,3 @@ def figure_stage(
             drawing.save(figure, as_frame(drawn, given), *described, files, hover(figure, drawn, given))
 
     return main
-
-
-def read_table(path: Path, text: list[str]) -> pd.DataFrame:
-    """Return the numbers of one of the study's tables, from its CSV.
-
-    Args:
-        path: The CSV.
-        text: Columns that are text, in which `nan` may be a language.
-    """
-    return pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""])

@@ -42,7 +42,7 @@ class Effect:
     name: str
     label: str
     measure: str  # in alignment.csv; of `over="paraphrase"`, the space in paraphrase.csv that is compared with `pre`
-    over: str  # what is averaged, a key of OVER, or paraphrase
+    over: str  # what is averaged, one of OVER, or paraphrase
     falls: bool = False  # whether the measure falls where languages get closer; else it rises
     decimals: int = 3
 
@@ -57,7 +57,7 @@ class Effect:
         return self.over in ("target", "space", "paraphrase")
 
 
-OVER = ("pairs", "from_target", "target", "others", "languages", "space")
+OVER = ("pairs", "from_target", "from_others", "target", "others", "languages", "space")
 REPORTED = [
     Effect("distance_all", "Distance (all languages)", "pairs", "pairs", falls=True),
     Effect("distance_to_target", "Distance to target", "pairs", "from_target", falls=True),
@@ -156,6 +156,8 @@ def _averages(over: str, differences: np.ndarray, languages: int, resampling: Re
         matrices = np.zeros((len(differences), languages, languages))
         matrices[:, ~np.eye(languages, dtype=bool)] = differences
         return averages_over_pairs(matrices, resampling)
+    if over == "from_others":  # means over candidates; queries are resampled
+        differences = differences.reshape(len(differences), languages - 1, languages - 1).mean(axis=2)
     return averages_over_languages(differences, resampling)
 
 
@@ -190,13 +192,13 @@ def _wanted(over: str, conditions: dict[str, list[str]], languages: list[str]) -
     """The observations over which an effect is a mean: conditions with query and candidate, query alone, or neither."""
     if over == "space":
         return grid(**conditions)
-    if over in ("pairs", "from_target"):
+    if over in ("pairs", "from_target", "from_others"):
         wanted = grid(**conditions, query=languages, candidate=languages)
         wanted = wanted[wanted["query"] != wanted["candidate"]]
     else:
         wanted = grid(**conditions, query=languages)
     of_target = wanted["query"] == wanted["target"]
-    kept = {"from_target": of_target, "target": of_target, "others": ~of_target}.get(over)
+    kept = {"from_target": of_target, "from_others": ~of_target, "target": of_target, "others": ~of_target}.get(over)
     return (wanted if kept is None else wanted[kept]).reset_index(drop=True)
 
 

@@ -1,4 +1,4 @@
-"""Train a small BLOOM from scratch on a data set of the study, with a byte-level BPE tokenizer of its own.
+"""Train a small BLOOM from scratch on a data set of the study, on all of its sentences or on a mixture of languages.
 
 Every sentence is a sequence of its own, from beginning-of-sentence to end-of-sentence token, so that the model can be
 asked for a sentence by its beginning-of-sentence token alone, and embeds sentences as it has seen them.
@@ -6,29 +6,27 @@ asked for a sentence by its beginning-of-sentence token alone, and embeds senten
 
 import math
 import random
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from pydantic import Field
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import BloomConfig, BloomForCausalLM, PreTrainedTokenizerFast, get_cosine_schedule_with_warmup
 from transformers.trainer_utils import set_seed
 
 from workflow_scripts.config.models import TrainingSource
 from workflow_scripts.jobs import stage
-from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import written
 from workflow_scripts.jobs.progress import Progress
 from workflow_scripts.jobs.usage import measured
 from workflow_scripts.models.batching import Batch, batches
+from workflow_scripts.models.devices import take_device
 from workflow_scripts.texts.schema import read_part
 
-BOS, EOS, PAD = "<s>", "</s>", "<pad>"
 IGNORED = -100  # label of padding, which the loss leaves out
-# How sums are rounded depends on the number of threads, so it is the same however few cores there are. So small a model
-# gains nothing from more.
-THREADS = 2
+STEPS_AT_ONCE = 50  # whose sentences are sorted by length together
 
 
 class Spec(stage.Spec):
@@ -40,72 +38,57 @@ class Spec(stage.Spec):
 
 def main(command: list[str] | None = None) -> None:
     """Run the stage from its command line."""
-    spec, files = stage.arguments(
+    spec, files = stage.model_arguments(
         Spec,
         __doc__,
-        inputs={"texts": "sentences (parquet)"},
+        inputs={"texts": "sentences (parquet)", "tokenizer": "tokenizer.json"},
         outputs={
             "weights": "the model's safetensors; config and tokenizer are written beside them",
             "checkpoints": "folder of models after the configured steps, step50 and so on",
-            "usage": "device, time and tokens of the run (JSON)",
         },
         command=command,
     )
-    texts = read_texts(files.texts, spec)
     set_seed(spec.train.seed)
-    torch.set_num_threads(THREADS)
-    tokenizer = train_tokenizer(texts, spec.train.vocabulary)
-    with measured(files.usage):
+    torch.set_num_threads(spec.train.threads)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(str(files.tokenizer.parent))
+    sentences = read_sentences(files.texts, spec, tokenizer)
+    with measured(files.usage), take_device(files.device) as device:
 
         def save(model: BloomForCausalLM, directory: Path) -> None:
             with written(directory):
                 tokenizer.save_pretrained(directory)
                 model.save_pretrained(directory)
 
+        def keep(model: BloomForCausalLM, step: int) -> None:
+            save(model, files.checkpoints / f"step{step}")
+
         files.checkpoints.mkdir(parents=True, exist_ok=True)
-        model = train(texts, tokenizer, spec.train, lambda model, step: save(model, files.checkpoints / f"step{step}"))
-        save(model, files.weights.parent)
+        save(train(sentences, tokenizer, spec.train, keep, torch.device(device)), files.weights.parent)
 
 
-def read_texts(path: Path, spec: Spec) -> list[str]:
-    """Return the training sentences of all languages, each language in its configured proportion."""
-    chosen = []
-    for language in spec.train.languages:
-        _, texts = read_part(path, language, spec.part)
-        wanted = round(len(texts) * spec.train.proportions.get(language, 1.0))
-        if wanted == 0:
-            raise StudyError(f"train.proportions.{language} leaves no sentence of {len(texts)}; raise it.")
-        chosen += [texts[index % len(texts)] for index in range(wanted)]
-    return chosen
-
-
-def train_tokenizer(texts: list[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """Return a byte-level BPE tokenizer that puts the beginning-of-sentence token before every text."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        special_tokens=[PAD, BOS, EOS],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{BOS} $A", special_tokens=[(BOS, tokenizer.token_to_id(BOS))]
-    )
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD)
+def read_sentences(path: Path, spec: Spec, tokenizer: PreTrainedTokenizerFast) -> dict[str, list[list[int]]]:
+    """Return the tokens of each training sentence, its end included, by language; only of languages with a share."""
+    shares = spec.train.shares
+    return {
+        language: [
+            [*ids, tokenizer.eos_token_id] for ids in tokenizer(read_part(path, language, spec.part)[1])["input_ids"]
+        ]
+        for language in spec.train.languages
+        if not shares or shares[language] > 0
+    }
 
 
 def train(
-    texts: list[str],
+    sentences: dict[str, list[list[int]]],
     tokenizer: PreTrainedTokenizerFast,
     source: TrainingSource,
     keep: Callable[[BloomForCausalLM, int], None],
+    device: torch.device,
 ) -> BloomForCausalLM:
     """Train with AdamW and a cosine schedule; the log shows loss and tokens per second.
 
-    `keep` is called with the model and the number of steps it was trained for, at each of `source.checkpoints`.
+    `sentences` are the tokens of each sentence by language. `keep` is called with the model and the number of steps it
+    was trained for, at each of `source.checkpoints`.
     """
     model = BloomForCausalLM(
         BloomConfig(
@@ -117,7 +100,8 @@ def train(
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
         )
-    ).train()
+    )
+    model = model.to(device).train()
     decayed = [weight for weight in model.parameters() if weight.dim() > 1]
     others = [weight for weight in model.parameters() if weight.dim() <= 1]
     optimizer = torch.optim.AdamW(
@@ -126,14 +110,15 @@ def train(
         betas=(0.9, 0.95),
     )
     schedule = get_cosine_schedule_with_warmup(optimizer, math.ceil(source.warmup * source.steps), source.steps)
-    stream = training_batches(texts, tokenizer, source)
+    batches_of = mixed_batches if source.shares else epochs
+    stream = batches_of(sentences, source, tokenizer.pad_token_id)
     with Progress("training", total=source.steps, unit="step") as progress:
         for step in range(source.steps):
             if step in source.checkpoints:
                 keep(model, step)
-            batch = next(stream)
+            batch = next(stream).to(device)
             labels = batch.token_ids.masked_fill(~batch.mask, IGNORED)
-            with torch.autocast("cpu", dtype=torch.bfloat16):  # twice as fast; the weights stay in float32
+            with torch.autocast(device.type, dtype=torch.bfloat16):  # twice as fast; the weights stay in float32
                 loss = model(input_ids=batch.token_ids, attention_mask=batch.mask.long(), labels=labels).loss
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -145,14 +130,54 @@ def train(
     return model.eval()
 
 
-def training_batches(texts: list[str], tokenizer: PreTrainedTokenizerFast, source: TrainingSource) -> Iterator[Batch]:
-    """Return the batches without end, of like lengths within, in random order, every sentence once an epoch."""
-    encoded = [[*token_ids, tokenizer.eos_token_id] for token_ids in tokenizer(texts)["input_ids"]]
+def epochs(sentences: dict[str, list[list[int]]], source: TrainingSource, pad_id: int) -> Iterator[Batch]:
+    """Yield batches without end, of like lengths within, in random order, every sentence once per epoch."""
     generator = random.Random(source.seed)
-    epoch = list(batches(encoded, source.tokens_per_batch, tokenizer.pad_token_id))
+    every = [token_ids for of_language in sentences.values() for token_ids in of_language]
+    epoch = list(batches(every, source.tokens_per_batch, pad_id))
     while True:
         generator.shuffle(epoch)
         yield from epoch
+
+
+def mixed_batches(sentences: dict[str, list[list[int]]], source: TrainingSource, pad_id: int) -> Iterator[Batch]:
+    """Yield one batch per step; over the steps, each language has its share of the tokens.
+
+    Every batch has `tokens_per_batch` tokens without padding, to within a sentence, so all mixtures of languages train
+    on equally many. The sentences of a batch are of like lengths. Those of a language come in the same random order in
+    every mixture. Sentences longer than a batch are cut off.
+    """
+    generator = random.Random(source.seed)
+    budget = source.tokens_per_batch
+    shares = {language: share for language, share in source.shares.items() if share > 0}
+    streams = {language: _shuffled(sentences[language], f"{source.seed} {language}") for language in shares}
+    drawn = dict.fromkeys(shares, 0)
+    for start in range(0, source.steps, STEPS_AT_ONCE):
+        steps = min(STEPS_AT_ONCE, source.steps - start)
+        chosen: list[list[int]] = []
+        already = sum(drawn.values())
+        while (total := sum(drawn.values())) < already + steps * budget:
+            behind = max(shares, key=lambda language: shares[language] * total - drawn[language])
+            chosen.append(next(streams[behind])[:budget])
+            drawn[behind] += len(chosen[-1])
+        generator.shuffle(chosen)
+        chosen.sort(key=len)
+        before = np.cumsum([0, *map(len, chosen)])[:-1]
+        # A sentence has at most as many tokens as a batch has on average, so that no batch is without a sentence.
+        places = before * steps // (total - already)
+        of_steps = [[chosen[row] for row in np.flatnonzero(places == place)] for place in range(steps)]
+        generator.shuffle(of_steps)
+        for of_step in of_steps:
+            yield from batches(of_step, sys.maxsize, pad_id)
+
+
+def _shuffled(sentences: list[list[int]], seed: str) -> Iterator[list[int]]:
+    """Yield the sentences without end, each once per epoch, in random order."""
+    generator = random.Random(seed)
+    order = list(sentences)
+    while True:
+        generator.shuffle(order)
+        yield from order
 
 
 if __name__ == "__main__":

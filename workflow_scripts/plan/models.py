@@ -2,9 +2,15 @@
 
 import math
 
-from workflow_scripts.config.models import ModelConfig
+from workflow_scripts.config.models import ModelConfig, TrainingSource
 from workflow_scripts.config.study import Config
+from workflow_scripts.jobs.files import content_hash
 from workflow_scripts.plan.names import layer_path
+
+
+def tokenizer_name(train: TrainingSource) -> str:
+    """Return the name of the tokenizer that a model is trained with, which says what the tokenizer depends on."""
+    return f"{train.dataset}-{content_hash([train.languages, train.vocabulary])[:8]}"
 
 
 class Models:
@@ -29,6 +35,12 @@ class Models:
     def steps_of(self, model: str) -> dict[str, int]:
         """Return a trained model's checkpoints and the model itself, as names with the steps of their training."""
         return {**self.checkpoints_of(model), model: self[model].train.steps}
+
+    @property
+    def tokenizers(self) -> dict[str, TrainingSource]:
+        """Return the tokenizers that models are trained with, by name; models of the same languages share one."""
+        trained = [self[model].train for model in self.from_source("train")]
+        return {tokenizer_name(train): train for train in trained}
 
     @property
     def with_checkpoints(self) -> list[str]:

@@ -82,6 +82,11 @@ class Slices:
         }
 
     @canonical
+    def train_tokenizer(self, tokenizer: str):
+        train = self.models.tokenizers[tokenizer]
+        return {"languages": train.languages, "vocabulary": train.vocabulary, "part": self._part(train.dataset)}
+
+    @canonical
     def train_model(self, model: str):
         train = self.models[model].train
         return {"train": train.model_dump(mode="json"), "part": self._part(train.dataset)}

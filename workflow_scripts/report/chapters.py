@@ -58,6 +58,13 @@ CHAPTERS = [
         "model that is trained within the study (not in the paper).",
     ),
     Chapter(
+        "mixtures",
+        "Mixtures of languages",
+        "What drives the difference between models: the languages of their training? Models that are trained within "
+        "the study on the same number of tokens, with one tokenizer, and differ in their mixture of languages alone "
+        "(the paper's Limitations ask for it; not in the paper).",
+    ),
+    Chapter(
         "transfer",
         "Transfer by light probes",
         "What a probe has learnt on the embeddings of one language, does it tell in others, and better after the "

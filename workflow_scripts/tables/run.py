@@ -1,7 +1,8 @@
-"""The command line of every stage that makes a table."""
+"""The command line of every stage that makes a table, and what reads a table that a stage has made."""
 
 from argparse import Namespace
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
@@ -36,3 +37,13 @@ def table_stage(
         layout.write(numbers, as_table(numbers, given), files)
 
     return main
+
+
+def read_table(path: Path, text: list[str]) -> pd.DataFrame:
+    """Return the numbers of one of the study's tables, from its CSV.
+
+    Args:
+        path: The CSV.
+        text: Columns that are text, in which `nan` may be a language.
+    """
+    return pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""])
