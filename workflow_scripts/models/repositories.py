@@ -1,6 +1,7 @@
 """Whether a model can be had and is the one that the config means: access, weights, their sizes, its neurons.
 
-Of a model on the hub its configuration alone is downloaded; its neurons are counted on modules without weights.
+Of a model on the hub its configuration alone is downloaded, of a GGUF file in wheels nothing. Neurons are counted on
+modules without weights.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,15 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from workflow_scripts.config.architectures import NAMES, architecture_of, may_be
 from workflow_scripts.config.models import ModelConfig
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.urls import size_of
 from workflow_scripts.models.directories import CODE, model_files
+from workflow_scripts.models.gguf_files import config_in, require_file, urls_of
 from workflow_scripts.models.loading import backbone_of, drop_pooler, empty_model, load_config, require_weights
 from workflow_scripts.models.sites import count_neurons
 from workflow_scripts.models.structure import structure_of
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 
 @dataclass(frozen=True)
@@ -46,18 +52,24 @@ def check_model(name: str, model: ModelConfig, sites: Literal["mlp", "linear"] |
     """
     origin = model.hub or model.path or (model.gguf.origin if model.gguf else "")
     found: dict[str, Any] = {"name": name, "origin": origin, "revision": model.revision}
-    if model.source in ("train", "gguf"):
-        file = Path(model.gguf.file) if model.gguf and model.gguf.file else None
-        if file is None:
-            return CheckedModel(**found, neurons=model.known_neurons())
-        if not file.is_file():
-            return CheckedModel(**found, problems=[f"models.{name}.gguf.file: there is no file {file}."])
-        return CheckedModel(**found, files=1, bytes=file.stat().st_size, neurons=model.known_neurons())
+    if model.source == "train":
+        return CheckedModel(**found, neurons=model.known_neurons())
     try:
-        directory, sizes = _in_directory(model, name) if model.path else _on_the_hub(model, name)
-        weights = _weights(sizes, model, name)
-        found |= {"files": len(weights), "bytes": sum(weights.values())}
-        found["neurons"] = count_neurons(structure_in(directory, model, sites, name)["sites"])
+        if model.gguf and model.gguf.wheels:
+            urls = urls_of(model.gguf.wheels, name)
+            size = sum(map(size_of, dict.fromkeys(urls)))
+            return CheckedModel(**found, files=len(set(urls)), bytes=size, neurons=model.known_neurons())
+        if model.gguf:
+            file = Path(model.gguf.file)
+            require_file(file, model.gguf.sha256, name)
+            found |= {"files": 1, "bytes": file.stat().st_size}
+            structure = structure_by(config_in(file, name), model, sites, name, file)
+        else:
+            directory, sizes = _in_directory(model, name) if model.path else _on_the_hub(model, name)
+            weights = _weights(sizes, model, name)
+            found |= {"files": len(weights), "bytes": sum(weights.values())}
+            structure = structure_in(directory, model, sites, name)
+        found["neurons"] = count_neurons(structure["sites"])
     except StudyError as error:
         return CheckedModel(**found, problems=[str(error)])
     problems = (
@@ -76,12 +88,26 @@ def structure_in(
     Raises:
         StudyError: the architecture cannot be used, or the neurons are not those expected.
     """
-    config = load_config(directory, model.trust_remote_code)
+    return structure_by(load_config(directory, model.trust_remote_code), model, sites, name, directory)
+
+
+def structure_by(
+    config: "PretrainedConfig",
+    model: ModelConfig,
+    sites: Literal["mlp", "linear"] | Sequence[str],
+    name: str,
+    place: Path,
+) -> dict[str, Any]:
+    """Return the same by a configuration that lies in a file or directory.
+
+    Raises:
+        StudyError: as `structure_in`.
+    """
     if not may_be(config, model.architecture):
         architecture = architecture_of(config)
         classes = ", ".join(getattr(config, "architectures", None) or []) or config.model_type
         raise StudyError(
-            f"models.{name}.architecture is {model.architecture}, but {directory} holds {NAMES[architecture]} "
+            f"models.{name}.architecture is {model.architecture}, but {place} holds {NAMES[architecture]} "
             f"({classes}); set models.{name}.architecture: {architecture}, or take another model."
         )
     backbone = backbone_of(empty_model(config, model.trust_remote_code, model.architecture), model.architecture)

@@ -3,7 +3,6 @@
 Repositories, directories and archives of data sets, and models.
 """
 
-import urllib.request
 from pathlib import Path
 
 from pydantic import Field
@@ -16,12 +15,11 @@ from workflow_scripts.config.settings import Sites
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import write_text
-from workflow_scripts.jobs.messages import one_line
+from workflow_scripts.jobs.urls import size_of
 from workflow_scripts.models.repositories import check_model
 from workflow_scripts.texts.repositories import check_repository
 
 HEADERS = ["", "from", "revision", "files", "GB", "sentences read, or neurons"]
-SECONDS = 60  # without an answer
 Row = tuple[str, str, str, int | None, float | None, int | None]
 
 
@@ -95,22 +93,6 @@ def check_dataset(spec: Dataset) -> tuple[Row, list[str]]:
     lacking = [f"there is no file {path}." for path in needed if path not in there]
     size = sum(path.stat().st_size for path in there)
     return (spec.name, str(folder), "", len(there), size / 1e9, None), lacking
-
-
-def size_of(url: str) -> int:
-    """Return the bytes of a file at a URL, which is not downloaded.
-
-    Raises:
-        StudyError: it is out of reach, or its server does not tell.
-    """
-    request = urllib.request.Request(url, method="HEAD")
-    try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
-            return int(answer.headers["Content-Length"] or 0)
-    except (OSError, ValueError) as error:
-        raise StudyError(
-            f"{url} is out of reach ({one_line(error)}); correct the URL, or try again where there is network."
-        ) from error
 
 
 if __name__ == "__main__":
