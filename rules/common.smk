@@ -89,9 +89,7 @@ try:
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 
-LABELS = {f"models.{name}.label": CONFIG.models[name].label for name in CONFIG.study.models}
-
-for warning in [*CONFIG.warnings, *undrawn_labels(LABELS)]:
+for warning in [*CONFIG.warnings, *undrawn_labels(CONFIG.labels)]:
     logger.warning(warning)
 
 PLAN = Plan(CONFIG)

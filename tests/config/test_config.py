@@ -10,6 +10,7 @@ from workflow_scripts.config.languages import BUILT_IN, LANGUAGES
 from workflow_scripts.config.pin import UNPINNED, pin, unpinned
 from workflow_scripts.config.pin import main as pin_study
 from workflow_scripts.config.study import read_config
+from workflow_scripts.figures.fonts import undrawn_labels
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.plan import Plan
 from workflow_scripts.plan.shown import declared
@@ -33,6 +34,14 @@ def test_a_language_can_be_added_by_config(raw):
     raw["languages"] = {"br": {"name": "Breton", "iso639_3": "bre", "flores": "bre_Latn"}}
     raw["study"]["alignment"]["languages"].append("br")
     assert read_config(raw, []).language_table["br"].name == "Breton"
+
+
+def test_what_figures_call_models_and_named_languages_is_known_by_keys(raw):
+    raw["languages"] = {"zh": {"name": "中文", "iso639_3": "zho", "flores": "zho_Hans"}}
+    raw["models"]["demo"]["label"] = "模型"
+    labels = read_config(raw, []).labels
+    assert labels == {"models.demo.label": "模型", "languages.zh.name": "中文"}
+    assert [warning.split(":")[0] for warning in undrawn_labels(labels)] == list(labels)
 
 
 def test_the_languages_of_flores_are_known_by_their_codes(raw):

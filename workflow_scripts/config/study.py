@@ -87,6 +87,12 @@ class Config(Section):
         """Return the built-in languages and those added by the config."""
         return {**BUILT_IN, **self.languages}
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Return what figures call the study's models, and the languages that the config names, by keys of the config."""
+        models = {f"models.{name}.label": self.models[name].label for name in self.study.models}
+        return models | {f"languages.{code}.name": language.name for code, language in self.languages.items()}
+
     @cached_property
     def checkpoints(self) -> dict[str, Checkpoint]:
         """Return the checkpoints of the study's models by their names, which are made of model and step: `demo-step50`."""
