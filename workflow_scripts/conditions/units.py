@@ -167,8 +167,13 @@ def read_responses(
         # Neurons lie together in the file by `width`, so that each chunk is read once.
         for place in np.unique(units // reader.width):
             inside = units[units // reader.width == place]
-            first = inside[0]
-            blocks.append(reader.read(first, inside[-1] + 1)[:, inside - first])
+            first, end = inside[0], inside[-1] + 1
+            block = reader.read(first, end)
+            columns, exact = reader.read_exactly(first, end, block)
+            if len(columns):
+                block = block.astype(np.float32)
+                block[:, columns] = exact
+            blocks.append(block[:, inside - first])
         responses = np.concatenate(blocks, axis=1)
         of_target = reader.groups == languages.index(target)
     return responses[of_target], responses[~of_target]

@@ -1,7 +1,9 @@
 """Extraction: a model's responses to texts (paper, section 3.1), written to HDF5 batch by batch."""
 
+import logging
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import h5py
 import numpy as np
@@ -11,9 +13,14 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.progress import Progress
 from workflow_scripts.models.batching import Batch, batches, run_halving, tokens_at_once
 from workflow_scripts.models.loading import LanguageModel
-from workflow_scripts.neurons.activation_files import ResponseWriter
+from workflow_scripts.neurons.activation_files import ResponseWriter, exact_name
 from workflow_scripts.neurons.responses import ResponseRecorder
 
+log = logging.getLogger(__name__)
+DECIDING = 64  # texts whose responses tell which units float16 would coarsen
+STEP = 1 / 40  # standard deviations between two numbers of float16, at most, for responses that are left to it
+NOISE = 1e-4  # of the largest response, which a spread must exceed to be more than rounding by the model
+COLUMNS = 2**14
 BATCH_BYTES = 2**29  # responses to a batch, on the device; short sentences would make a batch of thousands
 
 
@@ -32,7 +39,8 @@ def record(
 
     Args:
         cell: Gets a dataset [texts, neurons] for each pooling, and `row` and `tokens` [texts]: which text is in a row,
-            and how many tokens it has. The longest come first.
+            and how many tokens it has. The longest come first. With the storage float16 also the responses in float32
+            of units that float16 would coarsen (`activation_files`), as the first `DECIDING` texts tell.
         model: Its manifest says which neurons it has.
         texts: Those of one language.
         poolings: How responses are pooled over tokens.
@@ -48,19 +56,39 @@ def record(
     neurons = model.manifest.neurons
     token_ids = model.encode(texts, max_tokens, language)
     rows: list[int] = []
+    deciding = min(DECIDING, len(texts)) if storage == "float16" else 0
+    first: list[dict[str, torch.Tensor]] = []  # responses, until it is known which units are kept exactly
+    exact: dict[str, np.ndarray] = {}
+    writer: ResponseWriter | None = None
     with (
         Progress(what, total=len(texts), unit="sentence") as progress,
         ResponseRecorder(model, model.manifest.sites, poolings) as recorder,
-        ResponseWriter(cell, poolings, len(texts), neurons, storage) as writer,
+        ExitStack() as stack,
     ):
 
         def forward(batch: Batch) -> None:
+            nonlocal writer
             with torch.inference_mode():
-                stored = {name: _stored(responses, storage) for name, responses in recorder.forward(batch).items()}
+                responses = recorder.forward(batch)
+                taken = _taken(responses, exact, storage) if writer else {}
             rows.extend(batch.rows)
             progress.advance(len(batch.rows), tokens=batch.tokens)
             with progress.paused():
-                writer.append(stored)
+                if writer is not None:
+                    writer.append(taken)
+                    return
+                first.append({name: each.cpu() for name, each in responses.items()})
+                if len(rows) < deciding:
+                    return
+                for name in poolings if deciding else []:
+                    units = coarsened_units(torch.cat([responses[name] for responses in first]))
+                    if len(units):
+                        exact[name] = units
+                        log.info("%s: %d of %d neurons are kept in float32, too", name, len(units), neurons)
+                writer = stack.enter_context(ResponseWriter(cell, poolings, len(texts), neurons, storage, exact))
+                for responses in first:
+                    writer.append(_taken(responses, exact, storage))
+                first.clear()
 
         passed_at_once = tokens_at_once(tokens_per_batch, model.device)
         sentences_at_once = max(1, BATCH_BYTES // (4 * neurons * len(poolings)))
@@ -70,6 +98,38 @@ def record(
             writer.finish()
     for name, values in {"row": rows, "tokens": [len(token_ids[row]) for row in rows]}.items():
         cell.create_dataset(name, data=np.array(values, dtype=np.int32), chunks=(len(rows),), fletcher32=True)
+
+
+def coarsened_units(responses: torch.Tensor) -> np.ndarray:
+    """Return the units whose responses float16 would round to steps large beside their spread: int64, ascending.
+
+    The numbers of float16 lie 0.125 apart at 200: responses around 206 with a standard deviation of 0.75 become few.
+    What float16 can say as it is, as most of bfloat16, it does not coarsen; and responses that differ by hardly more
+    than how the model rounds, as those of a unit that is largest at the BOS token, are better left equal.
+
+    Args:
+        responses: float32 [sentences, neurons].
+    """
+    found = []
+    for block in responses.split(COLUMNS, dim=1):  # so that what is computed of them takes little memory
+        stored, largest = block.half(), block.abs().amax(dim=0).numpy()
+        rounded = (stored.float() != block).any(dim=0).numpy()
+        spread = block.std(dim=0, correction=0).numpy()
+        apart = np.spacing(largest.astype(np.float16)).astype(np.float32)
+        found.append(rounded & (STEP * spread < apart) & (spread > NOISE * largest))
+    return np.flatnonzero(np.concatenate(found))
+
+
+def _taken(responses: dict[str, torch.Tensor], exact: dict[str, np.ndarray], storage: str) -> dict[str, np.ndarray]:
+    """What is written of responses, by the names of datasets, in host memory.
+
+    Raises:
+        StudyError: as `_stored`.
+    """
+    taken = {name: _stored(each, storage) for name, each in responses.items()}
+    for name, units in exact.items():
+        taken[exact_name(name)] = responses[name][:, units].cpu().numpy()
+    return taken
 
 
 def _stored(responses: torch.Tensor, storage: str) -> np.ndarray:

@@ -4,7 +4,6 @@ Every language is ranked, each against all others, from one sort of a neuron's r
 another k needs a ranking of its own. Memory is bounded by a block of neurons.
 """
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,10 +27,6 @@ from workflow_scripts.neurons.expertise import rank_statistics
 if TYPE_CHECKING:
     from workflow_scripts.config.settings import Pooling
 
-log = logging.getLogger(__name__)
-COARSE = 1 / 20  # standard deviations of a neuron's responses that lie between two numbers of the file, at most
-SAMPLED = 200  # sentences from which that is told
-NAMED = 3  # neurons in the message
 RESPONSE_BYTES = 2**29  # of responses in memory at a time, over all threads
 
 
@@ -80,16 +75,17 @@ def rank(
     ):
         own = threading.local()  # to each thread
 
-        steps = np.zeros(neurons)  # each block is written by one thread
-
         def statistics_of(start: int, stop: int) -> dict[str, np.ndarray]:
             block = own.block = responses.read(start, stop, getattr(own, "block", None))
-            steps[start:stop] = steps_of(block)
-            ranked = rank_statistics(block, responses.groups, len(languages), expertise, first_neuron=start)
+            ranked = vars(rank_statistics(block, responses.groups, len(languages), expertise, first_neuron=start))
+            columns, exact = responses.read_exactly(start, stop, block)
+            if len(columns):
+                for name, values in vars(rank_statistics(exact, responses.groups, len(languages), expertise)).items():
+                    ranked[name][:, columns] = values
             if not token_mean:
-                return vars(ranked)
+                return ranked
             block = block if pooling == "mean" else means.read(start, stop)
-            return vars(ranked) | {"token_mean": _token_means(block, means.groups, tokens)}
+            return ranked | {"token_mean": _token_means(block, means.groups, tokens)}
 
         names = [name for name in expert_files.STATISTICS if name != "token_mean" or token_mean]
         written = expert_files.create(out, list(languages), list(sites), names)
@@ -99,40 +95,6 @@ def rank(
             for name, dataset in written.items():
                 dataset[:, start:stop] = statistics[name]
             progress.advance(stop - start)
-    _tell_coarse(steps, sites)
-
-
-def steps_of(responses: np.ndarray) -> np.ndarray:
-    """Return how many of its standard deviations a neuron's responses are rounded to, about, [neurons].
-
-    The numbers of float16 lie 0.125 apart at 200: responses around 206 with a standard deviation of 0.75 become few.
-    Infinite where all responses are one number other than 0. Told from a sample of sentences.
-
-    Args:
-        responses: As they are stored, [sentences, neurons].
-    """
-    sample = responses[:: max(1, len(responses) // SAMPLED)]
-    largest = np.abs(sample).max(axis=0)
-    apart = np.spacing(largest).astype(np.float64)
-    spread = sample.std(axis=0, dtype=np.float64)
-    with np.errstate(divide="ignore"):
-        return np.where(largest == 0, 0.0, apart / spread)
-
-
-def _tell_coarse(steps: np.ndarray, sites: Sequence[NeuronSite]) -> None:
-    """Warn of neurons whose responses the storage has coarsened, so that their expertise is only about right."""
-    worst = np.argsort(-steps, kind="stable")[: int((steps > COARSE).sum())]
-    if not len(worst):
-        return
-    first = np.array([site.offset for site in sites])
-    places = np.searchsorted(first, worst[:NAMED], side="right") - 1
-    named = (f"{sites[place].module} {worst[row] - first[place]}" for row, place in enumerate(places))
-    log.warning(
-        "%d of %d neurons have responses that are large beside their spread, so that experts.storage rounds them to "
-        "steps of more than a %dth of their standard deviation, most of all %s; their expertise is off by some "
-        "thousandths. If they matter, set experts.storage: float32",
-        *(len(worst), len(steps), round(1 / COARSE), ", ".join(named)),
-    )
 
 
 def _block_width(responses: NeuronReader, threads: int) -> int:
