@@ -115,7 +115,8 @@ def coarsened_units(responses: torch.Tensor) -> np.ndarray:
         stored, largest = block.half(), block.abs().amax(dim=0).numpy()
         rounded = (stored.float() != block).any(dim=0).numpy()
         spread = block.std(dim=0, correction=0).numpy()
-        apart = np.spacing(largest.astype(np.float16)).astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # what float16 cannot hold is refused as it is written
+            apart = np.spacing(largest.astype(np.float16)).astype(np.float32)
         found.append(rounded & (STEP * spread < apart) & (spread > NOISE * largest))
     return np.flatnonzero(np.concatenate(found))
 
