@@ -87,7 +87,7 @@ docs: .venv/installed-dev
 
 # Run docs/notebook.ipynb on the finished default study, and store what it shows.
 notebook: .venv/installed-dev
-	$(BIN)/python -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False docs/notebook.ipynb
+	$(BIN)/python tests/workflow/store_notebook.py
 
 # Generated from the config's models and the registered measures: docs/config.md, docs/config.schema.json, docs/measures.md.
 schema: .venv/installed
