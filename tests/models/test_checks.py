@@ -125,6 +125,19 @@ def test_a_model_that_sees_ahead_is_an_encoder(saved):
     assert load_model(manifest_of(directory, "encoder"), "cpu").architecture == "encoder"
 
 
+def test_a_model_that_cannot_predict_is_refused_in_a_sentence(saved):
+    marian = transformers.MarianConfig(**MARIAN)
+    model = load_model(manifest_of(saved(Tiny("", lambda: marian))), "cpu")  # its decoder alone
+    with pytest.raises(StudyError, match=r"models\.tiny: MarianForCausalLM cannot predict .*: IndexError: .*: encoder"):
+        model.require_logits()
+
+
+MARIAN = {  # whose past transformers gives as many layers as the encoder has
+    **{"vocab_size": VOCABULARY, "d_model": 32, "encoder_layers": 1, "decoder_layers": 2, "pad_token_id": 0},
+    **{"decoder_ffn_dim": 48, "decoder_attention_heads": 4, "max_position_embeddings": 256},
+}
+
+
 def test_a_causal_model_may_be_studied_without_its_head(saved):
     directory = saved("Llama")
     causal, encoder = (load_model(manifest_of(directory, kind), "cpu") for kind in ("causal", "encoder"))

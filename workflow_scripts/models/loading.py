@@ -187,7 +187,8 @@ class LanguageModel:
         """Refuse a model that generates no text, or whose logits are not those of its LM head.
 
         Raises:
-            StudyError: it is no causal model, or its head does something that `logits` does not know.
+            StudyError: it is no causal model, its head does something that `logits` does not know, or as a whole it
+                cannot read a text.
         """
         name = self.manifest.name
         if not generates(self.architecture):
@@ -198,7 +199,16 @@ class LanguageModel:
         batch = Batch([0], torch.arange(8)[None] % self.vocabulary, torch.tensor([8]), padded=False)
         with torch.inference_mode():
             ours = self.logits(self.forward(batch)).float()
-            theirs = self.model(input_ids=batch.token_ids.to(self.device)).logits.float()
+            try:
+                theirs = self.model(input_ids=batch.token_ids.to(self.device)).logits.float()
+            except torch.OutOfMemoryError:
+                raise
+            except Exception as error:  # whatever the code of an architecture raises, as where it keeps its past
+                raise StudyError(
+                    f"models.{name}: {type(self.model).__name__} cannot predict tokens of a plain text: "
+                    f"{type(error).__name__}: {one_line(error)}; set models.{name}.architecture: encoder, which has no "
+                    "perplexity and no generation, or take another model."
+                ) from error
         if not theirs.isfinite().all():
             raise StudyError(
                 f"models.{name} gives NaN or infinite logits: its weights are damaged, or {self.manifest.dtype} is too "
