@@ -13,6 +13,7 @@ from workflow_scripts.jobs.errors import StudyError
     [
         ([], "results"),
         (["config.yaml"], "results"),
+        (["config/config.yaml"], "results"),
         (["studies/mine.yaml"], "results-mine"),
         (["studies/paper.yaml", "larger.yaml"], "results-paper-larger"),
         (["my study (2).yml"], "results-my-study-2"),

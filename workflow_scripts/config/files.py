@@ -45,8 +45,7 @@ def in_precedence(files: Iterable[str], overlays: Iterable[str]) -> list[str]:
 
 def study_of(overlays: Iterable[str]) -> list[str]:
     """Return the files that tell a study from others, as one would type them: its overlays, or `config.yaml` alone."""
-    there = [shown_path(file) for file in overlays]
-    return [file for file in there if file != DEFAULT] or [DEFAULT]
+    return [shown_path(file) for file in overlays if Path(file).name != DEFAULT] or [DEFAULT]
 
 
 def results_of(study: Sequence[str]) -> str:
