@@ -78,7 +78,7 @@ def draw(drawn: pd.DataFrame, spec: Spec) -> Figure:
                 means = mine.assign(across=across).groupby("across")["value"].mean()
                 axis.plot(means.index, means, linewidth=drawing.LINE["linewidth"], color=look["color"])
             ticks = [0.001, 0.01, 0.1, 1]
-            kept = [tick for tick in ticks if tick > nothing * 1.5]
+            kept = [tick for tick in ticks if tick > 0.9 * smallest]  # a lower one would overlap with none
             axis.set_xticks([math.log10(nothing), *np.log10(kept)], ["none", *(f"{tick:.4g}" for tick in kept)])
         for axis in block[max(0, len(shown) - COLUMNS) : len(shown)]:
             axis.set_xlabel("Share of target in the training")
