@@ -289,7 +289,7 @@ def test_a_claim_is_undefined_where_nothing_was_measured(claim, empty):
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
 def test_a_claim_says_its_reading_in_plain_text(claim):
     assert claim.statement.endswith(".") and claim.section and claim.paper
-    assert claim.decide.__doc__.endswith(".")
+    assert claim.decide.__doc__.rstrip().endswith(".")
 
 
 def of(name):

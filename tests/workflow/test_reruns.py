@@ -247,6 +247,7 @@ CODE: dict[str, tuple[str, str, str, Chosen]] = {
         'POST_COLOUR = "#0072B3"',
         lambda job: (
             job.rule in ("figure_overview", "figure_sweep", "figure_abx", "figure_checkpoints", "figure_layers")
+            or job.rule == "figure_families"
             or job.rule in ("figure_retrieval", "figure_retrieval_other_targets", "figure_retrieval_random")
         ),
     ),

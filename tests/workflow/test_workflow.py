@@ -215,15 +215,19 @@ def test_a_wrong_config_is_refused_before_any_job(tmp_path):
 
 def test_a_failed_job_names_its_log_and_ends_with_the_cause(tmp_path):
     folder = copy_repository(tmp_path / "study")
+    (folder / "data/own").mkdir(parents=True)
+    for code in ("de", "en", "es", "ja"):
+        (folder / f"data/own/{code}.txt").write_text("one\n" if code == "es" else "one\ntwo\n")
     overlay = folder / "local.yaml"
-    overlay.write_text("datasets: {local: {source: local, layout: flores200, split: dev}}\ndata_root: nowhere\n")
+    overlay.write_text("datasets: {local: {source: local, layout: lines, split: dev, path: own}}\ndata_root: data\n")
     arguments = ("--configfile", "tiny.yaml", "local.yaml", "--config", "study={probing: {dataset: local}}")
-    done = run_snakemake(folder, "results/texts/local.parquet", "--cores", "1", *arguments, check=False)
+    target = "results/texts/local.parquet"
+    done = run_snakemake(folder, target, "--cores", "1", *arguments, check=False)
     assert done.returncode == 1
     last = done.stdout.strip().splitlines()[-6:]
-    assert any("read_texts failed: " in line for line in last)
+    assert any("read_texts failed: " in line for line in last), done.stdout
     assert any("results/logs/read_texts/local.log" in line for line in last)
-    assert "nowhere" in "".join(last)
+    assert "must be parallel" in "".join(last)
 
 
 def make_files(datasets, data_root):
