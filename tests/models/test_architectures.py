@@ -111,9 +111,8 @@ def test_an_architecture_is_read_as_transformers_reads_it_or_refused(name, tmp_p
     by_hand = {module.format(layer): width for layer in range(tiny.layers) for module, width in tiny.neurons.items()}
     assert {site.module: site.width for site in model.manifest.sites} == by_hand
     by_name = neurons_by_name(weight_shapes(directory))
-    assert by_name is None or by_name >= sum(
-        by_hand.values()
-    )  # so that nothing is refused for lack of neurons that it has
+    # So that nothing is refused for lack of neurons that it has.
+    assert by_name is None or by_name >= sum(by_hand.values())
 
     plain, largest = one_by_one(model)
     assert np.abs(np.array(plain) - plain[0]).max() > 0.05  # sentences differ, so agreement means something

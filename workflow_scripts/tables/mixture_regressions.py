@@ -76,9 +76,8 @@ def regress(rows: pd.DataFrame, models: list[TrainedOnMixture], confidence: floa
 
     groups = pd.factorize(rows["model"])[0]
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # that a Wald test of more coefficients than clusters is none; there is no such test
+        # That a Wald test of more coefficients than clusters is none; there is no such test here.
+        warnings.simplefilter("ignore")
         model = statsmodels.api.OLS(rows["value"].to_numpy(), matrix)
         fitted = model.fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
     ends = fitted.conf_int(alpha=1 - confidence)
