@@ -19,14 +19,20 @@ from workflow_scripts.texts.schema import read_part
 
 EMBEDDINGS = "results/embeddings/mine/base/tiny-devtest.h5"
 LAYER = "results/conditions/mine/es-layer-shift.json"
-# What the described model makes impossible, and what is said of it before any job.
+# What the described model makes impossible, the target that needs it, and what is said of it before any job.
 IMPOSSIBLE = [
     (
+        "results/table2.csv",
         "models",
         {"mine": {"k": 321}},
         r"models\.mine\.k: 321 is more than the 320 neurons of mine; .*more\.yaml, line 3",
     ),
-    ("methods", {"shift": {"method": "mean_difference", "layer": 9}}, r"methods\.shift\.layer: 9, .* 1 to 1.*, line 3"),
+    (
+        LAYER,
+        "methods",
+        {"shift": {"method": "mean_difference", "layer": 9}},
+        r"methods\.shift\.layer: 9, .* 1 to 1.*, line 3",
+    ),
 ]
 LESS = {"paraphrase": None, "translation": None, "mining": None, "topics": None, "treebank": None, "comparison": None}
 
@@ -75,9 +81,9 @@ def test_overwritten_weights_are_noticed_and_never_mixed_with_the_former_ones(st
     assert read_dry_run(run(study, "-n")) == set()
     assert_all_are_of_the_weights_on_disk(study, monkeypatch)
 
-    for key, value, message in IMPOSSIBLE:
+    for target, key, value, message in IMPOSSIBLE:
         (study / "more.yaml").write_text(yaml.safe_dump({key: value}))
-        refused = run(study, "-n", overlays=["more.yaml"], check=False, wanted=["results/table2.csv", LAYER])
+        refused = run(study, "-n", overlays=["more.yaml"], check=False, wanted=[target])
         assert re.search(message, refused), refused
 
     overwrite(study)
