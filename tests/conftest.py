@@ -19,8 +19,35 @@ settings.load_profile("quick")
 # Tests run side by side, on models so small that further threads only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Files that take minutes. A file goes as a whole to one of the processes that run tests side by side: these are begun
+# first, so that no process waits for another in the end. While the first makes the finished study that many need, the
+# next ones need none.
+FIRST = [
+    "workflow/test_workflow.py",
+    "workflow/test_given_files.py",
+    "refusals/test_refused_security.py",
+    "refusals/test_refused_targets.py",
+    "workflow/test_reruns.py",
+    "workflow/test_encoder_study.py",
+    "workflow/test_concurrency.py",
+    "workflow/",
+    "refusals/",
+    "models/",
+]
+
 TEXTS = ["A short one.", "Ein etwas längerer Satz mit mehr Wörtern.", "短い文。", "Une phrase.", "x", "y " * 40]
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of `FIRST` before all others."""
+    here = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        path = item.path.relative_to(here).as_posix()
+        return next((index for index, first in enumerate(FIRST) if path.startswith(first)), len(FIRST))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")
