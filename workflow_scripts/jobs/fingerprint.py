@@ -244,10 +244,14 @@ class _Closure:
 @cache
 def _parse(name: str, path: Path, modified: int, size: int) -> _Module:
     """Read a module, and again only when its file has another time or size."""
+    source = path.read_bytes()
     try:
-        body = _normalised(ast.parse(path.read_bytes(), path.name).body)
+        tree = ast.parse(source, path.name)
     except (SyntaxError, ValueError) as error:
         raise StudyError(f"{path} is no Python that can be parsed: {error}.") from error
+    if b"Field" in source:
+        _drop_descriptions(tree)
+    body = _normalised(tree.body)
     module = _Module(name, path)
     decorated = []
     for node in body:
@@ -337,7 +341,6 @@ def _normalised(body: list[ast.stmt], in_class: bool = False) -> list[ast.stmt]:
             node = ast.copy_location(ast.Assign([node.target], node.value), node)
         if isinstance(node, Function):
             _drop_annotations(node)
-        _drop_descriptions(node)
         inside_class = isinstance(node, ast.ClassDef) or (in_class and not isinstance(node, Function))
         for part in (node, *getattr(node, "handlers", []), *getattr(node, "cases", [])):
             for name in ("body", "orelse", "finalbody"):
@@ -355,9 +358,9 @@ def _drop_annotations(function: Function) -> None:
         argument.annotation = None
 
 
-def _drop_descriptions(statement: ast.stmt) -> None:
+def _drop_descriptions(module: ast.Module) -> None:
     """Drop the keyword `description` of every call of `Field`: prose about a setting, which no stage reads."""
-    for node in ast.walk(statement):
+    for node in ast.walk(module):
         if isinstance(node, ast.Call) and _last_name(node) == "Field":
             node.keywords = [keyword for keyword in node.keywords if keyword.arg != "description"]
 
