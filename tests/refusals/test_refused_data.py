@@ -106,6 +106,21 @@ CASES = [
     ("empty cell", "table", {"own.tsv": b"en\tes\na\t\n"}, "en es", r"own, es sentence: 1 texts are empty"),
     ("no JSON", "table", {"own.jsonl": b'{"en": "a"}\n{en}\n'}, "en", r"own\.jsonl, line 2: this is no JSON"),
     ("no object", "table", {"own.jsonl": b'["a"]\n'}, "en", r"own\.jsonl, line 1: an object is expected"),
+    (
+        "twice a key",
+        "table",
+        {"own.jsonl": b'{"en": "a", "en": "b"}\n'},
+        "en",
+        r"own\.jsonl, line 1 has the key en twice",
+    ),
+    ("half of a pair", "table", {"own.jsonl": b'{"en": "\\ud800 a"}\n'}, "en", r"line 1: en holds half of a character"),
+    (
+        "too deep",
+        "table",
+        {"own.jsonl": b"[" * 100_000},
+        "en",
+        r"own\.jsonl, line 1: this is no JSON: maximum recursion",
+    ),
     ("null", "table", {"own.jsonl": b'{"en": null}\n'}, "en", r"own\.jsonl, line 1: en is None, not a text"),
     (
         "key left out",
@@ -208,6 +223,7 @@ ON_THE_HUB = [
     ("missing text", {"text": ["a", None]}, r"1 texts are empty \(ids dev-000001\)"),
     ("no row", {"text": []}, r"is no parquet that can be read: BatchSize must be greater than 0"),
     ("damaged", b"PAR1 and no more", r"is no parquet that can be read"),
+    ("empty", b"", r"spa_Latn/dev/0\.parquet is empty; fetch it again"),
     (
         "another language",
         None,
@@ -268,6 +284,39 @@ def test_refused_from_the_hub(refused, command, tmp_path, content, message):
                 "target_sentence": ["c", "d"],
             },
             r"bucc18\.es: the id t1 stands for two sentences",
+        ),
+        (
+            "bucc2018",
+            "bucc18.es/dev-0.parquet",
+            {
+                "source_id": ["s1", None],
+                "source_sentence": ["a", "b"],
+                "target_id": ["t1", "t2"],
+                "target_sentence": ["c", "d"],
+            },
+            r"es: the column source_id is empty in row 1",
+        ),
+        (
+            "paws-x",
+            "PAWS-X.es/dev-00001-of-00002.parquet",
+            {"sentence1": ["a"], "sentence2": ["b"], "label": ["1"]},
+            r"of .*/PAWS-X\.es/dev-\*-of-00002\.parquet 1 files are there, not 2; fetch the others",
+        ),
+        *(
+            (
+                "ud-pud",
+                "parquet/es_pud/dev.parquet",
+                {
+                    "sent_id": ["a"],
+                    "text": ["no"],
+                    "tokens": [["no"]],
+                    "upos": [["X"]],
+                    "head": [["0"]],
+                    "mwt": [mwt],
+                },
+                r"row 0: mwt must be a list of tokens with id and form",
+            )
+            for mwt in ([{"ID": "1-2", "FORM": "del"}], "1-2 del")
         ),
     ],
 )

@@ -5,6 +5,7 @@ import io
 import tarfile
 import zipfile
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -87,6 +88,40 @@ def test_an_archive_may_not_leave_its_folder(fetch, tmp_path, pack, files):
     with pytest.raises(StudyError, match="would lie outside of its folder"):
         fetch(pack(files))
     assert not list(tmp_path.rglob("outside"))
+    assert [path.name for path in (tmp_path / "cache/archives").iterdir()] == ["locks"]
+
+
+def encrypted(files):
+    """The bytes of a zip whose first file needs a password, as its head and the list at the end say."""
+    content = bytearray(zipped(files))
+    content[6] |= 1
+    content[content.find(b"PK\x01\x02") + 8] |= 1
+    return bytes(content)
+
+
+def linked(files):
+    """The bytes of a tar with a hard link to a file that it lacks."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo("link")
+        member.type, member.linkname = tarfile.LNKTYPE, "nothing"
+        archive.addfile(member)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (encrypted(FILES), "damaged, or of a kind that is not read: .*password"),
+        (linked(FILES), "damaged, or of a kind that is not read: .*'nothing' not found"),
+        (tar({"noise": bytes(np.random.default_rng(0).bytes(100_000))})[:-5000], "damaged, or .*ended before"),
+        *((pack({"a": b"x", "a/b": b"x"}), "cannot be unpacked here: .*Not a directory") for pack in (tar, zipped)),
+        *((pack({"a" * 300: b"x"}), "cannot be unpacked here: .*too long") for pack in (tar, zipped)),
+    ],
+)
+def test_an_archive_that_cannot_be_unpacked_is_refused(fetch, tmp_path, content, message):
+    with pytest.raises(StudyError, match=message):
+        fetch(content)
     assert [path.name for path in (tmp_path / "cache/archives").iterdir()] == ["locks"]
 
 

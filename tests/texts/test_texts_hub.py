@@ -260,6 +260,22 @@ def test_several_files_are_read_in_order(read, write):
     assert [text for _, text in rows(read("flores200", "dev", ["es"]), "es", "sentence")] == ["first", "second"]
 
 
+def test_languages_with_ids_and_without_are_not_matched(read, write):
+    write("dev/spa_Latn.parquet", id=[1, 0], text=["Dos", "Uno"])
+    write("dev/cmn_Hans.parquet", text=["一", "二"])
+    for codes in (["es", "zh"], ["zh", "es"]):
+        with pytest.raises(StudyError, match="file of zh has no column id, that of es has one"):
+            read("flores200", "dev", codes)
+
+
+def test_text_in_another_encoding_is_refused(read, tmp_path):
+    path = tmp_path / "repository/dev/spa_Latn.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_bytes('{"id": 0, "text": "año"}\n'.encode("latin-1"))
+    with pytest.raises(StudyError, match="a file is damaged, or its text is not UTF-8"):
+        read("flores200", "dev", ["es"])
+
+
 def test_a_missing_language_names_the_files_looked_for(read, write):
     write("spa_Latn/dev/0000.parquet", sentence=["Uno."])
     with pytest.raises(

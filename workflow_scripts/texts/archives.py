@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.jobs.files import written
+from workflow_scripts.jobs.files import is_full, written
 from workflow_scripts.jobs.locks import Locks
 from workflow_scripts.jobs.messages import one_line
 
@@ -86,14 +86,24 @@ def _unpack(archive: Path, url: str, folder: Path) -> None:
             raise StudyError(f"{url} is neither a tar archive nor a zip.")
     except tarfile.FilterError as error:
         raise StudyError(f"{url}: the archive's file {error.tarinfo.name} would lie outside of its folder.") from error
-    except (tarfile.TarError, zipfile.BadZipFile) as error:
-        raise StudyError(f"{url}: the archive is damaged: {one_line(error)}") from error
+    except OSError as error:
+        if is_full(error):
+            raise
+        # A name that is too long, or that of a file and of a folder.
+        raise StudyError(f"{url}: the archive cannot be unpacked here: {one_line(error)}") from error
+    except StudyError:
+        raise
+    # Beside their own errors the modules raise those of the compression, and others: of a zip with a password a
+    # RuntimeError, of a link to a file that is not there a KeyError.
+    except Exception as error:
+        raise StudyError(f"{url}: the archive is damaged, or of a kind that is not read: {one_line(error)}") from error
 
 
 def missing_file(folder: Path, file: str, url: str) -> StudyError:
     """Return what is to be said of a file that an archive lacks, with the first of those that it has."""
     there = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    files = f"its {len(there)} files begin with {', '.join(there[:5])}" if there else "it holds no file"
     return StudyError(
-        f"the archive {url} has no {file}; its {len(there)} files begin with {', '.join(there[:5])}. Set the data "
-        "set's `path` to its folder there, or leave the language out."
+        f"the archive {url} has no {file}; {files}. Set the data set's `path` to its folder there, or leave the "
+        "language out."
     )

@@ -72,7 +72,14 @@ def _lines_of_rows(rows: Iterable[Mapping[str, Any]], where: str) -> Iterator[tu
             raise StudyError(f"{here}: tokens, upos and head must be lists of one length.")
         yield here, f"# sent_id = {row['sent_id'] or ''}"
         yield here, f"# text = {row['text'] or ''}"
-        several = {str(token["id"]).partition("-")[0]: token for token in row["mwt"] or []}
+        tokens = row["mwt"] or []
+        if isinstance(tokens, Mapping):  # as `datasets` once gave a list of structures: one of lists
+            tokens = [dict(zip(tokens, of_token, strict=True)) for of_token in zip(*tokens.values(), strict=True)]
+        if not isinstance(tokens, list) or not all(
+            isinstance(each, Mapping) and {"id", "form"} <= {*each} for each in tokens
+        ):
+            raise StudyError(f"{here}: mwt must be a list of tokens with id and form.")
+        several = {str(token["id"]).partition("-")[0]: token for token in tokens}
         for position, (form, tag, head) in enumerate(zip(*words, strict=True), start=1):
             if token := several.get(str(position)):
                 yield here, "\t".join([str(token["id"]), str(token["form"]), *["_"] * (FIELDS - 2)])

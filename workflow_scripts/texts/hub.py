@@ -4,7 +4,9 @@ A local directory laid out like such a repository can be named instead of one.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ def read_hub(dataset: DatasetConfig, languages: list[str], table: Mapping[str, L
         StudyError: the repository is gated, unknown or out of reach, lacks a language or a column, or is damaged.
     """
     readers = {
-        "flores200": _flores,
+        "flores200": partial(_flores, {}),
         "paws-x": _paws,
         "tatoeba": _tatoeba,
         "bucc2018": _bucc,
@@ -46,15 +48,30 @@ def read_hub(dataset: DatasetConfig, languages: list[str], table: Mapping[str, L
     return pd.DataFrame(rows, columns=["id", "lang", "part", "text"])
 
 
-def _flores(dataset: DatasetConfig, code: str, language: Language) -> Parts:
+def _flores(numbering: dict[bool, str], dataset: DatasetConfig, code: str, language: Language) -> Parts:
+    """The sentences of a language by their ids, or by their order where no language has ids.
+
+    Args:
+        numbering: A language read so far, by whether it has ids; this one is added.
+        dataset: Of the config.
+        code: Of the language.
+        language: What data sets call it.
+    """
     rows = _rows(dataset, code, language)
+    has_ids = "id" in rows.column_names
+    numbering.setdefault(has_ids, code)
+    if len(numbering) > 1:
+        raise StudyError(
+            f"{dataset.repository}: the file of {numbering[False]} has no column id, that of {numbering[True]} has "
+            "one, so the sentences cannot be matched; take files of one revision."
+        )
     # The original counts its sentences from 1; FLORES+ from 0, as the lines of local files and the ids of SIB-200 are.
     column, first = ("sentence", 1) if "sentence" in rows.column_names else ("text", 0)
     texts = _texts(rows, column, dataset, code)
-    if "id" not in rows.column_names:
+    if not has_ids:
         return {"sentence": [(f"{dataset.split}-{number:06d}", text) for number, text in enumerate(texts)]}
     numbered: dict[int, str] = {}
-    for identifier, text in zip(rows["id"], texts, strict=True):
+    for identifier, text in zip(_column(rows, "id", dataset), texts, strict=True):
         number = int(identifier) - first if str(identifier).isdecimal() else -1
         if number < 0:
             raise StudyError(f"{dataset.repository}, {code}: the id {identifier!r} is no number from {first} on.")
@@ -91,6 +108,9 @@ def _bucc(dataset: DatasetConfig, code: str, language: Language) -> Parts:
     rows = _rows(dataset, code, language)
     names = ("source_id", "source_sentence", "target_id", "target_sentence")
     source_ids, sources, target_ids, targets = (_texts(rows, name, dataset, code) for name in names)
+    for name, ids in {"source_id": source_ids, "target_id": target_ids}.items():
+        if "" in ids:
+            raise StudyError(f"{dataset.repository}, {code}: the column {name} is empty in row {ids.index('')}.")
     where = f"{dataset.repository} bucc18.{code}"
     candidates = _by_id(target_ids, targets, where)
     gold = list(zip(source_ids, target_ids, strict=True))
@@ -112,7 +132,7 @@ def _wikipedia(dataset: DatasetConfig, code: str, language: Language) -> Parts:
         _require_column(articles, name, dataset)
     numbered = (
         (f"{article['id']}-{number:04d}", paragraph)
-        for article in articles
+        for article in _readable(articles, dataset)
         for number, paragraph in enumerate(_text(article["text"], "text", article["id"], dataset, code).split("\n"))
     )
     return paragraphs(numbered, f"{dataset.repository} {WIKIPEDIA}.{code}", dataset.sentences)
@@ -200,15 +220,18 @@ def _rows_of(dataset: DatasetConfig, pattern: str, streaming: bool = False) -> A
         StudyError: as `read_hub`.
     """
     from datasets import load_dataset
-    from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
+    from datasets.exceptions import DatasetNotFoundError
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-    from pyarrow import ArrowInvalid
 
     if dataset.is_directory:
         if not Path(dataset.repository).is_dir():
             raise StudyError(f"there is no directory {dataset.repository}; correct the data set's `repository`.")
         for path in Path(dataset.repository).glob(pattern):
             require_file(path)
+            if not path.stat().st_size:
+                raise StudyError(f"{path} is empty; fetch it again, or leave the language out.")
+        if incomplete := incomplete_parts(dataset, map(str, Path(dataset.repository).glob(pattern))):
+            raise StudyError(incomplete)
     try:
         rows = load_dataset(
             dataset.repository,
@@ -238,10 +261,28 @@ def _rows_of(dataset: DatasetConfig, pattern: str, streaming: bool = False) -> A
         return None
     except OSError as error:
         raise _out_of_reach(dataset, error) from error
-    except (ArrowInvalid, DatasetGenerationError) as error:
+    except StudyError:
+        raise
+    except Exception as error:  # whatever pyarrow and `datasets` raise for a damaged file
         told = one_line(error.__cause__ or error)
         kind = "JSON Lines" if pattern.endswith(".jsonl") else "parquet"
         raise StudyError(f"{dataset.repository}: {pattern} is no {kind} that can be read: {told}") from error
+
+
+def incomplete_parts(dataset: DatasetConfig, files: Iterable[str]) -> str | None:
+    """Return what is to be said of files like test-00000-of-00002.parquet of which some are missing; None where all are
+    there, or where any will do.
+    """
+    if dataset.layout == "wikipedia":
+        return None  # of which a part serves: it is read no further than to the last paragraph that is asked for
+    numbers: dict[tuple[str, str], set[int]] = {}
+    for file in files:
+        if part := re.fullmatch(r"(.*)-(\d{5,})-of-(\d{5,})(\.\w+)", file):
+            numbers.setdefault((f"{part[1]}-*-of-{part[3]}{part[4]}", part[3]), set()).add(int(part[2]))
+    for (pattern, count), there in numbers.items():
+        if len(there) != int(count):
+            return f"of {pattern} {len(there)} files are there, not {int(count)}; fetch the others."
+    return None
 
 
 def _downloaded(dataset: DatasetConfig, pattern: str) -> list[Path]:
@@ -287,7 +328,23 @@ def _text(value: Any, name: str, row: Any, dataset: DatasetConfig, code: str) ->
 
 def _column(rows: Any, name: str, dataset: DatasetConfig) -> list:
     _require_column(rows, name, dataset)
-    return list(rows[name])
+    return list(_readable(rows[name], dataset))
+
+
+def _readable(values: Iterable[Any], dataset: DatasetConfig) -> Iterator[Any]:
+    """The same values, which are read as they are asked for.
+
+    Raises:
+        StudyError: what they are read from is damaged.
+    """
+    try:
+        yield from values
+    except Exception as error:  # whatever pyarrow and `datasets` raise, of a text in another encoding a UnicodeError
+        if isinstance(error, OSError) and not dataset.is_directory:
+            raise _out_of_reach(dataset, error) from error
+        raise StudyError(
+            f"{dataset.repository}: a file is damaged, or its text is not UTF-8: {one_line(error)}; fetch it again."
+        ) from error
 
 
 def _require_column(rows: Any, name: str, dataset: DatasetConfig) -> None:

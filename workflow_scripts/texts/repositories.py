@@ -13,7 +13,7 @@ from workflow_scripts.config.datasets import DatasetConfig
 from workflow_scripts.config.languages import Language
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import one_line
-from workflow_scripts.texts.hub import lacking, read_hub
+from workflow_scripts.texts.hub import incomplete_parts, lacking, read_hub
 
 READ = 3  # sentences that are read of a data set that is streamed
 
@@ -59,8 +59,11 @@ def check_repository(
         if matched is None:
             problems.append(lacking(dataset, code, alternatives))
         else:
-            complete.append(code)
             needed |= {file: sizes[file] for file in matched}
+            if incomplete := incomplete_parts(dataset, matched):
+                problems.append(f"{dataset.repository}, {code}: {incomplete}")
+            else:
+                complete.append(code)
     sentences = 0
     if complete:
         some = dataset.model_copy(update={"sentences": READ}) if dataset.layout == "wikipedia" else dataset

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 from workflow_scripts.jobs.errors import StudyError
@@ -11,6 +12,15 @@ from workflow_scripts.texts.lines import read_lines, read_text, require_file, un
 
 Columns = dict[str, list[str]]  # texts by the code of their language
 csv.field_size_limit(2**31 - 1)  # Python's own limit, 131,072 characters, is shorter than some texts
+
+
+class _Object(dict):
+    """An object of JSON, and which of its keys are there more than once, of which a plain dict keeps the last."""
+
+    def __init__(self, pairs: list[tuple[str, object]]):
+        super().__init__(pairs)
+        names = [name for name, _ in pairs]
+        self.repeated = [name for name in self if names.count(name) > 1] if len(names) != len(self) else []
 
 
 def read_table(path: Path, languages: list[str]) -> Columns:
@@ -61,11 +71,13 @@ def _jsonl(path: Path, languages: list[str]) -> Columns:
     for number, line in enumerate(read_lines(path), start=1):
         where = f"{path}, line {number}"
         try:
-            row = json.loads(line)
-        except ValueError as error:
+            row = json.loads(line, object_pairs_hook=_Object)
+        except (ValueError, RecursionError) as error:
             raise StudyError(f"{where}: this is no JSON: {error}.") from error
         if not isinstance(row, dict):
             raise StudyError(f"{where}: an object is expected, with languages as keys.")
+        if row.repeated:
+            raise StudyError(f"{where} has the key {row.repeated[0]} twice.")
         _require_columns(where, languages, list(row))
         for code, texts in columns.items():
             texts.append(_text(row[code], f"{where}: {code}"))
@@ -96,4 +108,6 @@ def _require_columns(where: Path | str, languages: list[str], there: list[str]) 
 def _text(value: object, where: str) -> str:
     if not isinstance(value, str):
         raise StudyError(f"{where} is {value!r}, not a text; correct it, or remove that row.")
+    if re.search("[\ud800-\udfff]", value):
+        raise StudyError(f"{where} holds half of a character (a surrogate alone): {value[:60]!r}; correct it.")
     return value
