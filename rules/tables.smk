@@ -54,4 +54,4 @@ rule metrics:
     conda:
         ENVIRONMENT
     shell:
-        "awk 'FNR > 1 || NR == 1' {input:q} > {output:q} 2> {log:q}"
+        "awk 'FNR > 1 || NR == 1' {input:q} < /dev/null > {output:q} 2> {log:q}"

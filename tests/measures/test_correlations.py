@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from workflow_scripts.config.sections import Resampling
-from workflow_scripts.measures.correlations import correlate
+from workflow_scripts.measures.correlations import correlate, pearson
 
 
 @pytest.fixture
@@ -54,6 +54,12 @@ def test_the_bca_interval_is_scipys(sides):
 def test_a_constant_side_or_two_languages_have_no_correlation(x, y):
     assert np.isnan(vars(correlate(np.array(x), np.array(y), Resampling()))["r"])
     assert correlate(np.array(y), np.array(x), Resampling()).resamples == 0
+
+
+def test_a_side_that_is_constant_but_for_rounding_has_no_correlation(sides):
+    same = np.full(12, 0.1)
+    assert np.abs(same - same.mean()).max() > 0
+    assert np.isnan([pearson(same, sides[1]), pearson(sides[0], same)]).all()
 
 
 @pytest.mark.parametrize("confidence", [0.95, 0.85])

@@ -9,7 +9,7 @@ perfect choice by what is known before it has a regret above 0 where scores are 
 import numpy as np
 
 from workflow_scripts.kinship.pair_correlations import MINIMUM_LANGUAGES, midranks
-from workflow_scripts.measures.correlations import CONSTANT
+from workflow_scripts.measures.correlations import pearson
 
 
 def correlations_by_test(scores: np.ndarray, similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +26,7 @@ def correlations_by_test(scores: np.ndarray, similarity: np.ndarray) -> tuple[np
         if len(sources) >= MINIMUM_LANGUAGES:
             sides = scores[sources, test], similarity[sources, test]
             ranks = tuple(midranks(side, np.ones((1, len(side))))[0] for side in sides)
-            found[:, test] = _correlation(*sides), _correlation(*ranks)
+            found[:, test] = pearson(*sides), pearson(*ranks)
     return found[0], found[1]
 
 
@@ -63,10 +63,3 @@ def _sources(scores: np.ndarray, preference: np.ndarray) -> list[np.ndarray]:
     """Return the numbers of the sources of each test language that both know."""
     known = np.isfinite(scores) & np.isfinite(preference) & ~np.eye(len(scores), dtype=bool)
     return [np.flatnonzero(column) for column in known.T]
-
-
-def _correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Return Pearson's r of two vectors; NaN where one is constant."""
-    one, other = one - one.mean(), other - other.mean()
-    lengths = np.linalg.norm(one), np.linalg.norm(other)
-    return float(one @ other / np.prod(lengths)) if min(lengths) > CONSTANT else np.nan

@@ -64,8 +64,9 @@ def rounding_of_correlation(count: int) -> float:
 
 
 def pearson(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Return Pearson's r along an axis; NaN where a side is constant."""
+    """Return Pearson's r along an axis; NaN where a side differs by no more than rounding."""
     x, y = x - x.mean(axis=axis, keepdims=True), y - y.mean(axis=axis, keepdims=True)
-    sizes = np.sqrt((x * x).sum(axis=axis) * (y * y).sum(axis=axis))
+    squares = (x * x).sum(axis=axis), (y * y).sum(axis=axis)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(sizes > CONSTANT**2, (x * y).sum(axis=axis) / sizes, np.nan)
+        r = (x * y).sum(axis=axis) / np.sqrt(squares[0] * squares[1])
+    return np.where(np.minimum(*squares) > CONSTANT**2, r, np.nan)
