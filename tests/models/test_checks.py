@@ -1,7 +1,10 @@
 """What a model is refused for before it is used, what is said of it, and what makes it read texts otherwise."""
 
 import json
+import re
 import shutil
+from fnmatch import fnmatch
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from workflow_scripts.embeddings.words import encode_with_offsets
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.batching import batches, encode, texts_begin_with
 from workflow_scripts.models.describe_model import Spec, describe
+from workflow_scripts.models.directories import BESIDE_WEIGHTS
 from workflow_scripts.models.loading import load_model, load_tokenizer
 from workflow_scripts.models.sites import NeuronSite
 from workflow_scripts.neurons.activation_probabilities import activation_probabilities
@@ -72,6 +76,77 @@ def test_heads_and_towers_beside_the_model_are_not_missed(saved, extra):
     expected = embed(load_model(manifest_of(directory), "cpu"), ["A sentence."])
     save_file({**weights, extra: torch.zeros(2, 2)}, directory / "model.safetensors", {"format": "pt"})
     np.testing.assert_array_equal(embed(load_model(manifest_of(directory), "cpu"), ["A sentence."]), expected)
+
+
+def test_a_head_without_its_bias_predicts_nothing(saved):
+    directory = saved("Llama")
+    load_model(manifest_of(directory), "cpu").require_logits()
+    weights = load_file(directory / "model.safetensors")
+    save_file({**weights, "lm_head.bias": torch.ones(VOCABULARY)}, directory / "model.safetensors", {"format": "pt"})
+    with pytest.raises(StudyError, match=r"holds lm_head\.bias, for which the LM head .* has no place"):
+        load_model(manifest_of(directory), "cpu").require_logits()
+
+
+def test_an_adapter_among_the_weights_is_not_dropped(saved):
+    directory = saved("Llama")
+    extra = {"base_model.model.model.layers.0.mlp.up_proj.lora_A.weight": torch.zeros(2, 2)}
+    weights = load_file(directory / "model.safetensors")
+    save_file({**weights, **extra}, directory / "model.safetensors", {"format": "pt"})
+    with pytest.raises(StudyError, match=r"has no place for: base_model\..*lora_A\.weight"):
+        load_model(manifest_of(directory), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda weights: {"weight": weights.to(torch.int8)}, r"mlp\.up_proj\.weight of type I8"),
+        (lambda weights: {"weight": weights.to(torch.float8_e4m3fn)}, r"mlp\.up_proj\.weight of type F8_E4M3"),
+        (lambda weights: {"qweight": weights.to(torch.int32)}, r"mlp\.up_proj\.qweight of type I32"),
+    ],
+)
+def test_weights_are_known_to_be_quantised_where_the_config_does_not_tell(saved, change, said):
+    directory = saved("Llama")
+    weights = load_file(directory / "model.safetensors")
+    owner = "model.layers.0.mlp.up_proj"
+    changed = {f"{owner}.{name}": tensor for name, tensor in change(weights.pop(f"{owner}.weight")).items()}
+    save_file({**weights, **changed}, directory / "model.safetensors", {"format": "pt"})
+    with pytest.raises(StudyError, match=rf"holds quantised weights \(.*{said}\)"):
+        manifest_of(directory)
+
+
+@pytest.mark.parametrize("key", ["quantization_config", "compression_config"])
+def test_the_part_of_a_config_about_text_may_tell_of_quantised_weights(saved, key):
+    directory = saved("Gemma 3")
+    text = json.loads((directory / "config.json").read_text())["text_config"]
+    change_config(directory, text_config={**text, key: {"quant_method": "compressed-tensors"}})
+    with pytest.raises(StudyError, match=r"holds quantised weights \(compressed-tensors\)"):
+        manifest_of(directory)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_pointer_in_place_of_a_file_is_refused(saved, name):
+    directory = saved("Llama")
+    (directory / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(StudyError, match=rf"{name} is a Git LFS pointer"):
+        manifest_of(directory)
+
+
+@pytest.mark.parametrize("content", ["[]", '{"version": "1.0", "model": {"type": "New"}}'])
+def test_a_tokenizer_of_another_kind_is_refused(saved, content):
+    directory = saved("Llama")
+    (directory / "tokenizer.json").write_text(content)
+    with pytest.raises(StudyError, match="no usable tokenizer"):
+        manifest_of(directory)
+
+
+def test_files_of_all_tokenizers_are_fetched():
+    named_in = re.compile(r"\"([\w.-]+\.\w+)\"")
+    files = set()
+    for path in Path(transformers.__file__).parent.glob("models/*/tokenization_*.py"):
+        for names in re.findall(r"VOCAB_FILES_NAMES = \{(.*?)\}", path.read_text(encoding="utf-8"), re.DOTALL):
+            files |= set(named_in.findall(names))
+    assert {"vocab.txt", "prophetnet.tokenizer"} <= files
+    assert [name for name in files if not any(fnmatch(name, pattern) for pattern in BESIDE_WEIGHTS)] == []
 
 
 def test_a_site_that_no_text_goes_through_is_refused_by_name(saved):
@@ -191,12 +266,11 @@ def test_the_width_is_that_of_the_last_states(saved):
     assert [embed(model, ["A sentence."], layer=layer).shape[1] for layer in (0, 1, None)] == [32, 32, 16]
 
 
-def test_an_adapter_is_said_and_alone_is_refused(saved):
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "adapter_model.bin", "pytorch_lora_weights.safetensors"])
+def test_an_adapter_is_said_and_alone_is_refused(saved, name):
     directory = saved("Llama")
-    shutil.copy(directory / "model.safetensors", directory / "adapter_model.safetensors")
-    assert manifest_of(directory).left_out == [
-        "adapter_model.safetensors, an adapter beside the weights, is not applied"
-    ]
+    shutil.copy(directory / "model.safetensors", directory / name)
+    assert manifest_of(directory).left_out == [f"{name}, an adapter beside the weights, is not applied"]
     (directory / "model.safetensors").unlink()
     with pytest.raises(StudyError, match=r"holds an adapter .* and no weights of a model; merge it"):
         manifest_of(directory)

@@ -256,6 +256,11 @@ MODELS: dict[str, Tiny] = {
     "XGLM": Tiny(CAUSAL, named("xglm", d_model=WIDTH, ffn_dim=HIDDEN, num_layers=LAYERS, attention_heads=4), BART),
     "BioGPT": Tiny(CAUSAL, named("biogpt"), BART),
     "BART's decoder": Tiny(CAUSAL, translator("bart", is_encoder_decoder=False, is_decoder=True), BART),
+    "ModernBERT's decoder": Tiny(
+        CAUSAL,
+        encoder("modernbert-decoder", cls_token_id=1, sep_token_id=2),
+        {"layers.{}.mlp.Wi": 2 * HIDDEN, "layers.{}.mlp.Wo": WIDTH},
+    ),
     "BertGeneration": Tiny(CAUSAL, encoder("bert-generation"), refused=SEES_AHEAD),
     "XLNet": Tiny(
         CAUSAL,
@@ -276,6 +281,48 @@ MODELS: dict[str, Tiny] = {
             **{f"linear_{name}_head_dim": 8 for name in ("key", "value")},
         ),
         GATED,
+    ),
+    "LFM3": Tiny(
+        HYBRID,
+        named("lfm3", layer_types=["conv", "full_attention"]),
+        widths("layers.{}.feed_forward.", "w3", "w2", "w1"),
+    ),
+    "RecurrentGemma": Tiny(
+        HYBRID,
+        named("recurrent_gemma", num_hidden_layers=3, lru_width=WIDTH),
+        widths("layers.{}.mlp_block.", "up_proj", "down_proj", "gate_proj", HIDDEN // 2),
+        layers=3,
+    ),
+    "xLSTM": Tiny(
+        HYBRID,
+        lambda: t.xLSTMConfig(
+            vocab_size=VOCABULARY,
+            hidden_size=64,
+            num_hidden_layers=LAYERS,
+            num_heads=2,
+            qk_dim_factor=1.0,
+            chunk_size=16,
+            ffn_round_up_to_multiple_of=16,
+            **SPECIAL,
+        ),
+        {"blocks.{}.ffn.proj_up_gate": 176, "blocks.{}.ffn.proj_up": 176, "blocks.{}.ffn.proj_down": 64},
+    ),
+    "Nemotron-H": Tiny(
+        HYBRID,
+        named(
+            "nemotron_h",
+            num_hidden_layers=None,
+            layers_block_type=["mamba", "mlp", "attention", "mlp"],
+            ssm_state_size=8,
+            mamba_num_heads=4,
+            mamba_head_dim=16,
+            n_groups=2,
+            chunk_size=16,
+        ),
+        {
+            **in_layer(1, widths("layers.{}.mixer.", "up_proj", "down_proj")),
+            **in_layer(3, widths("layers.{}.mixer.", "up_proj", "down_proj")),
+        },
     ),
     "RWKV": Tiny(
         HYBRID,

@@ -14,7 +14,7 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import content_hash
 from workflow_scripts.models.directories import BESIDE_WEIGHTS, CODE, directory_hash, known_files
 from workflow_scripts.models.loading import (
-    ADAPTER,
+    adapters_in,
     load_tokenizer,
     model_directory,
     require_weights,
@@ -64,8 +64,9 @@ def describe(spec: Spec) -> ModelManifest:
     require_weights(directory, model.pickle_weights, spec.name)
     structure = structure_in(directory, model, spec.sites, spec.name)
     tokenizer = load_tokenizer(directory, model.trust_remote_code)
-    if (directory / ADAPTER).exists():
-        structure["left_out"].insert(0, f"{ADAPTER}, an adapter beside the weights, is not applied")
+    structure["left_out"][:0] = [
+        f"{adapter}, an adapter beside the weights, is not applied" for adapter in adapters_in(directory)
+    ]
     for left in structure["left_out"]:
         log.warning("models.%s leaves out: %s", spec.name, left)
     tags = tags_of(tokenizer, spec.languages, spec.name)

@@ -16,8 +16,9 @@ from workflow_scripts.jobs.files import file_hash
 if TYPE_CHECKING:
     from workflow_scripts.models.manifests import ModelManifest
 
-# Config and tokenizer, beside the weights: PhoBERT has bpe.codes, Marian *.spm, Qwen *.tiktoken.
-BESIDE_WEIGHTS = ["*.json", "*.txt", "*.model", "*.jinja", "*.codes", "*.spm", "*.tiktoken"]
+# Config and tokenizer, beside the weights: PhoBERT has bpe.codes, Marian *.spm, Qwen *.tiktoken, ProphetNet a
+# prophetnet.tokenizer.
+BESIDE_WEIGHTS = ["*.json", "*.txt", "*.model", "*.jinja", "*.codes", "*.spm", "*.tiktoken", "*.tokenizer", "*.bpe"]
 WEIGHTS = ["*.safetensors", "*.bin"]
 CODE = ["*.py"]
 
@@ -41,10 +42,22 @@ def weight_shapes(directory: Path) -> dict[str, list[int]]:
     """Return the shapes of the weights in a directory's safetensors files by name, from the heads of the files."""
     shapes = {}
     for path in sorted(Path(directory).glob("*.safetensors")):
-        with path.open("rb") as file:
-            head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        shapes |= {name: weight["shape"] for name, weight in head.items() if name != "__metadata__"}
+        shapes |= {name: weight["shape"] for name, weight in _head(path).items()}
     return shapes
+
+
+def weight_types(path: Path) -> dict[str, str]:
+    """Return the data types of the weights in a safetensors file by name, such as BF16, from the head of the file."""
+    return {name: weight["dtype"] for name, weight in _head(path).items()}
+
+
+def _head(path: Path) -> dict[str, dict]:
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size > path.stat().st_size:
+            raise ValueError(f"{path} is no safetensors file")
+        head = json.loads(file.read(size))
+    return {name: weight for name, weight in head.items() if name != "__metadata__"}
 
 
 def known_files(directory: Path) -> dict[str, KnownFile]:

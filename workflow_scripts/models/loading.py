@@ -11,14 +11,13 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging as transformers_logging
@@ -28,7 +27,7 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import one_line
 from workflow_scripts.models.batching import Batch, encode, passing
 from workflow_scripts.models.checks import require_sound
-from workflow_scripts.models.directories import require_described
+from workflow_scripts.models.directories import model_files, require_described, weight_types
 from workflow_scripts.models.experts import compute_openly
 from workflow_scripts.models.manifests import ModelManifest
 from workflow_scripts.models.sites import output_width
@@ -39,12 +38,16 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
-ADAPTER = "adapter_model.safetensors"  # LoRA weights, as peft saves them
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+FLOATS = ("F64", "F32", "F16", "BF16")  # data types, as safetensors names them
+PACKED = ("qweight", "weight_packed", "qzeros")  # names of weights of several numbers each
 # What stands beside the backbone in checkpoints: heads, decoders, towers, predictors of later tokens.
 BESIDE = re.compile(
     r"head|pool|decoder|cls|classif|pred|vocab|score|qa_outputs|logits|mtp|nextn|vision|visual|image|img|video|audio|speech"
     r"|multi_modal|projector|connector|aligner|resampler|shared|embed_tokens_extend|summary|generator|discriminator|dense"
 )
+# What configurations call the bound of logits: Gemma, RecurrentGemma, xLSTM.
+CAPS = ("final_logit_softcapping", "logits_soft_cap", "output_logit_soft_cap")
 POOLER = "pooler"  # of encoders, which makes one vector of the last hidden states; few checkpoints hold it
 transformers_logging.disable_progress_bar()
 
@@ -57,6 +60,7 @@ class LanguageModel:
     backbone: torch.nn.Module
     tokenizer: "PreTrainedTokenizerBase"
     manifest: ModelManifest
+    unplaced: list[str] = field(default_factory=list)  # weights beside the backbone that the model has no place for
 
     @property
     def architecture(self) -> Architecture:
@@ -173,13 +177,16 @@ class LanguageModel:
 
         `require_logits` finds out whether this holds for an architecture.
         """
-        logits = self.model.get_output_embeddings()(hidden)
+        head = self.model.get_output_embeddings()
+        if (before := getattr(self.model, "lm_head", head)) is not head:  # ModernBERT's decoder
+            hidden = before(hidden)
+        logits = head(hidden)
         config = self.model.config.get_text_config()
         if (scale := getattr(config, "logit_scale", None)) is not None:  # Cohere
             logits = logits * scale
         if (scaling := getattr(config, "logits_scaling", None)) is not None:  # Granite
             logits = logits / scaling
-        if (cap := getattr(config, "final_logit_softcapping", None)) is not None:  # Gemma
+        if (cap := next((cap for name in CAPS if (cap := getattr(config, name, None)) is not None), None)) is not None:
             logits = torch.tanh(logits / cap) * cap
         return logits
 
@@ -195,6 +202,14 @@ class LanguageModel:
             raise StudyError(
                 f"models.{name} is {NAMES[self.architecture]}: it has no perplexity and generates nothing from a "
                 f"beginning-of-sentence token; set models.{name}.architecture: {self.architecture}."
+            )
+        head = self.model.get_output_embeddings()
+        inside = next((f"{path}." for path, module in self.model.named_modules() if module is head), "lm_head.")
+        if lost := [key for key in self.unplaced if key.startswith(inside)]:
+            raise StudyError(
+                f"models.{name}: the checkpoint holds {', '.join(lost)}, for which the LM head of the model of its "
+                "config.json has no place: its predictions would be those of another model; correct config.json, or "
+                f"set models.{name}.architecture: encoder, which has no perplexity and no generation."
             )
         batch = Batch([0], torch.arange(8)[None] % self.vocabulary, torch.tensor([8]), padded=False)
         with torch.inference_mode():
@@ -214,8 +229,10 @@ class LanguageModel:
                 f"models.{name} gives NaN or infinite logits: its weights are damaged, or {self.manifest.dtype} is too "
                 "narrow for it (try float32 or bfloat16)."
             )
-        # The two paths round alike up to the order of sums.
-        if not torch.allclose(ours, theirs.to(ours.device), rtol=1e-2, atol=1e-2 * float(theirs.abs().max())):
+        # The two paths round alike up to the order of sums; a bound on logits changes small ones but little.
+        tolerance = 1e-4 if self.manifest.dtype == "float32" else 1e-2
+        close = {"rtol": tolerance, "atol": tolerance * float(theirs.abs().max())}
+        if not torch.allclose(ours, theirs.to(ours.device), **close):
             raise StudyError(
                 f"models.{name}: the logits of {type(self.model).__name__} are not its LM head's output; teach "
                 "LanguageModel.logits in workflow_scripts/models/loading.py what lies between."
@@ -245,7 +262,9 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
                 ignore_mismatched_sizes=True,  # they are named in `loading`, and refused
                 **placement,
             )
-    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError, UnpicklingError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # of a damaged index a TypeError, for example
         raise StudyError(
             f"models.{manifest.name}: cannot load {directory}: {one_line(error)}; fetch it again, or take another."
         ) from error
@@ -256,6 +275,7 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
     if slow := slow_on_this_processor(model.device.type, manifest.dtype, torch.cpu.get_capabilities()):
         log.warning("models.%s.dtype: %s", manifest.name, slow)
     loaded = _loaded(model, directory, manifest)
+    loaded.unplaced = sorted(loading["unexpected_keys"])
     require_sound(loaded)
     return loaded
 
@@ -390,14 +410,19 @@ def load_config(directory: Path, trust_remote_code: bool) -> "PretrainedConfig":
     except Exception as error:  # a type of rotary positions that is unknown is a KeyError, for example
         raise StudyError(f"{directory}: no usable model configuration: {one_line(error)}") from error
     config.return_dict = True  # a few configs on the hub ask for tuples, which have no names
-    if (quantised := getattr(config, "quantization_config", None)) is not None:
-        given = quantised if isinstance(quantised, dict) else quantised.to_dict()
-        raise StudyError(
-            f"{directory} holds quantised weights ({given.get('quant_method', 'by an unknown method')}), in whose "
-            "modules "
-            "units are neither recorded nor changed; take the model's weights in float32, bfloat16 or float16."
-        )
+    for part in (config, config.get_text_config()):
+        for name in ("quantization_config", "compression_config"):
+            if (quantised := getattr(part, name, None)) is not None:
+                given = quantised if isinstance(quantised, dict) else quantised.to_dict()
+                raise _quantised(directory, given.get("quant_method", "by an unknown method"))
     return config
+
+
+def _quantised(directory: Path, how: str) -> StudyError:
+    return StudyError(
+        f"{directory} holds quantised weights ({how}), in whose modules units are neither recorded nor changed; take "
+        "the model's weights in float32, bfloat16 or float16."
+    )
 
 
 def _refuse_code_from_elsewhere(directory: Path) -> None:
@@ -426,7 +451,7 @@ def load_tokenizer(directory: Path, trust_remote_code: bool) -> "PreTrainedToken
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(directory, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError, ImportError) as error:
+    except Exception as error:  # of a tokenizer.json of another kind a KeyError, for example
         raise StudyError(f"{directory}: no usable tokenizer: {one_line(error)}") from error
     tokenizer.truncation_side = "right"  # a text is cut off at its end, whatever the tokenizer's own use was
     return tokenizer
@@ -469,11 +494,20 @@ def require_weights(directory: Path, pickle_weights: bool, name: str) -> None:
     Raises:
         StudyError: there is no safetensors file (nor, where allowed, a .bin file).
     """
-    if any(path.name != ADAPTER for path in directory.glob("*.safetensors")):
+    for path in model_files(directory):
+        with path.open("rb") as file:
+            if file.read(len(LFS_POINTER)) == LFS_POINTER:
+                raise StudyError(
+                    f"models.{name}: {path} is a Git LFS pointer, not the file that it stands for; run `git lfs pull` "
+                    "in that clone, or fetch the file itself."
+                )
+    adapters = adapters_in(directory)
+    if any(path.name not in adapters for path in directory.glob("*.safetensors")):
+        _refuse_numbers_of_other_kinds(directory)
         return
-    if (directory / ADAPTER).exists():
+    if adapters and all(path.name in adapters for path in directory.glob("*.bin")):
         raise StudyError(
-            f"models.{name}: {directory} holds an adapter ({ADAPTER}) and no weights of a model; merge it into the "
+            f"models.{name}: {directory} holds an adapter ({adapters[0]}) and no weights of a model; merge it into the "
             "weights "
             "of the model that it was trained on, as peft's merge_and_unload does, and give the directory of the "
             "result."
@@ -485,6 +519,29 @@ def require_weights(directory: Path, pickle_weights: bool, name: str) -> None:
             f"models.{name}: {directory} holds only .bin weights, which are pickles; if you trust them, set "
             f"models.{name}.pickle_weights: true."
         )
+
+
+def adapters_in(directory: Path) -> list[str]:
+    """Return the names of files of LoRA weights, as peft, diffusers and others save them."""
+    return sorted(
+        path.name for path in Path(directory).iterdir() if re.search(r"(adapter|lora).*\.(safetensors|bin)$", path.name)
+    )
+
+
+def _refuse_numbers_of_other_kinds(directory: Path) -> None:
+    """Refuse weights that are integers or of 8 bits: quantised ones, of which config.json does not always tell.
+
+    Raises:
+        StudyError: there are such weights.
+    """
+    for path in directory.glob("*.safetensors"):
+        try:
+            types = weight_types(path)
+        except (OSError, ValueError, TypeError, LookupError):
+            continue  # a damaged file, of which the stages that load it tell
+        for weight, numbers in types.items():
+            if weight.rpartition(".")[2] in PACKED or (weight.endswith("weight") and numbers not in FLOATS):
+                raise _quantised(directory, f"{weight} of type {numbers}")
 
 
 def refuse_new_weights(loading: dict, name: str) -> None:
@@ -523,6 +580,8 @@ def refuse_unplaced_weights(
     with_head = any(key.startswith(whole) for key in _stored_names(directory))
 
     def is_beside(key: str) -> bool:
+        if "lora_" in key:
+            return False  # of an adapter that is part of the model
         inside = key.removeprefix(prefix)
         first = inside.split(".")[0]
         return first not in children and bool((with_head and not key.startswith(whole)) or BESIDE.search(first))

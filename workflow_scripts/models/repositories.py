@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from workflow_scripts.config.architectures import NAMES, architecture_of, may_be
 from workflow_scripts.config.models import ModelConfig
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.messages import one_line
 from workflow_scripts.jobs.urls import size_of
 from workflow_scripts.models.directories import CODE, model_files
 from workflow_scripts.models.gguf_files import config_in, require_file, urls_of
@@ -110,9 +111,18 @@ def structure_by(
             f"models.{name}.architecture is {model.architecture}, but {place} holds {NAMES[architecture]} "
             f"({classes}); set models.{name}.architecture: {architecture}, or take another model."
         )
-    backbone = backbone_of(empty_model(config, model.trust_remote_code, model.architecture), model.architecture)
-    drop_pooler(backbone, model.architecture)
-    structure = structure_of(backbone, model.architecture, sites, name)
+    empty = empty_model(config, model.trust_remote_code, model.architecture)
+    try:
+        backbone = backbone_of(empty, model.architecture)
+        drop_pooler(backbone, model.architecture)
+        structure = structure_of(backbone, model.architecture, sites, name)
+    except StudyError:
+        raise
+    except Exception as error:  # of an encoder that is no model of its own, as in FSMT, or of sizes that cannot be
+        raise StudyError(
+            f"models.{name}: {type(empty).__name__} is not built as is known of models, or its config.json has "
+            f"impossible sizes: {type(error).__name__}: {one_line(error)}; take another model."
+        ) from error
     neurons = count_neurons(structure["sites"])
     if model.neurons is not None and neurons != model.neurons:
         raise StudyError(
