@@ -37,16 +37,23 @@ IMPOSSIBLE = [
 LESS = {"paraphrase": None, "translation": None, "mining": None, "topics": None, "treebank": None, "comparison": None}
 
 
-@pytest.fixture
-def study(model_directory, tmp_path):
-    """A study of a model in a directory, which may be changed."""
-    folder = copy_repository(tmp_path / "study")
+@pytest.fixture(scope="module")
+def made(model_directory, tmp_path_factory):
+    """A study of a model in a directory, whose embeddings are made. Tests must not change it."""
+    folder = copy_repository(tmp_path_factory.mktemp("given") / "study")
     shutil.copytree(model_directory("bloom"), folder / "model")
     model = {"label": "Mine", "path": "model", "k": 5, "device": "cpu", "threads": 1}
     (folder / "mine.yaml").write_text(
         yaml.safe_dump({"study": {"models": ["mine"], **LESS}, "models": {"mine": model}})
     )
+    run(folder)
     return folder
+
+
+@pytest.fixture
+def study(made, tmp_path):
+    """A copy that a test may change."""
+    return shutil.copytree(made, tmp_path / "study", symlinks=True)
 
 
 def run(folder, *arguments, overlays=(), check=True, wanted=(EMBEDDINGS,)):
@@ -77,7 +84,6 @@ def assert_all_are_of_the_weights_on_disk(folder, monkeypatch):
 
 
 def test_overwritten_weights_are_noticed_and_never_mixed_with_the_former_ones(study, monkeypatch):
-    run(study)
     assert read_dry_run(run(study, "-n")) == set()
     assert_all_are_of_the_weights_on_disk(study, monkeypatch)
 
@@ -95,7 +101,6 @@ def test_overwritten_weights_are_noticed_and_never_mixed_with_the_former_ones(st
 
 
 def test_weights_that_are_older_than_their_description_are_refused_where_they_are_loaded(study):
-    run(study)
     overwrite(study)
     os.utime(study / "model/model.safetensors", (1e9, 1e9))
     (study / EMBEDDINGS).unlink()
