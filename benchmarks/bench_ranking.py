@@ -6,7 +6,9 @@ besides, and writes them. Peers read the cache through HDF5 and compute the AURO
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import islice, product
 from pathlib import Path
+from string import ascii_lowercase
 from time import perf_counter
 
 import h5py
@@ -74,8 +76,9 @@ def make_cache(tmp_path_factory) -> Iterator[Callable[..., Path]]:
 
 
 def names(languages: int) -> list[str]:
-    """Codes of so many languages."""
-    return [*LANGUAGES, *(f"l{number}" for number in range(6, languages))][:languages]
+    """Codes of so many languages, beyond the first six those that ISO 639 leaves to private use."""
+    private = ("q" + "".join(letters) for letters in product(ascii_lowercase[:20], ascii_lowercase))
+    return [*LANGUAGES, *islice(private, max(0, languages - len(LANGUAGES)))][:languages]
 
 
 @pytest.fixture(scope="module")
