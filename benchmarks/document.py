@@ -29,7 +29,9 @@ def document(page: str, results: dict[str, dict[str, Any]]) -> str:
         "machine": lambda: _machines({topic: held for topic, held in results.items() if topic != GPU}),
         "ratios": lambda: _ratios(cpu),
         "limits": lambda: _limits(cpu),
-        "rates": lambda: _rates(cpu),
+        "rates": lambda: _rates(
+            [record for topic in _beside_roofs(results) for record in results[topic]["benchmarks"]]
+        ),
         "growth": lambda: _growth(cpu),
         "gpu": lambda: _gpu(results.get(GPU)),
         "study": _study,
@@ -45,6 +47,12 @@ def document(page: str, results: dict[str, dict[str, Any]]) -> str:
 def read_results() -> dict[str, dict[str, Any]]:
     """What was measured, by topic."""
     return {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
+
+
+def _beside_roofs(results: dict[str, dict[str, Any]]) -> list[str]:
+    """The topics measured on the processor whose rates at most are known: shares of another's would say nothing."""
+    here = results["machine"]["machine_info"]["processor"] if "machine" in results else None
+    return [topic for topic in sorted(results) if topic != GPU and results[topic]["machine_info"]["processor"] == here]
 
 
 def _machines(results: dict[str, dict[str, Any]]) -> str:
