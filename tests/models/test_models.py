@@ -1,5 +1,6 @@
 """Models: sites are found by rule, responses and embeddings do not depend on the batch, bad checkpoints are refused."""
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -9,6 +10,7 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.batching import batches, encode, run_halving, tokens_at_once
 from workflow_scripts.models.loading import slow_on_this_processor
 from workflow_scripts.models.sites import find_sites, neurons_by_name
+from workflow_scripts.neurons.extraction import record
 from workflow_scripts.neurons.responses import ResponseRecorder
 
 ARCHITECTURES = ["bert", "bloom", "cohere", "gpt2", "llama", "mt5", "xlm-roberta"]
@@ -96,6 +98,26 @@ def test_responses_are_the_pooled_outputs_of_the_modules(load, texts, architectu
     for name, rows in expected.items():
         np.testing.assert_allclose(found[name], torch.stack(rows), rtol=1e-4, atol=1e-4)
     assert not any(module._forward_hooks for module in model.backbone.modules())
+
+
+@pytest.mark.parametrize("tokens_per_batch", [100, 200, 350])
+def test_equal_sentences_have_equal_responses_whatever_their_batches(load, tmp_path, tokens_per_batch):
+    model = load("llama")
+    others = [f"Sentence {number} is {'very ' * (number % 5)}long." for number in range(30)]
+    texts = [*others, *["The same one."] * 5, *[f"Other {number}." for number in range(9)], *["The same one."] * 3]
+    with h5py.File(tmp_path / "cell.h5", "w") as cell:
+        record(cell, model, texts, ["max", "mean"], 128, "float32", tokens_per_batch, "recording")
+        rows, tokens = cell["row"][:], cell["tokens"][:]
+        responses = {pooling: cell[pooling][:][np.argsort(rows)] for pooling in ("max", "mean")}
+    assert sorted(rows) == list(range(len(texts)))
+    assert list(tokens) == [len(model.encode([texts[row]], 128)[0]) for row in rows]
+    same = [row for row, text in enumerate(texts) if text == "The same one."]
+    for of_texts in responses.values():
+        assert (of_texts[same] == of_texts[same[0]]).all()
+    with ResponseRecorder(model, model.manifest.sites, ["max"]) as recorder, torch.inference_mode():
+        for row in (0, 7, same[0], same[-1], 38):
+            (batch,) = batches(model.encode([texts[row]], 128), 1000, model.pad_id)
+            np.testing.assert_allclose(responses["max"][row], recorder.forward(batch)["max"][0], rtol=1e-4, atol=1e-5)
 
 
 def test_a_gpt2_mlp_by_hand(load):

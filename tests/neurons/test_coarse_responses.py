@@ -66,7 +66,7 @@ def recorded(tmp_path, monkeypatch):
                 Recorder.responses = responses
                 model = SimpleNamespace(
                     manifest=SimpleNamespace(neurons=7, sites=sites),
-                    encode=lambda texts, *_: [[1, 2, 3]] * len(texts),
+                    encode=lambda texts, *_: [[1, 2, place] for place in range(len(texts))],
                     device=torch.device("cpu"),
                     pad_id=0,
                 )

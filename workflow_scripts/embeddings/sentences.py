@@ -8,7 +8,14 @@ import torch
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.progress import Progress
-from workflow_scripts.models.batching import Batch, batches, run_halving, texts_begin_with, tokens_at_once
+from workflow_scripts.models.batching import (
+    Batch,
+    batches,
+    distinct_ones,
+    run_halving,
+    texts_begin_with,
+    tokens_at_once,
+)
 from workflow_scripts.models.loading import LanguageModel
 
 EmbeddingPooling = Literal["mean", "mean_without_bos", "last"]
@@ -50,7 +57,7 @@ def embed_layers(
     """
     token_ids = model.encode(texts, max_tokens, language)
     bos = _first_token(model) if pooling == "mean_without_bos" else None
-    distinct, copies = _distinct(token_ids)
+    distinct, copies = distinct_ones(token_ids)
     embeddings: list[np.ndarray] = [np.empty(0)] * len(layers)
     with Progress(what, total=len(distinct), unit="sentence") as progress:
 
@@ -72,13 +79,6 @@ def embed_layers(
             f"are damaged, or {model.manifest.dtype} is too narrow for it (try float32 or bfloat16)."
         )
     return embeddings if len(distinct) == len(texts) else [of_layer[copies] for of_layer in embeddings]
-
-
-def _distinct(token_ids: Sequence[list[int]]) -> tuple[list[list[int]], list[int]]:
-    """The distinct ones of token ids in the order in which they come, and which of these each is."""
-    places: dict[tuple[int, ...], int] = {}
-    copies = [places.setdefault(tuple(ids), len(places)) for ids in token_ids]
-    return [list(ids) for ids in places], copies
 
 
 def _first_token(model: LanguageModel) -> int | None:

@@ -102,6 +102,13 @@ def texts_begin_with(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
     return whole[: next(starts, 0)]
 
 
+def distinct_ones(token_ids: Sequence[list[int]]) -> tuple[list[list[int]], list[int]]:
+    """Return the distinct ones of token ids in the order in which they come, and which of these each is."""
+    places: dict[tuple[int, ...], int] = {}
+    copies = [places.setdefault(tuple(ids), len(places)) for ids in token_ids]
+    return [list(ids) for ids in places], copies
+
+
 def batches(
     token_ids: Sequence[list[int]], tokens_per_batch: int, pad_id: int, sentences_per_batch: int | None = None
 ) -> Iterator[Batch]:

@@ -11,7 +11,7 @@ import torch
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.progress import Progress
-from workflow_scripts.models.batching import Batch, batches, run_halving, tokens_at_once
+from workflow_scripts.models.batching import Batch, batches, distinct_ones, run_halving, tokens_at_once
 from workflow_scripts.models.loading import LanguageModel
 from workflow_scripts.neurons.activation_files import ResponseWriter, exact_name
 from workflow_scripts.neurons.responses import ResponseRecorder
@@ -37,6 +37,9 @@ def record(
 ) -> None:
     """Write the responses to texts and their token counts; memory does not grow with the number of texts.
 
+    Texts of the same tokens go through the model once: in two batches their responses would differ in the last bits,
+    and not tie.
+
     Args:
         cell: Gets a dataset [texts, neurons] for each pooling, and `row` and `tokens` [texts]: which text is in a row,
             and how many tokens it has. The longest come first. With the storage float16 also the responses in float32
@@ -55,6 +58,10 @@ def record(
     """
     neurons = model.manifest.neurons
     token_ids = model.encode(texts, max_tokens, language)
+    distinct, copies = distinct_ones(token_ids)
+    rows_of: list[list[int]] = [[] for _ in distinct]  # the texts that each of these is of
+    for row, place in enumerate(copies):
+        rows_of[place].append(row)
     rows: list[int] = []
     deciding = min(DECIDING, len(texts)) if storage == "float16" else 0
     first: list[dict[str, torch.Tensor]] = []  # responses, until it is known which units are kept exactly
@@ -67,12 +74,23 @@ def record(
     ):
 
         def forward(batch: Batch) -> None:
+            with torch.inference_mode():
+                of_distinct = recorder.forward(batch)
+            progress.advance(sum(len(rows_of[place]) for place in batch.rows), tokens=batch.tokens)
+            times = [(place, row) for place, of in enumerate(batch.rows) for row in rows_of[of]]
+            # No more at once than went through the model, however many copies there are.
+            for start in range(0, len(times), len(batch.rows)):
+                some = times[start : start + len(batch.rows)]
+                chosen = [place for place, _ in some]
+                alone = len(times) == len(batch.rows)
+                responses = of_distinct if alone else {name: each[chosen] for name, each in of_distinct.items()}
+                keep(responses, [row for _, row in some])
+
+        def keep(responses: dict[str, torch.Tensor], of: list[int]) -> None:
             nonlocal writer
             with torch.inference_mode():
-                responses = recorder.forward(batch)
                 taken = _taken(responses, exact, storage) if writer else {}
-            rows.extend(batch.rows)
-            progress.advance(len(batch.rows), tokens=batch.tokens)
+            rows.extend(of)
             with progress.paused():
                 if writer is not None:
                     writer.append(taken)
@@ -92,7 +110,7 @@ def record(
 
         passed_at_once = tokens_at_once(tokens_per_batch, model.device)
         sentences_at_once = max(1, BATCH_BYTES // (4 * neurons * len(poolings)))
-        for batch in batches(token_ids, passed_at_once, model.pad_id, sentences_at_once):
+        for batch in batches(distinct, passed_at_once, model.pad_id, sentences_at_once):
             run_halving(forward, batch)
         with progress.paused():
             writer.finish()
