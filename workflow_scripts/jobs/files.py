@@ -17,6 +17,7 @@ Read = TypeVar("Read")
 # Not every library that writes files raises an OSError with its number.
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_TEXTS = ("No space left on device", "Disk quota exceeded")
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @contextmanager
@@ -90,6 +91,26 @@ def file_hash(path: Path) -> str:
     """Return the SHA-256 (hexadecimal) of a file's bytes."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def refuse_lfs_pointer(path: Path, setting: str = "") -> None:
+    """Refuse a file that holds a Git LFS pointer in place of its content.
+
+    Args:
+        path: Path of the file.
+        setting: What the message begins with, such as `models.mine: `.
+
+    Raises:
+        StudyError: it is such a pointer.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(LFS_POINTER))
+    if start == LFS_POINTER:
+        raise StudyError(
+            f"{setting}{path} is a Git LFS pointer, not the file that it stands for; run `git lfs pull` in that clone, "
+            "or fetch the file itself."
+        )
 
 
 def read_json(path: Path, kind: type[Read], what: str) -> Read:

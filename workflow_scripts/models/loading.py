@@ -24,6 +24,7 @@ from transformers.utils import logging as transformers_logging
 
 from workflow_scripts.config.architectures import NAMES, Architecture, auto_class, generates
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.files import refuse_lfs_pointer
 from workflow_scripts.jobs.messages import one_line
 from workflow_scripts.models.batching import Batch, encode, passing
 from workflow_scripts.models.checks import require_sound
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 FLOATS = ("F64", "F32", "F16", "BF16")  # data types, as safetensors names them
 PACKED = ("qweight", "weight_packed", "qzeros")  # names of weights of several numbers each
 # What stands beside the backbone in checkpoints: heads, decoders, towers, predictors of later tokens.
@@ -495,12 +495,7 @@ def require_weights(directory: Path, pickle_weights: bool, name: str) -> None:
         StudyError: there is no safetensors file (nor, where allowed, a .bin file).
     """
     for path in model_files(directory):
-        with path.open("rb") as file:
-            if file.read(len(LFS_POINTER)) == LFS_POINTER:
-                raise StudyError(
-                    f"models.{name}: {path} is a Git LFS pointer, not the file that it stands for; run `git lfs pull` "
-                    "in that clone, or fetch the file itself."
-                )
+        refuse_lfs_pointer(path, f"models.{name}: ")
     adapters = adapters_in(directory)
     if any(path.name not in adapters for path in directory.glob("*.safetensors")):
         _refuse_numbers_of_other_kinds(directory)

@@ -226,11 +226,12 @@ def _rows_of(dataset: DatasetConfig, pattern: str, streaming: bool = False) -> A
     if dataset.is_directory:
         if not Path(dataset.repository).is_dir():
             raise StudyError(f"there is no directory {dataset.repository}; correct the data set's `repository`.")
-        for path in Path(dataset.repository).glob(pattern):
+        files = list(Path(dataset.repository).glob(pattern))
+        for path in files:
             require_file(path)
             if not path.stat().st_size:
                 raise StudyError(f"{path} is empty; fetch it again, or leave the language out.")
-        if incomplete := incomplete_parts(dataset, map(str, Path(dataset.repository).glob(pattern))):
+        if incomplete := incomplete_parts(dataset, map(str, files)):
             raise StudyError(incomplete)
     try:
         rows = load_dataset(

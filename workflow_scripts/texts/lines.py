@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from workflow_scripts.jobs.errors import StudyError
+from workflow_scripts.jobs.files import refuse_lfs_pointer
 
-LFS_POINTER = "version https://git-lfs.github.com/spec/"
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -65,15 +65,9 @@ def require_file(path: Path) -> None:
             "sets, or leave the language out."
         )
     try:
-        with path.open("rb") as file:
-            start = file.read(len(LFS_POINTER))
+        refuse_lfs_pointer(path)
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror}.") from error
-    if start == LFS_POINTER.encode():
-        raise StudyError(
-            f"{path} is a Git LFS pointer, not the file that it stands for; run `git lfs pull` in that clone, or fetch "
-            "the file itself."
-        )
 
 
 def unquoted(field: str) -> str:
