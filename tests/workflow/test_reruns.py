@@ -223,11 +223,11 @@ def test_k_of_one_of_two_models_concerns_that_model(two_models, tmp_path):
 # --- The code ---
 
 CODE: dict[str, tuple[str, str, str, Chosen]] = {
-    "a function of one stage": (
+    "a function of two stages": (
         "measures/correlations.py",
         "def pearson(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:\n",
         "def pearson(x: np.ndarray, y: np.ndarray, axis: int = -2) -> np.ndarray:\n",
-        of("correlate_languages"),
+        of("correlate_languages", "sources"),
     ),
     "a function of four stages": (
         "measures/vectors.py",
