@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 from tokenizers import pre_tokenizers
+from transformers import AutoTokenizer, GemmaTokenizer, PreTrainedTokenizerFast
 
 from workflow_scripts.config.models import GGUFSource, ModelConfig, Wheel
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.batching import batches, encode
-from workflow_scripts.models.convert_gguf import Spec, from_wheels, main
+from workflow_scripts.models.convert_gguf import Spec, from_wheels, main, read_as_written
 from workflow_scripts.models.describe_model import Spec as ModelSpec
 from workflow_scripts.models.describe_model import describe
 from workflow_scripts.models.gguf_files import require_file
@@ -154,6 +155,31 @@ def test_a_gguf_file_becomes_a_model_that_loads_like_any_other(tmp_path):
     assert [model.tokenizer.decode(id) for id in token_ids[0]][-4:-2] == [" a", " "]
     (batch,) = batches(token_ids, 100, model.pad_id)
     assert model.forward(batch).isfinite().all()
+
+
+def test_a_tokenizer_is_read_as_it_was_written_and_gives_the_same(tmp_path):
+    tokens = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "▁", "a", "b", "ab", "▁ab", "<0xC3>", "<0xA9>"]
+    made = GemmaTokenizer(
+        vocab={token: id for id, token in enumerate(tokens)},
+        merges=[("a", "b"), ("▁", "ab")],
+        add_bos_token=True,
+        padding_side="left",
+    )
+    made.add_tokens(["[image]"])
+    made.save_pretrained(tmp_path)
+    read_as_written(tmp_path / "tokenizer_config.json", made)
+    read = AutoTokenizer.from_pretrained(tmp_path)
+    assert type(read) is PreTrainedTokenizerFast
+    texts = ["ab a ab", "é<bos> b[image]", " <mask>x"]
+    assert read(texts) == made(texts)
+    assert read(texts, padding=True) == made(texts, padding=True)
+    token_ids = read(texts)["input_ids"]
+    assert token_ids[0][:2] == [2, 8] and token_ids[1][1:3] == [10, 11]
+    for skip in (True, False):
+        assert read.batch_decode(token_ids, skip_special_tokens=skip) == made.batch_decode(
+            token_ids, skip_special_tokens=skip
+        )
+    assert read.special_tokens_map == made.special_tokens_map
 
 
 def test_a_gguf_file_that_lacks_weights_is_refused(tmp_path):

@@ -239,8 +239,15 @@ class LanguageModel:
             )
 
 
-def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
+def load_model(
+    manifest: ModelManifest, device: str, tokenizer: "PreTrainedTokenizerBase | None" = None
+) -> LanguageModel:
     """Load a model on a device, in evaluation mode.
+
+    Args:
+        manifest: Of the model.
+        device: Where its weights go.
+        tokenizer: The model's, where it was read before.
 
     Raises:
         StudyError: weights are missing, newly initialised, of another shape, without a place, or in a format not
@@ -274,7 +281,7 @@ def load_model(manifest: ModelManifest, device: str) -> LanguageModel:
         model = model.to(device)
     if slow := slow_on_this_processor(model.device.type, manifest.dtype, torch.cpu.get_capabilities()):
         log.warning("models.%s.dtype: %s", manifest.name, slow)
-    loaded = _loaded(model, directory, manifest)
+    loaded = _loaded(model, directory, manifest, tokenizer)
     loaded.unplaced = sorted(loading["unexpected_keys"])
     require_sound(loaded)
     return loaded
@@ -294,11 +301,13 @@ def slow_on_this_processor(device: str, dtype: str, capabilities: Mapping[str, o
     return "this processor has no products of bfloat16 numbers (AVX-512 BF16 or AMX); float32 is faster on it."
 
 
-def random_model(manifest: ModelManifest, device: str, seed: int) -> LanguageModel:
+def random_model(
+    manifest: ModelManifest, device: str, seed: int, tokenizer: "PreTrainedTokenizerBase | None" = None
+) -> LanguageModel:
     """Return the same architecture and tokenizer with random weights, as its configuration initialises them before
     training.
 
-    A model that is spread over several devices is made on the CPU.
+    A model that is spread over several devices is made on the CPU. Arguments are those of `load_model`.
 
     Raises:
         StudyError: its files are missing or cannot be used.
@@ -309,11 +318,13 @@ def random_model(manifest: ModelManifest, device: str, seed: int) -> LanguageMod
     model = auto_class(config, manifest.kind).from_config(
         config, dtype=getattr(torch, manifest.dtype), trust_remote_code=manifest.trust_remote_code
     )
-    return _loaded(model.to("cpu" if manifest.device_map else device), directory, manifest)
+    return _loaded(model.to("cpu" if manifest.device_map else device), directory, manifest, tokenizer)
 
 
-def _loaded(model: "PreTrainedModel", directory: Path, manifest: ModelManifest) -> LanguageModel:
-    tokenizer = load_tokenizer(directory, manifest.trust_remote_code)
+def _loaded(
+    model: "PreTrainedModel", directory: Path, manifest: ModelManifest, tokenizer: "PreTrainedTokenizerBase | None"
+) -> LanguageModel:
+    tokenizer = tokenizer or load_tokenizer(directory, manifest.trust_remote_code)
     backbone = backbone_of(model.eval().requires_grad_(False), manifest.kind)
     drop_pooler(backbone, manifest.kind)
     if any(site.experts for site in manifest.sites):

@@ -19,6 +19,8 @@ from workflow_scripts.models.devices import take_device
 from workflow_scripts.models.manifests import read_manifest
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from workflow_scripts.models.loading import LanguageModel
 
 Made = TypeVar("Made")
@@ -34,6 +36,17 @@ class ModelRun:
         self._store = CellStore(files.cache, kind)
 
     @cached_property
+    def tokenizer(self) -> "PreTrainedTokenizerBase":
+        """Return the model's tokenizer, which is read once and needs no weights.
+
+        Raises:
+            StudyError: its files are missing.
+        """
+        from workflow_scripts.models.loading import described_directory, load_tokenizer
+
+        return load_tokenizer(described_directory(self.manifest), self.manifest.trust_remote_code)
+
+    @cached_property
     def model(self) -> "LanguageModel":
         """Return the model, which is loaded once; a job that finds all in the cache needs none.
 
@@ -44,8 +57,8 @@ class ModelRun:
         from workflow_scripts.models.loading import load_model, random_model
 
         if self._random_weights is not None:
-            return random_model(self.manifest, self._device, self._random_weights)
-        return load_model(self.manifest, self._device)
+            return random_model(self.manifest, self._device, self._random_weights, self.tokenizer)
+        return load_model(self.manifest, self._device, self.tokenizer)
 
     @cached_property
     def generating_model(self) -> "LanguageModel":

@@ -23,8 +23,6 @@ from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import content_hash, written_whole
 from workflow_scripts.models.batching import texts_begin_with
-from workflow_scripts.models.loading import described_directory, load_tokenizer
-from workflow_scripts.models.manifests import read_manifest
 from workflow_scripts.models.run import ModelRun, model_run
 from workflow_scripts.sweeps.perplexity import Perplexity, measure_perplexity, read_until, rounds, windows
 from workflow_scripts.texts.schema import read_part
@@ -59,13 +57,12 @@ def main(command: list[str] | None = None) -> None:
         outputs={"perplexity": "one row per condition (CSV)", "selection": "paragraphs that were drawn (CSV)"},
         command=command,
     )
-    manifest = read_manifest(files.model)
-    tokenizer = load_tokenizer(described_directory(manifest), manifest.trust_remote_code)
-    token_ids, drawn = select(files.texts, spec, tokenizer)
-    wanted = spec.context or manifest.context or UNLIMITED_CONTEXT
-    context = min(wanted, manifest.context or wanted)
     rows = []
     with model_run(files, "perplexity") as run:
+        manifest = run.manifest
+        token_ids, drawn = select(files.texts, spec, run.tokenizer)
+        wanted = spec.context or manifest.context or UNLIMITED_CONTEXT
+        context = min(wanted, manifest.context or wanted)
         text = Text(run, token_ids, context, spec)
         unintervened = Condition(name="base", model=manifest.name)
         base = text.reader(unintervened)
