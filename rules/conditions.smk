@@ -23,6 +23,7 @@ use rule stage as choose_units with:
         "<logs>/choose_units/{model}/{condition}.log",
     wildcard_constraints:
         condition=PLAN.conditions.unit_pattern,
+    priority: 40
     params:
         **contract_under("choose_units", lambda wildcards: SLICES.choose_units(wildcards.model, wildcards.condition)),
 

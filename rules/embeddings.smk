@@ -19,6 +19,7 @@ for group in PLAN.embedded.embedding_groups:
         wildcard_constraints:
             model=alternatives(group.models),
             condition=group.conditions,
+        priority: 40
         conda:
             ENVIRONMENT
         threads: setting("threads")

@@ -131,6 +131,7 @@ use rule stage as project_space with:
         "<logs>/project_space/{model}.log",
     benchmark:
         "<benchmarks>/project_space/{model}.tsv"
+    priority: 30
     resources:
         mem_mb=grown(8000),
         runtime=grown(120),

@@ -13,6 +13,7 @@ use rule stage as train_tokenizer with:
         "<logs>/train_tokenizer/{tokenizer}.log",
     wildcard_constraints:
         tokenizer=alternatives(PLAN.models.tokenizers),
+    priority: 60
     params:
         **contract("train_tokenizer", lambda wildcards: SLICES.train_tokenizer(wildcards.tokenizer)),
 
@@ -32,6 +33,7 @@ use rule on_model as train_model with:
         "<benchmarks>/train_model/{model}.tsv"
     wildcard_constraints:
         model=alternatives(PLAN.models.from_source("train")),
+    priority: 60
     threads: lambda wildcards: PLAN.models[wildcards.model].train.threads
     params:
         **contract("train_model", lambda wildcards: SLICES.train_model(wildcards.model)),
@@ -47,6 +49,7 @@ use rule stage as convert_gguf with:
         "<logs>/convert_gguf/{model}.log",
     wildcard_constraints:
         model=alternatives(PLAN.models.from_source("gguf")),
+    priority: 60
     resources:
         mem_mb=model_memory,
         runtime=model_minutes,
@@ -62,6 +65,7 @@ use rule stage as describe_model with:
         manifest=paths.manifest(),
     log:
         "<logs>/describe_model/{model}.log",
+    priority: 60
     resources:
         mem_mb=grown(4000),
         runtime=model_minutes,

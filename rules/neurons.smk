@@ -12,6 +12,7 @@ use rule on_model as record_responses with:
         usage="<logs>/record_responses/{model}.usage.json",
     benchmark:
         "<benchmarks>/record_responses/{model}.tsv"
+    priority: 50
     params:
         **contract("record_responses", SLICES.record_responses()),
 
@@ -26,7 +27,8 @@ use rule stage as rank_neurons with:
         "<logs>/rank_neurons/{model}/{pooling}.log",
     benchmark:
         "<benchmarks>/rank_neurons/{model}/{pooling}.tsv"
-    threads: CONFIG.compute.threads
+    priority: 50
+    threads: setting("threads")
     resources:
         mem_mb=grown(8000),
         runtime=grown(60),

@@ -17,6 +17,7 @@ use rule on_model as generate_texts with:
         "<benchmarks>/generate_texts/{model}/{target}-{pooling}{method}.tsv"
     wildcard_constraints:
         **SWEEP_PATTERN,
+    priority: 20
     params:
         **contract_under(
             "generate_texts",
@@ -55,6 +56,7 @@ use rule on_model as measure_perplexity with:
         "<benchmarks>/measure_perplexity/{model}/{target}-{pooling}{method}.tsv"
     wildcard_constraints:
         **SWEEP_PATTERN,
+    priority: 20
     params:
         **contract_under(
             "measure_perplexity",

@@ -1,4 +1,8 @@
 # Templates: a rule that inherits one gives its files, its log and its contract.
+#
+# Of the jobs that could start, Snakemake takes those of the highest priority. So that no core is ever left without work, what most
+# jobs wait for has one: first models, then responses and their ranking, conditions and embeddings, the projection, which
+# is the longest job on all embeddings, and sweeps; the many short jobs, which have none, fill the cores at the end.
 rule stage:
     """template of the rules of stages; makes nothing by itself"""
     log:

