@@ -14,7 +14,7 @@ import numpy as np
 
 
 class QuickReader(gguf.GGUFReader):
-    """gguf's reader, which finds the same in a file: arrays are views of bytes, and lists of numbers are read at once."""
+    """gguf's reader, which finds the same in a file; arrays are views of bytes, lists of numbers read at once."""
 
     def _get(self, offset, dtype, count=1, override_order=None):
         found = np.frombuffer(self.data, dtype, int(count), int(offset))
