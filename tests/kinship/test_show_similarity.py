@@ -33,6 +33,7 @@ CORRELATED = {
     "resampling": {"resamples": 200, "confidence": 0.9, "seed": 3},
 }
 PROBED = 6  # of the languages, the first
+OUTCOMES = ["retrieval", "distance", "ABX language", "ABX meaning", "transfer topics"]
 MEASURES = ["genetic", "trigrams", "subwords"]
 
 
@@ -40,7 +41,7 @@ MEASURES = ["genetic", "trigrams", "subwords"]
 def study(tmp_path):
     """Similarities by measure or (measure, model), values by what was measured, and the CSVs that hold them."""
     generator = np.random.default_rng(0)
-    similar, measured, paths = {}, {}, {"similarities": [], "retrieval": [], "distances": [], "transfer": []}
+    similar, measured, paths = {}, {}, {"similarities": [], "retrieval": [], "distances": [], "abx": [], "transfer": []}
 
     def symmetric():
         values = generator.random((COUNT, COUNT))
@@ -64,8 +65,8 @@ def study(tmp_path):
         name = f"{target}-expert-{pooling}-k9" if target else "base"
         leading = {"model": model, "condition": name, "method": "force", "units": "expert" if target else "none"}
         leading |= {"target": target, "pooling": pooling, "k": 9, "seed": None, "dataset": "flores"}
-        rows = {"retrieval": [], "distances": [], "transfer": []}
-        for outcome in ("retrieval", "distance", "transfer topics"):
+        rows = {"retrieval": [], "distances": [], "abx": [], "transfer": []}
+        for outcome in OUTCOMES:
             measured[outcome, model, target, pooling] = generator.random((COUNT, COUNT))
         accuracy, distance, score = (
             measured[outcome, model, target, pooling] for outcome in ("retrieval", "distance", "transfer topics")
@@ -76,6 +77,10 @@ def study(tmp_path):
             rows["retrieval"].append({**leading, "similarity": "inner_product", **pair, "accuracy": 0.5})
             rows["distances"].append({**leading, "measure": "pairs", **pair, "value": distance[one, other]})
             rows["distances"].append({**leading, "measure": "means", **pair, "value": 0.5})
+            for task in ("language", "meaning"):
+                ends = {"first": LANGUAGES[one], "second": LANGUAGES[other]}
+                of_pair = measured[f"ABX {task}", model, target, pooling][one, other]
+                rows["abx"].append({**leading, "task": task, **ends, "sentences": 9, "score": of_pair})
         for one, other in product(range(PROBED), repeat=2):  # of fewer languages, and within one
             pair = {"task": "topics", "train": LANGUAGES[one], "test": LANGUAGES[other]}
             for measure, value in (("accuracy", score[one, other]), ("macro_f1", 0.1)):
@@ -96,10 +101,10 @@ def run(stage, folder, spec, paths, kinds):
 def test_correlations_are_of_each_outcome_with_each_similarity(tmp_path, study):
     similar, measured, paths = study
     tidy, table, _ = run(table_similarity, tmp_path, CORRELATED, paths, paths)
-    assert len(tidy) == 2 * 3 * (1 + 2) * 2 * 3  # models, outcomes, quantities, coefficients, measures
+    assert len(tidy) == 2 * 5 * (1 + 2) * 2 * 3  # models, outcomes, quantities, coefficients, measures
     for model in MODELS:
         matrices = np.stack([similar["genetic"], similar["trigrams"], similar["subwords", model]])
-        for outcome, target in product(["retrieval", "distance", "transfer topics"], [None, "es", "en"]):
+        for outcome, target in product(OUTCOMES, [None, "es", "en"]):
             values = measured[outcome, model, None, None]
             if target:
                 values = measured[outcome, model, target, "max"] - values
@@ -118,10 +123,10 @@ def test_correlations_are_of_each_outcome_with_each_similarity(tmp_path, study):
     assert [column.text for column in table.columns] == [
         *("Model", "Outcome", "Target", "", "Genetic", "Trigrams", "Subwords")
     ]
-    assert len(table.rows) == 2 * 3 * 3 * 2
-    outcomes = [row[1].text for row in table.rows[:18:2]]
+    assert len(table.rows) == 2 * 5 * 3 * 2
+    outcomes = [row[1].text for row in table.rows[:30:2]]
     assert outcomes[:3] == ["Retrieval accuracy, pre", *["Retrieval accuracy, change"] * 2]
-    assert outcomes[6] == "Transfer: topics, pre"
+    assert outcomes[6:13:3] == ["ABX, language, pre", "ABX, meaning, pre", "Transfer: topics, pre"]
     assert [row[2].text for row in table.rows[:6:2]] == ["–", "es", "en"]
     first = tidy.iloc[0]
     assert table.rows[0][4].text == f"{first['value']:.2f} [{first['ci_low']:.2f} {first['ci_high']:.2f}]"
@@ -131,7 +136,7 @@ def test_correlations_are_of_each_outcome_with_each_similarity(tmp_path, study):
 def test_without_transfer_and_with_two_poolings(tmp_path, study):
     paths = {**study[2], "transfer": []}
     tidy, table, files = run(table_similarity, tmp_path, {**CORRELATED, "poolings": ["max", "mean"]}, paths, paths)
-    assert set(tidy["outcome"]) == {"retrieval", "distance"}
+    assert set(tidy["outcome"]) == {"retrieval", "distance", "ABX language", "ABX meaning"}
     assert [row[2].text for row in table.rows[:10:2]] == ["–", "max", "max", "mean", "mean"]
     latex = files["latex"].read_text()
     assert latex.count(r"$\rho$") == len(table.rows) / 2 + 1  # and in the caption
@@ -156,10 +161,12 @@ def test_over_two_languages_correlations_are_not_defined(tmp_path, study):
 
 def test_mixed_models_are_fitted_to_each_outcome(tmp_path, study):
     similar, measured, paths = study
-    kinds = ["similarities", "retrieval", "transfer"]
+    kinds = ["similarities", "retrieval", "abx", "transfer"]
     tidy, table, _ = run(table_similarity_mixed, tmp_path, {**MIXED, "targets": ["es"]}, paths, kinds)
-    assert len(tidy) == 2 * 2 * 2 * 3  # models, outcomes, quantities, measures
-    for model, outcome, target in product(MODELS, ["retrieval", "transfer topics"], [None, "es"]):
+    assert len(tidy) == 2 * 4 * 2 * 3  # models, outcomes, quantities, measures
+    for model, outcome, target in product(
+        MODELS, ["retrieval", "ABX language", "ABX meaning", "transfer topics"], [None, "es"]
+    ):
         values = measured[outcome, model, None, None]
         if target:
             values = (measured[outcome, model, target, "max"] - values).round(12)
@@ -182,7 +189,7 @@ def test_mixed_models_are_fitted_to_each_outcome(tmp_path, study):
 
 def test_a_mixed_model_of_few_languages_says_so(tmp_path, study):
     few = {**MIXED, "languages": LANGUAGES[:4]}
-    tidy, table, _ = run(table_similarity_mixed, tmp_path, few, study[2], ["similarities", "retrieval"])
+    tidy, table, _ = run(table_similarity_mixed, tmp_path, few, study[2], ["similarities", "retrieval", "abx"])
     assert tidy["coefficient"].isna().all()
     assert {row[-1].text for row in table.rows} == {"too few languages"}
     assert {cell.text for row in table.rows for cell in row[3:10]} == {"NA"}

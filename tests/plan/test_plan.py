@@ -110,7 +110,7 @@ WORDS = {"embed_words", "embed_words untrained"}
 PARAPHRASES = {"table3", "table5", "table6"}
 LAYERS = {"layers", "figure_layers"}
 FAMILIES = {"families", "figure_families", "figure_family_matrix"}
-STEPS = {"checkpoints", "figure_checkpoints"}
+STEPS = {"checkpoints", "figure_checkpoints", "figure_abx_map"}
 SIMILARITY_TABLES = {"similarity", "similarity_mixed"}
 OF_SHOWN_TARGET = {"figure_overview", "figure_projection", "figure_retrieval", "figure_retrieval_change"}
 OF_OTHER_TARGETS = {"figure_retrieval_other_targets", "figure_retrieval_change_other_targets"}
@@ -650,6 +650,7 @@ def test_tables_and_figures_are_the_papers_or_beyond_it():
         "family_matrix",
         "abx",
         "abx_pairs",
+        "abx_map",
         "layers",
         "checkpoints",
         "transfer",

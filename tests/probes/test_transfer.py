@@ -1,7 +1,7 @@
 """The stages of transfer on embeddings that are made to hold labels, and the table and the figure of their scores."""
 
 import json
-from itertools import pairwise, product
+from itertools import pairwise, permutations, product
 
 import h5py
 import numpy as np
@@ -147,11 +147,13 @@ TASKS = [
     {"name": "attachment", "dataset": "pud", "languages": ["de", "en"]},
 ]
 MEASURES = {"topics": ["accuracy", "macro_f1"], "attachment": ["uuas"]}
+DISCRIMINATED = ["de", "en", "ja", "th"]
 TABLE = {
     "models": [MODEL],
     "poolings": ["max"],
     "targets": ["es"],
     "tasks": TASKS,
+    "discriminated": {"dataset": "flores", "languages": DISCRIMINATED},
     "resampling": {"resamples": 300, "seed": 3},
 }
 
@@ -185,13 +187,25 @@ def metrics(tmp_path):
             ]
             trivial.append(tmp_path / f"baselines-{task['name']}.csv")
             pd.DataFrame(guessed).to_csv(trivial[-1], index=False)
-    return scores, paths, trivial
+    discriminated = []
+    for condition, target in (("base", None), ("es-expert-max-k9", "es")):
+        leading = {"model": "tiny", "condition": condition, "units": "expert" if target else "none", "target": target}
+        rows = []
+        for task in ("language", "meaning"):
+            values = scores[condition, task, "abx"] = generator.random((4, 4))
+            for one, other in permutations(range(4), 2):
+                pair = {"first": DISCRIMINATED[one], "second": DISCRIMINATED[other], "score": values[one, other]}
+                rows.append({**leading, "pooling": target and "max", "task": task, **pair})
+        discriminated.append(tmp_path / f"abx-{condition}.csv")
+        pd.DataFrame(rows).to_csv(discriminated[-1], index=False)
+    return scores, paths, trivial, discriminated
 
 
 def run_table(folder, metrics, **changed):
     files = {name: folder / f"transfer.{name}" for name in ("csv", "markdown", "latex", "json")}
     options = [item for name, path in files.items() for item in (f"--{name}", str(path))]
-    inputs = ["--transfer", *map(str, metrics[1]), "--baselines", *map(str, metrics[2])]
+    options_of = zip(("--transfer", "--baselines", "--abx"), metrics[1:], strict=True)
+    inputs = [item for option, paths in options_of for item in (option, *map(str, paths))]
     table_transfer.main(["--spec", json.dumps({**TABLE, **changed}), *inputs, *options])
     return pd.read_csv(files["csv"]), layout.read(files["json"])
 
@@ -200,7 +214,7 @@ def test_the_table_has_means_over_the_same_and_over_other_languages(tmp_path, me
     scores = metrics[0]
     tidy, table = run_table(tmp_path, metrics)
     found = tidy.set_index(["task", "scope"])
-    assert len(found) == 4
+    assert len(found) == 2 * 2 + 2
     pre, post = scores["base", "topics", "accuracy"], scores["es-expert-max-k9", "topics", "accuracy"]
     same = [pre[i, i] for i in range(3)]
     others = [pre[i, j] for i, j in product(range(3), range(3)) if i != j]
@@ -227,6 +241,23 @@ def test_the_table_has_means_over_the_same_and_over_other_languages(tmp_path, me
     assert "(UUAS)" in table.caption
 
 
+def test_language_and_meaning_discrimination_stand_beside_the_probes(tmp_path, metrics):
+    tidy, table = run_table(tmp_path, metrics)
+    found = tidy.set_index(["task", "scope"])
+    for row, task in zip(table.rows[2:], ("language", "meaning"), strict=True):
+        pre, post = (metrics[0][condition, task, "abx"] for condition in ("base", "es-expert-max-k9"))
+        of_pairs = [(pre[i, j], post[i, j]) for i, j in permutations(range(4), 2)]
+        of_task = found.loc[(task, "others")]
+        assert (of_task["pre"], of_task["post"]) == pytest.approx(np.mean(of_pairs, axis=0))
+        expected = average_over_pairs(post - pre, Resampling(resamples=300, seed=3))
+        change = (expected.mean, expected.ci_low, expected.ci_high)
+        assert (of_task["change"], of_task["ci_low"], of_task["ci_high"]) == pytest.approx(change)
+        assert (of_task["measure"], of_task["baseline"], of_task["languages"]) == ("abx", 0.5, 4)
+        texts = [cell.text for cell in row]
+        assert texts[2:9] == [f"{task.capitalize()} (ABX)", "0.500", *["–"] * 5] and texts[9] == f"{of_task['pre']:.3f}"
+    assert "ABX scores on flores, over ordered pairs of 4 languages" in table.caption
+
+
 def test_a_missing_pair_is_named(tmp_path, metrics):
     rows = pd.read_csv(metrics[1][0])
     rows[rows["test"] != "ja"].to_csv(metrics[1][0], index=False)
@@ -243,7 +274,7 @@ FIGURE = {
 
 
 def test_the_figure_colours_scores_before_and_their_changes(tmp_path, metrics):
-    scores, paths, _ = metrics
+    scores, paths, *_ = metrics
     files = {suffix: tmp_path / f"figure.{suffix}" for suffix in ("pdf", "png", "csv", "json")}
     options = [item for suffix, path in files.items() for item in (f"--{suffix}", str(path))]
     paths = [path for path in paths if "untrained" not in path.name]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.config.sections import Resampling
-from workflow_scripts.figures import drawing, figure_checkpoints, figure_layers
+from workflow_scripts.figures import drawing, figure_abx_map, figure_checkpoints, figure_layers
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.measures.averages import average_over_pairs
 from workflow_scripts.measures.compared import COMPARED, read_compared
@@ -196,6 +196,35 @@ def test_steps_are_tabulated_and_drawn_in_their_order(tmp_path, monkeypatch):
     axis, (line,) = lines(figure, "ABX, language")
     assert [label.get_text() for label in axis.get_xticklabels()] == ["0", "100", "450"]
     assert line.get_ydata() == pytest.approx(rows.loc[(slice(None), "abx_language"), "value"].to_numpy())
+
+
+def test_the_map_has_the_mean_score_of_each_layer_and_step(tmp_path, monkeypatch):
+    generator = np.random.default_rng(2)
+    values = {
+        (layer, step): write(tmp_path, generator, name, "none", None, None, layer)
+        for (name, step), layer in product(STEPS, LAYERS)
+    }
+    saved, save = [], drawing.save
+    monkeypatch.setattr(drawing, "save", lambda figure, *rest: (saved.append(figure), save(figure, *rest)))
+    outputs = {suffix: tmp_path / f"map.{suffix}" for suffix in ("pdf", "png", "csv", "json")}
+    options = [item for suffix, path in outputs.items() for item in (f"--{suffix}", str(path))]
+    spec = {"model": MODEL, "layers": LAYERS, "steps": STEPS, "languages": LANGUAGES, "dataset": "flores"}
+    files = [str(path) for path in tmp_path.rglob("abx.csv")]
+    figure_abx_map.main(["--spec", json.dumps(spec), "--abx", *files, *options])
+    drawn = pd.read_csv(outputs["csv"], dtype={"layer": str}).set_index(["task", "layer", "step"])["score"]
+    assert len(drawn) == 2 * 3 * 3
+    assert [label.get_text() for label in saved[0].axes[0].get_yticklabels()] == LAYERS
+    for axis, task in zip(saved[0].axes, ("language", "meaning"), strict=False):
+        assert axis.get_title() == task.capitalize()
+        assert [label.get_text() for label in axis.get_xticklabels()] == ["0", "100", "450"]
+        cells = axis.collections[0].get_array().reshape(3, 3)
+        texts = {text.get_position(): text.get_text() for text in axis.texts}
+        for (row, layer), (column, (_, step)) in product(enumerate(LAYERS), enumerate(STEPS)):
+            of_pairs = [values[layer, step][f"abx_{task}"][pair] for pair in permutations(range(4), 2)]
+            assert cells[row, column] == drawn[task, layer, step] == pytest.approx(np.mean(of_pairs))
+            assert texts[column + 0.5, row + 0.5] == f"{np.mean(of_pairs):.2f}"
+    with pytest.raises(StudyError, match=r"ABX scores lack .* layer 1"):
+        figure_abx_map.main(["--spec", json.dumps({**spec, "layers": ["0", "1"]}), "--abx", *files, *options])
 
 
 def test_two_languages_have_no_interval(tmp_path):

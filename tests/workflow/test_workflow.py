@@ -50,6 +50,7 @@ UNNUMBERED = [  # figures that the paper does not have
             "family_matrix",
             "abx",
             "abx_pairs",
+            "abx_map",
             "similarity",
             "checkpoints",
             "layers",

@@ -1,4 +1,4 @@
-"""Correlations of a model's retrieval, distances and transfer with the similarity of languages, as heat maps."""
+"""Correlations of what was measured between a model's languages with their similarity, as heat maps."""
 
 import numpy as np
 import pandas as pd
@@ -90,8 +90,8 @@ def caption(spec: Spec, drawn: pd.DataFrame) -> str:
     """Return what the figure shows and how it was computed."""
     return drawing.joined(
         f"Correlations over the ordered pairs of {len(spec.languages)} languages on {spec.dataset}: of similarity of "
-        "languages (columns) with accuracy of retrieval, distance and transfer without an intervention (pre) and with "
-        "their change by the intervention on experts of the target in brackets (post − pre). Bold: the "
+        "languages (columns) with accuracy of retrieval, distance, ABX scores and transfer without an intervention "
+        "(pre) and with their change by the intervention on experts of the target in brackets (post − pre). Bold: the "
         f"{100 * spec.confidence:g}% bootstrap interval over languages does not hold 0.",
         "Gray: undefined." if drawn["value"].isna().any() else "",
     )

@@ -1,4 +1,4 @@
-"""What similarity of languages may explain, as matrices over pairs of languages: retrieval, distance and transfer."""
+"""What similarity of languages may explain, as matrices over pairs of languages: retrieval, distance, ABX, transfer."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,12 +8,17 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.kinship.similarities import matrix
+from workflow_scripts.measures.definitions.abx import TASKS as ABX_TASKS
 from workflow_scripts.measures.metric_files import grid, pair_matrix, pre_and_post, read_metrics, select
 from workflow_scripts.probes.tasks import LABELS, MEASURES
 
 RETRIEVAL, DISTANCE, TRANSFER = "retrieval", "distance", "transfer"
 PRE, CHANGE = "pre", "change"  # quantities: without the intervention, and post − pre
-OUTCOMES = {RETRIEVAL: "Retrieval accuracy", DISTANCE: "Distance"}
+OUTCOMES = {
+    RETRIEVAL: "Retrieval accuracy",
+    DISTANCE: "Distance",
+    **{f"ABX {task}": f"ABX, {task}" for task in ABX_TASKS},
+}
 DECIMALS = 12  # of a value, so that equal values tie although they are rounded
 PAIR = ["first", "second"]  # query and candidate; of transfer, the languages of training and of testing
 
@@ -22,7 +27,7 @@ PAIR = ["first", "second"]  # query and candidate; of transfer, the languages of
 class Outcome:
     """A quantity of all ordered pairs of languages, of a model without an intervention or its change under one."""
 
-    name: str  # RETRIEVAL, DISTANCE or TRANSFER with its task
+    name: str  # one of OUTCOMES, or TRANSFER with its task
     quantity: str  # PRE or CHANGE
     pooling: str | None  # of the intervention, None without one
     target: str | None
@@ -48,6 +53,12 @@ def read_distances(paths: list[Path], measure: str) -> pd.DataFrame:
     return chosen.rename(columns={"query": "first", "candidate": "second"}).assign(outcome=DISTANCE)
 
 
+def read_abx(paths: list[Path]) -> pd.DataFrame:
+    """Return ABX scores, in the columns `outcome, first, second, value`."""
+    metrics = read_metrics(paths, ["task", *PAIR, "score"]).rename(columns={"score": "value"})
+    return metrics.assign(outcome="ABX " + metrics["task"])
+
+
 def read_transfer(paths: list[Path]) -> pd.DataFrame:
     """Return scores of probes trained in one language and tested in another, by the measure that is shown."""
     if not paths:
@@ -70,7 +81,7 @@ def outcomes_of(
 ) -> Iterator[Outcome]:
     """Return each outcome of a model without the intervention, then its change by each pooling and target.
 
-    Retrieval and distance must be there for all pairs of the languages, transfer for the pairs it was measured on.
+    All but transfer must be there for all pairs of the languages, transfer for the pairs it was measured on.
 
     Raises:
         StudyError: an observation is missing.

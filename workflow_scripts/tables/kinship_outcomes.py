@@ -7,6 +7,7 @@ INPUTS = {
     "similarities...": "similarities of languages, and those by the subwords of each model (CSV)",
     "retrieval...": "accuracies of retrieval, one CSV per condition, that of the unintervened model too",
 }
+ABX = {"abx...": "ABX scores, one CSV per condition, that of the unintervened model too"}
 TRANSFER = {
     "transfer[...]": "scores of probes between languages, one CSV per condition, where there are any",
 }

@@ -1,4 +1,4 @@
-"""Correlations of the similarity of languages with retrieval, distance and transfer, and with their changes."""
+"""Correlations of the similarity of languages with retrieval, distance, ABX and transfer, and with their changes."""
 
 import math
 from argparse import Namespace
@@ -13,6 +13,7 @@ from workflow_scripts.jobs import stage
 from workflow_scripts.kinship.outcomes import (
     Outcome,
     outcomes_of,
+    read_abx,
     read_distances,
     read_measured,
     read_retrieval,
@@ -22,7 +23,15 @@ from workflow_scripts.kinship.outcomes import (
 from workflow_scripts.kinship.pair_correlations import COEFFICIENTS, correlate_pairs
 from workflow_scripts.measures import registry
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.kinship_outcomes import INPUTS, MEASURES, ROW, TRANSFER, outcome_cells, outcome_columns
+from workflow_scripts.tables.kinship_outcomes import (
+    ABX,
+    INPUTS,
+    MEASURES,
+    ROW,
+    TRANSFER,
+    outcome_cells,
+    outcome_columns,
+)
 from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.specs import TargetsSpec
 
@@ -107,8 +116,8 @@ def caption(spec: Spec, resamples: int) -> str:
     return (
         f"Pearson (r) and Spearman (ρ) correlations of similarity of languages with top-1 retrieval accuracy (by "
         f"{spec.similarity.replace('_', ' ')}) and with distance (the "
-        f"{registry.distances()[spec.measure].description}) on {spec.dataset}, and with scores of probes trained in "
-        "one language and tested in the other where these were measured: without an intervention "
+        f"{registry.distances()[spec.measure].description}) and ABX scores on {spec.dataset}, and with scores of "
+        "probes trained in one language and tested in the other where these were measured: without an intervention "
         "(pre), and their change (post − pre) by the intervention on experts of the "
         f"target; over the ordered pairs of {len(spec.languages)} languages. {MEASURES} "
         + (f"In brackets: {intervals}, if at least five languages are known. " if resamples else "")
@@ -121,6 +130,7 @@ def read(spec: Spec, files: Namespace) -> pd.DataFrame:
     observed = [
         read_retrieval(files.retrieval, spec.similarity),
         read_distances(files.distances, spec.measure),
+        read_abx(files.abx),
         read_transfer(files.transfer),
     ]
     return correlations(read_measured(files.similarities), observed, spec)
@@ -132,6 +142,7 @@ main = table_stage(
     {
         **INPUTS,
         "distances...": "distances between languages, one CSV per condition, that of the unintervened model too",
+        **ABX,
         **TRANSFER,
     },
     read,

@@ -1,4 +1,4 @@
-"""How much each similarity of languages explains of retrieval, transfer and their change, by a linear mixed model."""
+"""How much each similarity of languages explains of retrieval, ABX, transfer and their change, by a mixed model."""
 
 import math
 
@@ -9,9 +9,24 @@ from workflow_scripts.config.settings import Confidence, ShownSimilarity
 from workflow_scripts.config.specs import SpaceSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.kinship.mixed import DEVIATIONS, fit_mixed_model
-from workflow_scripts.kinship.outcomes import outcomes_of, read_measured, read_retrieval, read_transfer, similarities_of
+from workflow_scripts.kinship.outcomes import (
+    outcomes_of,
+    read_abx,
+    read_measured,
+    read_retrieval,
+    read_transfer,
+    similarities_of,
+)
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.kinship_outcomes import INPUTS, MEASURES, ROW, TRANSFER, outcome_cells, outcome_columns
+from workflow_scripts.tables.kinship_outcomes import (
+    ABX,
+    INPUTS,
+    MEASURES,
+    ROW,
+    TRANSFER,
+    outcome_cells,
+    outcome_columns,
+)
 from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.specs import TargetsSpec
 
@@ -72,7 +87,7 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
         )
     heads = outcome_columns(spec.poolings)
     return layout.Table(
-        title="Retrieval and transfer explained by the similarity of languages",
+        title="Retrieval, ABX scores and transfer explained by the similarity of languages",
         caption=caption(spec),
         columns=[
             *heads,
@@ -91,10 +106,10 @@ def caption(spec: Spec) -> str:
     """Return what the table shows and how it was computed."""
     return (
         "Linear mixed models of top-1 retrieval accuracy as it is (by "
-        f"{spec.similarity.replace('_', ' ')}) on {spec.dataset}, and of scores of probes trained in one "
-        "language and tested in another where these were measured, without an intervention (pre), and of their change "
-        "(post − pre) by the intervention on experts of the target, over the ordered pairs of "
-        f"{len(spec.languages)} languages; in points, of which a perfect accuracy has {POINTS}. All similarities "
+        f"{spec.similarity.replace('_', ' ')}) and of ABX scores on {spec.dataset}, and of scores of probes trained "
+        "in one language and tested in another where these were measured, without an intervention (pre), and of "
+        "their change (post − pre) by the intervention on experts of the target, over the ordered pairs of "
+        f"{len(spec.languages)} languages; in points, of which a perfect score has {POINTS}. All similarities "
         "together are fixed effects, each in standard deviations over the pairs; query, candidate and unordered pair "
         "(of transfer: the languages of training and test, and their pair) have random intercepts (restricted maximum "
         f"likelihood). {MEASURES} In brackets: "
@@ -105,10 +120,10 @@ def caption(spec: Spec) -> str:
 main = table_stage(
     Spec,
     __doc__,
-    {**INPUTS, **TRANSFER},
+    {**INPUTS, **ABX, **TRANSFER},
     read=lambda spec, files: coefficients(
         read_measured(files.similarities),
-        [read_retrieval(files.retrieval, spec.similarity), read_transfer(files.transfer)],
+        [read_retrieval(files.retrieval, spec.similarity), read_abx(files.abx), read_transfer(files.transfer)],
         spec,
     ),
     as_table=as_table,

@@ -1,4 +1,4 @@
-"""The tables and the figure of similarity of languages beside retrieval, distance and transfer."""
+"""The tables and the figure of similarity of languages beside retrieval, distance, ABX scores and transfer."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ CORRELATIONS = Table(
         "similarities": described.similarities(plan),
         "retrieval": described.space_metrics(plan, "retrieval", plan.conditions.experts_of),
         "distances": described.space_metrics(plan, "distances", plan.conditions.experts_of),
+        "abx": described.space_metrics(plan, "abx", plan.conditions.experts_of),
         "transfer": described.probe_metrics(plan, "transfer", plan.conditions.experts_of),
     },
     spec=lambda plan: {**spec(plan), "measure": plan.config.metrics.shown_distance, **described.resampling(plan)},
@@ -41,6 +42,7 @@ MIXED = Table(
     inputs=lambda plan: {
         "similarities": described.similarities(plan),
         "retrieval": described.space_metrics(plan, "retrieval", plan.conditions.experts_of),
+        "abx": described.space_metrics(plan, "abx", plan.conditions.experts_of),
         "transfer": described.probe_metrics(plan, "transfer", plan.conditions.experts_of),
     },
     spec=lambda plan: {**spec(plan), "confidence": plan.config.correlations.confidence},

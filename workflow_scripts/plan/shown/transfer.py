@@ -17,7 +17,7 @@ def why_none(plan: "Plan") -> str | None:
 
 
 def inputs(plan: "Plan") -> Inputs:
-    """Return the scores of probes, those of words with random weights too, and the baselines."""
+    """Return the scores of probes, those of words with random weights too, the baselines, and the ABX scores."""
     treebank = plan.config.study.treebank
     untrained = (
         paths.metrics("transfer", treebank.dataset, plan.models.names, lambda model: [UNTRAINED], base=False)
@@ -27,6 +27,7 @@ def inputs(plan: "Plan") -> Inputs:
     return {
         "transfer": [*described.probe_metrics(plan, "transfer", plan.conditions.experts_of), *untrained],
         "baselines": described.probe_metrics(plan, "transfer_baselines", lambda model: []),
+        "abx": described.space_metrics(plan, "abx", plan.conditions.experts_of),
     }
 
 
@@ -62,6 +63,7 @@ TABLE = Table(
         **described.models(plan),
         "targets": plan.config.study.targets,
         "tasks": described.probes(plan),
+        "discriminated": plan.config.study.alignment.model_dump(),
         **described.resampling(plan),
     },
     why_none=why_none,
