@@ -203,6 +203,8 @@ CHANGED = [
                 "abx",
                 "layers",
                 "checkpoints",
+                "figure_abx_map",
+                "transfer",
                 "claims",
             ),
             *(*FIGURES_OF_LANGUAGES, *SIMILARITY_TABLES, "figure_similarity", "write_findings"),
@@ -224,7 +226,7 @@ CHANGED = [
     ({"embeddings__max_tokens": 64}, EMBEDDINGS),
     (
         {"embeddings__layer": 2},
-        {*EMBEDDINGS, *WORDS, "measure_space", "measure_layers", *LAYERS, "checkpoints"},
+        {*EMBEDDINGS, *WORDS, "measure_space", "measure_layers", *LAYERS, "checkpoints", "figure_abx_map"},
     ),
     ({"transfer__test_share": 0.5}, {"probe_topics", "probe_words"}),
     ({"transfer__rank": 3}, {"probe_words"}),
@@ -235,7 +237,7 @@ CHANGED = [
         {"study__topics__languages": ["en", "es"]},
         {*OF_ALL_DATASETS, "probe_topics", "transfer", "sources", "figure_transfer"},
     ),
-    ({"models__demo__layers": [1]}, {*EMBEDDINGS, "measure_layers", *LAYERS}),
+    ({"models__demo__layers": [1]}, {*EMBEDDINGS, "measure_layers", *LAYERS, "figure_abx_map"}),
     ({"models__demo__train__checkpoints": [7]}, {"train_model", *STEPS}),
     ({"correlations__resamples": 500}, {"correlate_languages", *BOOTSTRAPPED}),
     ({"correlations__seed": 1}, {"correlate_languages", *BOOTSTRAPPED}),
@@ -270,7 +272,7 @@ def test_an_edit_changes_exactly_the_specs_that_depend_on_it(changes, expected):
 def test_what_a_study_leaves_out_or_adds_has_no_spec_or_a_new_one():
     usual = slices(plan()).keys()
     assert slices(plan(study__translation=None)).keys() == usual - {"retrieve_translations"}
-    assert slices(plan(models__demo__layers=[])).keys() == usual - {"measure_layers", *LAYERS}
+    assert slices(plan(models__demo__layers=[])).keys() == usual - {"measure_layers", *LAYERS, "figure_abx_map"}
     compared = slices(comparing({"lape": {"selection": "lape"}})).keys()
     assert compared == usual | {"methods", "figure_methods"}
 
