@@ -330,10 +330,11 @@ def responses(wildcards):
     return [f"<results>/activations/{wildcards.model}.h5"] if needed else []
 
 
-def probabilities(wildcards):
-    """Return the activation probabilities that a condition's units are selected by, where they are."""
-    selected = PLAN.conditions.selection(wildcards.condition) == "lape"
-    return [f"<results>/activation_probabilities/{wildcards.model}.h5"] if selected else []
+def unit_scores(wildcards):
+    """Return the numbers, other than the ranking's, that a condition's units are selected by, where there are any."""
+    folders = {"lape": "activation_probabilities", "transfer": "transfer_scores"}
+    folder = folders.get(PLAN.conditions.selection(wildcards.condition))
+    return [f"<results>/{folder}/{wildcards.model}.h5"] if folder else []
 
 
 @refused

@@ -16,7 +16,7 @@ use rule stage as choose_units with:
     input:
         experts=ranking,
         activations=responses,
-        probabilities=probabilities,
+        scores=unit_scores,
     output:
         condition=paths.condition(),
     log:
@@ -49,7 +49,7 @@ use rule on_model as fit_by_layer with:
         texts=paths.texts(CONFIG.study.probing.dataset),
         experts=ranking,
         activations="<results>/activations/{model}.h5",
-        probabilities=probabilities,
+        scores=unit_scores,
     output:
         condition=paths.condition(),
     log:

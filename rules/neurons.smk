@@ -50,3 +50,19 @@ use rule on_model as count_active_tokens with:
         "<benchmarks>/count_active_tokens/{model}.tsv"
     params:
         **contract("count_active_tokens", SLICES.count_active_tokens()),
+
+
+# For the selection of units by how far they move states towards the target (transfer neurons).
+use rule on_model as score_transfer with:
+    input:
+        model=paths.manifest(),
+        texts=paths.texts(CONFIG.study.probing.dataset),
+    output:
+        scores="<results>/transfer_scores/{model}.h5",
+    log:
+        text="<logs>/score_transfer/{model}.log",
+        usage="<logs>/score_transfer/{model}.usage.json",
+    benchmark:
+        "<benchmarks>/score_transfer/{model}.tsv"
+    params:
+        **contract("score_transfer", SLICES.score_transfer()),

@@ -46,8 +46,8 @@ def spec(**changes) -> Spec:
     return Spec(**{**common, **settings, **changes})
 
 
-def choose(spec: Spec, experts, activations=None, probabilities=None) -> Condition:
-    return unit_conditions.choose(experts, activations=activations, probabilities=probabilities, **spec.model_dump())
+def choose(spec: Spec, experts, activations=None, scores=None) -> Condition:
+    return unit_conditions.choose(experts, activations=activations, scores=scores, **spec.model_dump())
 
 
 def forced(condition) -> dict[int, float]:
@@ -231,9 +231,16 @@ def test_experts_by_activation_probabilities_are_forced_to_their_own_mean(expert
             file.create_dataset(language, data=values)
     # Of 40 probabilities four are above zero, so that the 95th percentile is theirs and none is above it.
     with pytest.raises(StudyError, match="LAPE counts 0 neurons as active"):
-        choose(spec(selection="lape", languages=["en", "es"], k=2), experts, probabilities=path)
+        choose(spec(selection="lape", languages=["en", "es"], k=2), experts, scores=path)
     with h5py.File(path, "r+") as file:
         file["es"][2] = 0.7
         file["es"][5] = 0.8
-    condition = choose(spec(selection="lape", languages=["en", "es"], k=2), experts, probabilities=path)
+    condition = choose(spec(selection="lape", languages=["en", "es"], k=2), experts, scores=path)
     assert forced(condition) == {2: 2.0, 5: 5.0}
+    # As transfer scores, the same file gives the highest of Spanish, whatever English has; ties go to the lower index.
+    condition = choose(spec(selection="transfer", k=3), experts, scores=path)
+    assert forced(condition) == {2: 2.0, 5: 5.0, 8: 8.0}
+    with pytest.raises(StudyError, match="needs transfer scores of all neurons"):
+        choose(spec(selection="transfer", k=3), experts)
+    with pytest.raises(StudyError, match="k = 21, but the model has only 20 neurons"):
+        choose(spec(selection="transfer", k=21), experts, scores=path)

@@ -15,7 +15,7 @@ STAGES = find_stages(ROOT / "workflow_scripts")
 RUNNING_MODELS = {
     "count_active_tokens", "record_responses", "fit_by_layer", "convert_gguf", "embed_sentences", "export_model",
     "evaluate_model", "generate_texts", "average_states", "describe_model", "measure_perplexity",
-    "compare_subwords", "train_tokenizer", "train_model", "embed_words", "preflight",
+    "score_transfer", "compare_subwords", "train_tokenizer", "train_model", "embed_words", "preflight",
 }  # fmt: skip
 TRAINING_PROBES = {"probe_words"}
 

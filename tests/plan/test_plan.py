@@ -67,6 +67,7 @@ def slices(plan: Plan) -> dict[str, str]:
         "record_responses": of.record_responses(),
         "rank_neurons": of.rank_neurons("max"),
         "count_active_tokens": of.count_active_tokens(),
+        "score_transfer": of.score_transfer(),
         "change_nothing": of.change_nothing("demo", base),
         "choose_units": of.choose_units("demo", es),
         "list_experts": of.list_experts("demo", "max", "es"),
@@ -171,7 +172,7 @@ CHANGED = [
         {"study__targets": ["en", "es"]},
         {
             # Tatoeba has targets alone, BUCC-18 has neither of the two.
-            *("embed_sentences base", "table7", "write_findings", "write_report"),
+            *("embed_sentences base", "score_transfer", "table7", "write_findings", "write_report"),
             *(
                 "table1",
                 "table2",
@@ -211,7 +212,7 @@ CHANGED = [
         },
     ),
     ({"study__translation": None}, {*OF_ALL_DATASETS, "table7"}),
-    ({"experts__max_tokens": 64}, {"record_responses", "count_active_tokens"}),
+    ({"experts__max_tokens": 64}, {"record_responses", "count_active_tokens", "score_transfer"}),
     ({"experts__expertise": "average_precision"}, {"rank_neurons"}),
     ({"experts__selection": "bottom"}, {"choose_units", "choose_units random", "list_experts"}),
     ({"intervention__forced_value": "median"}, {"choose_units", "choose_units random"}),
@@ -511,7 +512,6 @@ def test_what_is_fitted_layer_after_layer_is_made_by_a_rule_of_its_own():
     assert by_layer.conditions.fitted_by_layer("es-expert-max-k100-act-x0.5")
     assert not re.fullmatch(by_layer.conditions.unit_pattern, "es-expert-max-k100-act")
     assert re.fullmatch(by_layer.conditions.by_layer_pattern, "es-expert-max-k100-act")
-    assert by_layer.conditions.uses_lape and not plan().conditions.uses_lape
     spec = json.loads(by_layer.slices.fit_by_layer("demo", "es-expert-max-k100-act-x0.5"))
     assert (spec["selection"], spec["strength"], spec["sentences"]) == ("lape", 0.5, 100)
 

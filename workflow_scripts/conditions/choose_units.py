@@ -15,7 +15,7 @@ class Spec(UnitsSpec):
 
     seed: Seed | None = Field(None, description="Seed of the random control; null for experts.")
     languages: list[LanguageCode] = Field(
-        [], description="Probing languages, for what reads responses or probabilities."
+        [], description="Probing languages, for what reads responses or activation probabilities."
     )
     draw: Draw | None = Field(None, description="How random units are drawn; null for experts.")
     values: ControlValues | None = Field(None, description="Values that random units are given; null for experts.")
@@ -29,13 +29,13 @@ def main(command: list[str] | None = None) -> None:
         inputs={
             "experts": "statistics of all neurons (HDF5)",
             "activations[...]": "responses of all neurons (HDF5), of which a method may need those of the units",
-            "probabilities[...]": "activation probabilities of all neurons (HDF5), for the selection lape",
+            "scores[...]": "activation probabilities or transfer scores of all neurons (HDF5), for lape or transfer",
         },
         outputs={"condition": "the condition (JSON)"},
         command=command,
     )
-    activations, probabilities = (next(iter(paths), None) for paths in (files.activations, files.probabilities))
-    condition = choose(files.experts, activations=activations, probabilities=probabilities, **spec.model_dump())
+    activations, scores = (next(iter(paths), None) for paths in (files.activations, files.scores))
+    condition = choose(files.experts, activations=activations, scores=scores, **spec.model_dump())
     write_condition(files.condition, condition)
 
 

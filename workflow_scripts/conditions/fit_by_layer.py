@@ -35,12 +35,12 @@ def main(command: list[str] | None = None) -> None:
             "texts": "probing sentences (parquet)",
             "experts": "statistics of all neurons (HDF5)",
             "activations": "responses of all neurons (HDF5)",
-            "probabilities[...]": "activation probabilities of all neurons (HDF5), for the selection lape",
+            "scores[...]": "activation probabilities or transfer scores of all neurons (HDF5), for lape or transfer",
         },
         outputs={"condition": "the condition (JSON)"},
         command=command,
     )
-    units, chosen = choose(spec, files.experts, *files.probabilities)
+    units, chosen = choose(spec, files.experts, *files.scores)
     others = [language for language in spec.languages if language != spec.target]
     texts = {language: read_part(files.texts, language, "sentence")[1][: spec.sentences] for language in others}
     to_target, _ = read_responses(files.activations, spec.pooling, spec.languages, spec.target, units)
@@ -70,14 +70,14 @@ def main(command: list[str] | None = None) -> None:
     write_condition(files.condition, Condition(**named(spec), sites=sites))
 
 
-def choose(spec: Spec, experts: Path, probabilities: Path | None = None) -> tuple[np.ndarray, Condition]:
+def choose(spec: Spec, experts: Path, scores: Path | None = None) -> tuple[np.ndarray, Condition]:
     """Return the units that a spec asks for, ascending among all neurons, and the condition as yet without parameters.
 
     Raises:
         StudyError: k is larger than the number of neurons to choose from.
     """
     ranked = read_language(experts, spec.target)
-    units = expert_units(ranked, spec.target, spec.k, spec.selection, spec.languages, probabilities)
+    units = expert_units(ranked, spec.target, spec.k, spec.selection, spec.languages, scores)
     return units, Condition(**named(spec), sites=by_site(ranked.sites, units, {}))
 
 

@@ -34,8 +34,7 @@ def top_units(
     Raises:
         StudyError: k is larger than the number of neurons.
     """
-    if k > len(expertise):
-        raise StudyError(f"k = {k}, but the model has only {len(expertise)} neurons; lower k in the config.")
+    _require(k, len(expertise))
     if selection == "bottom":
         expertise, gap = -expertise, -gap
     elif selection == "two_sided":
@@ -50,6 +49,16 @@ def top_units(
         units = np.flatnonzero(layer == number)
         chosen.append(units[_best(expertise[units], gap[units], share)])
     return np.sort(np.concatenate(chosen))
+
+
+def highest_units(scores: np.ndarray, k: int) -> np.ndarray:
+    """Return the indices of the k highest scores [neurons], int64 [k], ascending; ties go to the lower index.
+
+    Raises:
+        StudyError: k is larger than the number of neurons.
+    """
+    _require(k, len(scores))
+    return np.sort(_best(scores, np.zeros_like(scores), k))
 
 
 def random_units(
@@ -81,6 +90,11 @@ def random_units(
         for number, count in zip(*np.unique(layer[experts], return_counts=True), strict=True)
     ]
     return np.sort(np.concatenate([others[:0], *chosen]))
+
+
+def _require(k: int, neurons: int) -> None:
+    if k > neurons:
+        raise StudyError(f"k = {k}, but the model has only {neurons} neurons; lower k in the config.")
 
 
 def _best(score: np.ndarray, gap: np.ndarray, k: int) -> np.ndarray:

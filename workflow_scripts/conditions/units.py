@@ -7,16 +7,16 @@ from typing import Any, Literal
 import numpy as np
 
 from workflow_scripts.conditions.lape import lape_units
-from workflow_scripts.conditions.selection import random_units, top_units
+from workflow_scripts.conditions.selection import highest_units, random_units, top_units
 from workflow_scripts.config.settings import Selection
 from workflow_scripts.interventions.conditions import Condition, Site
 from workflow_scripts.interventions.method import UnitStatistics
 from workflow_scripts.interventions.registry import parameters_of
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.sites import NeuronSite
-from workflow_scripts.neurons.activation_probability_files import read_probabilities
 from workflow_scripts.neurons.activation_reader import NeuronReader
 from workflow_scripts.neurons.expert_files import LanguageExperts, read_language
+from workflow_scripts.neurons.unit_score_files import read_scores
 
 
 def choose(
@@ -39,7 +39,7 @@ def choose(
     draw: Literal["uniform", "same_layers"] | None = None,
     values: Literal["experts", "own"] | None = None,
     activations: Path | None = None,
-    probabilities: Path | None = None,
+    scores: Path | None = None,
 ) -> Condition:
     """Return the condition on the target's experts, or on its random control.
 
@@ -58,11 +58,11 @@ def choose(
         forced_value: How the target's responses are summarised.
         positions: Of the tokens at which the units are changed.
         strength: Share of the method's change that is made.
-        languages: Of the sentences in `activations` and `probabilities`.
+        languages: Of the sentences in `activations` and of the activation probabilities.
         draw: From where random units are drawn.
         values: Whose parameters random units are given.
         activations: Responses of all neurons, for a method that reads them.
-        probabilities: Activation probabilities of all neurons, for the selection `lape`.
+        scores: Activation probabilities of all neurons, for the selection `lape`; transfer scores, for `transfer`.
 
     Raises:
         StudyError: k is larger than the number of neurons to choose from, the method is unknown, or the forced value
@@ -88,7 +88,7 @@ def choose(
         )
         return parameters_of(method, strength, statistics, settings, seed)
 
-    chosen = expert_units(ranked, target, k, selection, languages, probabilities)
+    chosen = expert_units(ranked, target, k, selection, languages, scores)
     stored = parameters(chosen)
     if units == "random":
         chosen = random_units(chosen, offsets[-1], k, seed, draw=draw, offsets=offsets, layers=layers)
@@ -118,17 +118,20 @@ def expert_units(
     k: int,
     selection: Selection = "top",
     languages: Sequence[str] = (),
-    probabilities: Path | None = None,
+    scores: Path | None = None,
 ) -> np.ndarray:
     """Return the indices of the target's k experts among all neurons, int64 [k], ascending; as `choose` has them.
 
     Raises:
-        StudyError: k is larger than the number of neurons to choose from, or lape is given no probabilities.
+        StudyError: k is larger than the number of neurons to choose from, or lape or transfer is given no scores.
     """
-    if selection == "lape":
-        if probabilities is None:
-            raise StudyError("the selection lape needs activation probabilities of all neurons; give them.")
-        return lape_units(read_probabilities(probabilities, languages), languages.index(target), k)
+    if selection in ("lape", "transfer"):
+        if scores is None:
+            what = "activation probabilities" if selection == "lape" else "transfer scores"
+            raise StudyError(f"the selection {selection} needs {what} of all neurons; give them.")
+        if selection == "transfer":
+            return highest_units(read_scores(scores, [target])[0], k)
+        return lape_units(read_scores(scores, languages), languages.index(target), k)
     offsets, layers = _layout(ranked.sites)
     return top_units(ranked.statistics["expertise"], ranked.statistics["gap"], offsets, k, selection, layers=layers)
 

@@ -207,7 +207,7 @@ class ComparedSection(ChangeSection):
     )
     units: Units = "expert"
     selection: Selection | None = Field(
-        None, description="As `experts.selection`, which is taken where this is null, or lape."
+        None, description="As `experts.selection`, which is taken where this is null, or lape, or transfer."
     )
     draw: Draw | None = Field(None, description="As `random_control.draw`, which is taken where this is null.")
     layer: ChangedLayer | None = Field(

@@ -91,10 +91,10 @@ RANKED = "; ".join(f"{name}: {which}" for name, which in SELECTIONS.items())
 ByExpertise = Literal[tuple(SELECTIONS)]
 RankedSelection = Annotated[ByExpertise, Field(description=f"Which k neurons are the experts. {RANKED}.")]
 Selection = Annotated[
-    Literal[ByExpertise, "lape"],
+    Literal[ByExpertise, "lape", "transfer"],
     Field(
         description=f"Which k neurons are the experts. {RANKED}; lape: those whose probability of being active has the "
-        "lowest entropy over languages."
+        "lowest entropy over languages; transfer: those whose responses move states most towards the target's mean."
     ),
 ]
 Storage = Annotated[

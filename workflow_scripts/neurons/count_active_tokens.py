@@ -7,7 +7,7 @@ from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import content_hash, written_whole
 from workflow_scripts.jobs.hdf5 import created
 from workflow_scripts.models.run import model_run
-from workflow_scripts.neurons.activation_probability_files import write_probabilities
+from workflow_scripts.neurons.unit_score_files import write_scores
 from workflow_scripts.texts.schema import read_part
 
 
@@ -45,10 +45,10 @@ def main(command: list[str] | None = None) -> None:
                 found = activation_probabilities(
                     run.model, texts, spec.max_tokens, run.tokens_per_batch, what, language
                 )
-                write_probabilities(cell, "probabilities", found)
+                write_scores(cell, "probabilities", found)
 
             with h5py.File(run.cell(key, compute), "r") as cell:
-                write_probabilities(out, language, cell["probabilities"][:])
+                write_scores(out, language, cell["probabilities"][:])
 
 
 if __name__ == "__main__":

@@ -171,11 +171,6 @@ class Conditions:
         """Return whether the parameters of a condition on units are made of responses to single sentences."""
         return get_method(self.intervention(slug).method).needs_responses
 
-    @property
-    def uses_lape(self) -> bool:
-        """Return whether a compared method selects its units by activation probabilities."""
-        return any(self._config.methods[name].selection == "lape" for name in self.methods)
-
     # Patterns of wildcards
 
     @property

@@ -14,6 +14,7 @@ MINUTES_PER_BILLION = 10  # parameters, of most stages; a GPU needs less, a CPU 
 SLOWER_STAGES = {
     "train_model": 60,
     "count_active_tokens": 20,
+    "score_transfer": 60,
     "fit_by_layer": 20,
     "generate_texts": 15,
     "measure_perplexity": 120,

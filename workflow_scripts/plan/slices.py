@@ -127,6 +127,10 @@ class Slices:
     def count_active_tokens(self):
         return {"languages": self.study.probing.languages, "max_tokens": self.config.experts.max_tokens}
 
+    @canonical
+    def score_transfer(self):
+        return {"languages": self.study.targets, "max_tokens": self.config.experts.max_tokens}
+
     # Conditions
 
     @canonical
