@@ -74,6 +74,8 @@ FURTHER = [
     Effect("mean_rank", "Mean rank, query = target", "cosine_mean_rank", "from_target", falls=True, decimals=1),
     Effect("margin", "Retrieval by margin, query = target", "margin_accuracy", "from_target"),
     Effect("csls", "Retrieval by CSLS, query = target", "csls_accuracy", "from_target"),
+    Effect("whitened", "Retrieval after whitening, query = target", "whitened_accuracy", "from_target"),
+    Effect("whitened_all", "Retrieval after whitening, all pairs", "whitened_accuracy", "pairs"),
     Effect("mexa", "MEXA, pivot = target", "mexa", "from_target"),
     Effect("hubness", "Hubness (skewness)", "hubness", "pairs", falls=True),
     Effect("never_retrieved", "Never retrieved", "never_retrieved", "pairs", falls=True),

@@ -149,7 +149,8 @@ def caption(spec: Spec) -> str:
         f"({spec.resampling.resamples:,} resamples of languages) does not hold 0; what is one number of a space "
         f"({single}) moves by whatever is more than rounding. Share of the constant: the constant's "
         "gains over the gains from pre to post, each summed "
-        "over the targets that gain. –: not defined, or no target gains. CKA, effective ranks and shares of variance "
+        "over the targets that gain. –: not defined, or no target gains. Whitening: the principal components, 256 "
+        "at most, each scaled to variance 1. Retrieval after it, CKA, effective ranks and shares of variance "
         "do not change with a constant, and are taken to survive it and centring by the whole space."
     )
 
