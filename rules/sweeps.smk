@@ -2,41 +2,46 @@
 # perplexity. Methods on a layer know no pooling; the names of their sweeps have `layer` there.
 SWEEP = "<results>/sweeps/{model}/{target}-{pooling}{method}"
 SWEEP_PATTERN = {"pooling": alternatives([*PLAN.conditions.poolings, "layer"])}
+# Text is generated from the BOS token, and where the config has prompts, from these too.
+STARTED_PATTERN = {**SWEEP_PATTERN, "start": "(/prompted)?" if CONFIG.generation.prompts else ""}
 
 
 use rule on_model as generate_texts with:
     input:
         model=paths.manifest(),
         conditions=swept_conditions,
+        texts=lambda wildcards: [paths.texts(PLAN.embedded.alignment)] if wildcards.start else [],
     output:
-        generations=f"{SWEEP}/generations.parquet",
+        generations=f"{SWEEP}{{start}}/generations.parquet",
     log:
-        text="<logs>/generate_texts/{model}/{target}-{pooling}{method}.log",
-        usage="<logs>/generate_texts/{model}/{target}-{pooling}{method}.usage.json",
+        text="<logs>/generate_texts/{model}/{target}-{pooling}{method}{start}.log",
+        usage="<logs>/generate_texts/{model}/{target}-{pooling}{method}{start}.usage.json",
     benchmark:
-        "<benchmarks>/generate_texts/{model}/{target}-{pooling}{method}.tsv"
+        "<benchmarks>/generate_texts/{model}/{target}-{pooling}{method}{start}.tsv"
     wildcard_constraints:
-        **SWEEP_PATTERN,
+        **STARTED_PATTERN,
     priority: 20
     params:
         **contract_under(
             "generate_texts",
-            lambda wildcards: SLICES.generate_texts(wildcards.target, sweep_pooling(wildcards)),
+            lambda wildcards: SLICES.generate_texts(
+                wildcards.target, sweep_pooling(wildcards), prompted=bool(wildcards.start)
+            ),
             swept,
         ),
 
 
 use rule stage as identify_languages with:
     input:
-        generations=f"{SWEEP}/generations.parquet",
+        generations=f"{SWEEP}{{start}}/generations.parquet",
         texts=paths.texts(PERPLEXITY),
     output:
-        identified=f"{SWEEP}/identified.parquet",
-        language_id=f"{SWEEP}/language_id.csv",
+        identified=f"{SWEEP}{{start}}/identified.parquet",
+        language_id=f"{SWEEP}{{start}}/language_id.csv",
     log:
-        "<logs>/identify_languages/{model}/{target}-{pooling}{method}.log",
+        "<logs>/identify_languages/{model}/{target}-{pooling}{method}{start}.log",
     wildcard_constraints:
-        **SWEEP_PATTERN,
+        **STARTED_PATTERN,
     params:
         **contract("identify_languages", lambda wildcards: SLICES.identify_languages(wildcards.target)),
 

@@ -278,10 +278,25 @@ def test_what_a_study_leaves_out_or_adds_has_no_spec_or_a_new_one():
     assert compared == usual | {"methods", "figure_methods"}
 
 
+def test_text_goes_on_from_prompts_where_the_config_has_them():
+    there = plan(generation__prompts={"words": 4})
+    assert slices(there) == {**slices(plan()), "prompted": there.shown.spec(shown("prompted"))} | {
+        "write_report": there.shown.report(there.shown.tables(), there.shown.figures())
+    }
+    given = json.loads(there.slices.generate_texts("es", "max", prompted=True))
+    assert given.pop("prompts") == {"words": 4, "language": "en", "part": "sentence"}
+    assert given == json.loads(plan().slices.generate_texts("es", "max"))
+    assert json.loads(there.shown.spec(shown("prompted")))["language_name"] == "English"
+    inputs = there.shown.inputs(shown("prompted"))
+    assert inputs["prompted"] == [path.replace("/lang", "/prompted/lang") for path in inputs["language_id"]]
+    with pytest.raises(StudyError, match=r"generation\.prompts\.language: zh is none of study\.alignment\.languages"):
+        plan(generation__prompts={"language": "zh"})
+
+
 def test_every_table_and_kind_of_figure_is_among_these_specs():
     tables, kinds = declared()
     names = {table.name for table in tables} | {f"figure_{kind.kind}" for kind in kinds}
-    assert names - slices(comparing(BOTH)).keys() == OF_MIXTURES
+    assert names - slices(comparing(BOTH, generation__prompts={})).keys() == OF_MIXTURES
 
 
 MIXTURES = {"even": {}, "little": {"es": 0.1}, "none": {"es": 0, "ja": 0}, "left-out": None}

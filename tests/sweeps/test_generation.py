@@ -19,6 +19,7 @@ from workflow_scripts.models.manifests import write_manifest
 from workflow_scripts.sweeps import generate_texts as stage
 from workflow_scripts.sweeps import generation
 from workflow_scripts.sweeps.generation import Sampling, generate, sample, uniform_numbers
+from workflow_scripts.texts.schema import write as write_texts
 
 ARCHITECTURES = ["bloom", "cohere", "gpt2", "llama"]
 SAMPLING = Sampling(max_tokens=12, temperature=1.0, top_p=0.9, top_k=50)
@@ -104,6 +105,29 @@ def test_without_chance_it_is_what_transformers_generates(load, architecture):
             )
         assert sentence.text == model.tokenizer.decode(expected[0, 1:], skip_special_tokens=True)
         assert sentence.tokens == expected.shape[1] - 1
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_from_prompts_it_is_what_transformers_goes_on_with(load, architecture):
+    model = load(architecture)
+    greedy = Sampling(max_tokens=8, temperature=1.0, top_p=1.0, top_k=1)
+    conditions, prompts = conditions_of(model), ["A b", "Long one", "Same len"]
+    draws = [(condition, 0, number) for number in range(4) for condition in range(3)]
+    sentences = generate(model, conditions, draws, greedy, 60, "test", prompts)
+    for (condition, _, number), sentence in zip(draws, sentences, strict=True):
+        tokens = [
+            model.tokenizer.bos_token_id,
+            *model.tokenizer(prompts[number % 3], add_special_tokens=False)["input_ids"],
+        ]
+        with steer(model, conditions[condition]):
+            expected = model.model.generate(torch.tensor([tokens]), max_new_tokens=7, do_sample=False)
+        assert sentence.text == model.tokenizer.decode(expected[0, len(tokens) :], skip_special_tokens=True)
+        assert sentence.tokens == expected.shape[1] - len(tokens)
+        for read_by, found in ((BASE, sentence.perplexity), (conditions[condition], sentence.own_perplexity)):
+            labels = expected.clone()
+            labels[:, : len(tokens)] = -100
+            with steer(model, read_by), torch.inference_mode():
+                assert found == pytest.approx(math.exp(model.model(expected, labels=labels).loss), rel=1e-3)
 
 
 @given(
@@ -280,12 +304,12 @@ def study(load, tmp_path):
     return tmp_path
 
 
-def run(folder, names=("base", "few", "many"), **changes):
+def run(folder, names=("base", "few", "many"), further=(), **changes):
     options = ["--model", str(folder / "model.json"), "--generations", str(folder / "generations.parquet")]
     conditions = ["--conditions", *(str(folder / f"{name}.json") for name in names)]
     running = ["--cache", str(folder / "cache"), "--code", "c", "--device", "cpu", "--tokens-per-batch", "128"]
     running += ["--usage", str(folder / "usage.json")]
-    stage.main(["--spec", canonical_json({**SPEC, **changes}), *options, *conditions, *running])
+    stage.main(["--spec", canonical_json({**SPEC, **changes}), *options, *conditions, *running, *further])
     return pd.read_parquet(folder / "generations.parquet")
 
 
@@ -300,6 +324,22 @@ def test_the_stage_writes_a_row_for_each_sentence_seed_and_condition(study):
     assert dict(zip(rows["condition"], rows["k"], strict=True)) == {"base": 0, "few": 1, "many": 5}
     assert (rows["tokens"] >= 1).all()
     assert (rows["tokens"] <= 7).all()
+
+
+def test_prompts_are_the_first_words_of_real_sentences(study, monkeypatch):
+    sentences = ["One two three four.", "Five six seven.", "Eight nine ten eleven"]
+    rows = {"id": ["0", "1", "2"], "lang": "en", "part": "sentence", "text": sentences}
+    write_texts(study / "texts.parquet", pd.DataFrame(rows))
+    asked, generated = [], stage.generate
+    monkeypatch.setattr(stage, "generate", lambda *given: (asked.append(given[-1]), generated(*given))[1])
+    texts = ["--texts", str(study / "texts.parquet")]
+    prompts = {"words": 2, "language": "en", "part": "sentence"}
+    plain, prompted = run(study), run(study, further=texts, prompts=prompts)
+    assert asked == [[]] * 2 + [["One two", "Five six", "Eight nine"]] * 2
+    assert len(prompted) == len(plain) and list(prompted) == list(plain)
+    assert (prompted["text"] != plain["text"]).any()
+    with pytest.raises(StudyError, match=r"prompts\.words: 3, but 'Five six seven\.' has 3 words between blanks"):
+        run(study, further=texts, prompts={**prompts, "words": 3})
 
 
 def test_an_added_condition_or_seed_leaves_the_others_as_they_are(study, monkeypatch):

@@ -50,6 +50,7 @@ from workflow_scripts.config.settings import (
     ProbeSeed,
     ProjectedSentences,
     ProjectionSeed,
+    PromptWords,
     RankedSelection,
     Regularisation,
     SamplingSeeds,
@@ -232,6 +233,15 @@ class SweepSection(Section):
     ks: Ks = Field([0, 100, 200, 500, 1000, 2000, 5000])
 
 
+class PromptsSection(Section):
+    """Beginnings of real sentences, which the model goes on from."""
+
+    words: PromptWords = 5
+    language: LanguageCode = Field(
+        "en", description="Language of the sentences, one of `study.alignment.languages`, whose data set they are from."
+    )
+
+
 class GenerationSection(Section):
     """Sentences that are generated from the beginning-of-sentence token alone (paper, appendix B)."""
 
@@ -242,6 +252,11 @@ class GenerationSection(Section):
     top_p: TopP = 0.9
     top_k: TopK = 50
     identifier: Identifier = "langid"
+    prompts: PromptsSection | None = Field(
+        None,
+        description="Sentences are also generated from the first words of real ones, and `results/prompted.csv` has these "
+        "beside the others; null: they are not.",
+    )
 
 
 class PerplexitySection(Section):

@@ -210,7 +210,10 @@ SamplingSeeds = Annotated[
     Distinct,
 ]
 GeneratedTokens = Annotated[
-    int, Field(ge=2, description="Number of tokens of a generated sentence, its prompt included.")
+    int, Field(ge=2, description="Number of tokens of a generated sentence, the beginning-of-sentence token included.")
+]
+PromptWords = Annotated[
+    int, Field(ge=1, description="Number of words, as blanks separate them, that the model is given of each sentence.")
 ]
 Temperature = Annotated[float, Field(gt=0, description="Divisor of the logits before a token is sampled.")]
 TopP = Annotated[

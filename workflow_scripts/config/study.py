@@ -232,6 +232,7 @@ class Config(Section):
         if study.shown_target not in study.targets:
             problems.append(f"study.shown_target: {study.shown_target} is not among study.targets")
         problems += self._comparison_problems()
+        problems += self._prompt_problems()
         for key, intervention in self.interventions.items():
             problems += self._intervention_problems(key, intervention)
         for name in study.models:
@@ -273,6 +274,12 @@ class Config(Section):
         unknown = problem["loc"][-1]
         near = did_you_mean(str(unknown), [*ComparedSection.model_fields, *known.split(", ")])
         return f"{key}.{unknown}: is neither a key of an intervention nor a setting of {method}, {has}{near and f'; {near}'}"
+
+    def _prompt_problems(self) -> list[str]:
+        prompts, languages = self.generation.prompts, self.study.alignment.languages
+        if prompts is None or prompts.language in languages:
+            return []
+        return [f"generation.prompts.language: {prompts.language} is none of study.alignment.languages; add it there"]
 
     def _comparison_problems(self) -> list[str]:
         compared = self.study.comparison.methods if self.study.comparison else []

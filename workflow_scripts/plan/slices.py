@@ -272,8 +272,11 @@ class Slices:
     # Sweeps
 
     @canonical
-    def generate_texts(self, target: str, pooling: str | None):
-        settings = self.config.generation.model_dump(exclude={"identifier"})
+    def generate_texts(self, target: str, pooling: str | None, prompted: bool = False):
+        settings = self.config.generation.model_dump(exclude={"identifier", "prompts"})
+        if prompted:
+            part = self._part(self.study.alignment.dataset)
+            settings["prompts"] = {**self.config.generation.prompts.model_dump(), "part": part}
         return {"target": target, "pooling": pooling, **settings}
 
     @canonical

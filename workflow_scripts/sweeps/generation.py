@@ -1,4 +1,5 @@
-"""Free generation under several conditions at once (paper, appendix B): sentences sampled from the BOS token alone.
+"""Free generation under several conditions at once (paper, appendix B): sentences sampled from the BOS token alone,
+or, beyond the paper, from the first words of real sentences.
 
 All conditions share batches: each row of a batch is under its own condition. What is sampled depends on the seed, the
 number of the sentence and the condition, up to rounding, whatever the batch: each sentence has random numbers of its
@@ -32,7 +33,7 @@ FEW_TOKENS = 1024  # looked at first where top-k sets no limit
 class Sampling:
     """How the next token is drawn, as in transformers: temperature, then top-k, then top-p."""
 
-    max_tokens: int  # the prompt included
+    max_tokens: int  # the BOS token included, the words of a prompt not
     temperature: float
     top_p: float
     top_k: int  # 0: no limit
@@ -55,6 +56,7 @@ def generate(
     sampling: Sampling,
     tokens_per_batch: int,
     what: str,
+    prompts: Sequence[str] = (),
 ) -> list[Sentence]:
     """Generate sentences.
 
@@ -65,34 +67,55 @@ def generate(
         sampling: How tokens are drawn.
         tokens_per_batch: Bounds the sentences generated together, times `max_tokens`.
         what: Shown with the progress.
+        prompts: What sentences go on from; that of sentence n is the n-th, beginning anew after the last. None: the
+            BOS token alone.
+
+    Returns:
+        A sentence per draw, without its prompt.
 
     Raises:
         StudyError: the tokenizer has no beginning-of-sentence token that the model knows, the model takes fewer tokens,
             or as `steer_by_row`.
     """
-    prompt = _prompt(model)
-    if model.max_tokens is not None and sampling.max_tokens > model.max_tokens:
+    beginnings = [[_bos(model)]]
+    if prompts:
+        words = model.tokenizer(list(prompts), add_special_tokens=False)["input_ids"]
+        beginnings = [[*beginnings[0], *tokens] for tokens in words]
+    of_draw = [beginnings[number % len(beginnings)] for _, _, number in draws]
+    longest = sampling.max_tokens - 1 + max(map(len, of_draw), default=1)
+    if model.max_tokens is not None and longest > model.max_tokens:
         raise StudyError(
-            f"generation.max_tokens: {sampling.max_tokens}, but {model.manifest.name} takes {model.max_tokens} at most."
+            f"generation.max_tokens: {sampling.max_tokens}, but {model.manifest.name} takes {model.max_tokens} at most"
+            + (f", and prompts have up to {longest - sampling.max_tokens} tokens." if prompts else ".")
         )
     written: list[_Written | None] = [None] * len(draws)
     rows_per_batch = max(1, tokens_per_batch // sampling.max_tokens)
     with Progress(what, total=len(draws), unit="sentence") as progress:
 
         def forward(batch: Batch) -> None:
-            found = _write(model, conditions, [draws[row] for row in batch.rows], prompt, sampling)
+            found = _write(model, conditions, [draws[row] for row in batch.rows], batch.token_ids, sampling)
             for row, sentence in zip(batch.rows, found, strict=True):
                 written[row] = sentence
             progress.advance(len(batch.rows), tokens=sum(len(sentence.tokens) for sentence in found))
 
-        for start in range(0, len(draws), rows_per_batch):
-            rows = list(range(start, min(start + rows_per_batch, len(draws))))
-            ones = torch.ones(len(rows), dtype=torch.long)
-            run_halving(forward, Batch(rows, ones[:, None] * prompt, ones, padded=False))
+        # Prompts of a length share a batch, so that none is padded.
+        for length in sorted({len(tokens) for tokens in of_draw}):
+            rows_of_length = [row for row, tokens in enumerate(of_draw) if len(tokens) == length]
+            for start in range(0, len(rows_of_length), rows_per_batch):
+                rows = rows_of_length[start : start + rows_per_batch]
+                token_ids = torch.tensor([of_draw[row] for row in rows])
+                run_halving(forward, Batch(rows, token_ids, torch.full((len(rows),), length), padded=False))
         # What the unintervened model wrote is not read again.
         by_base = [not conditions[condition].sites for condition, _, _ in draws]
-        others = [[prompt, *sentence.tokens] for sentence, base in zip(written, by_base, strict=True) if not base]
-        losses = iter(_mean_losses(model, others, tokens_per_batch))
+        others = [row for row, base in enumerate(by_base) if not base]
+        losses = iter(
+            _mean_losses(
+                model,
+                [[*of_draw[row], *written[row].tokens] for row in others],
+                [len(of_draw[row]) for row in others],
+                tokens_per_batch,
+            )
+        )
     texts = model.tokenizer.batch_decode([sentence.tokens for sentence in written], skip_special_tokens=True)
     return [
         Sentence(text, len(one.tokens), math.exp(one.loss if base else next(losses)), math.exp(one.loss))
@@ -106,7 +129,7 @@ class _Written:
     loss: float  # mean negative log likelihood of them under the model that wrote them
 
 
-def _prompt(model: LanguageModel) -> int:
+def _bos(model: LanguageModel) -> int:
     candidates = (model.tokenizer.bos_token_id, getattr(model.model.generation_config, "bos_token_id", None))
     found = next((token for token in candidates if token is not None), None)
     if found is not None and found >= model.vocabulary:
@@ -133,13 +156,13 @@ def _write(
     model: LanguageModel,
     conditions: Sequence[Condition],
     draws: Sequence[tuple[int, int, int]],
-    prompt: int,
+    prompts: torch.Tensor,
     sampling: Sampling,
 ) -> list[_Written]:
-    """Return sentences that are generated together.
+    """Return sentences that are generated together, after prompts [sentences, tokens].
 
     Through the model goes each unfinished beginning once: sentences of a condition whose tokens are the same so far
-    share a row of the model's batch, as all of them do at the prompt.
+    share a row of the model's batch, as all of them do at the BOS token.
     """
     steps, device = sampling.max_tokens - 1, model.device
     numbers = torch.from_numpy(np.stack([uniform_numbers(seed, number, steps) for _, seed, number in draws])).to(device)
@@ -149,10 +172,12 @@ def _write(
     lengths = torch.full((len(draws),), steps, device=device)
     condition_of_sentence = torch.tensor([condition for condition, _, _ in draws], device=device)
     # Unfinished sentences in the order of their rows, the row of each, and the condition of each row.
-    running = condition_of_sentence.argsort(stable=True)
-    condition_of_row, row = condition_of_sentence[running].unique(return_inverse=True)
+    begun = torch.cat([condition_of_sentence[:, None], prompts.to(device)], dim=1)
+    rows, row = begun.unique(dim=0, return_inverse=True)  # sorted by condition
+    running = row.argsort(stable=True)
+    row, condition_of_row = row[running], rows[:, 0]
     # What goes through the model next: the last token of each row, or all of them where the model keeps no past.
-    inputs, past = torch.full_like(condition_of_row, prompt)[:, None], {}
+    inputs, past = rows[:, 1:], {}
     with torch.inference_mode(), steer_by_row(model, conditions, condition_of_row) as set_rows:
         for step in range(steps):
             output = model.model(input_ids=inputs, use_cache=True, **past)
@@ -191,12 +216,14 @@ def _past_of(output: "ModelOutput") -> dict[str, "Cache"]:
     return {"past_key_values": past} if hasattr(past, "reorder_cache") else {}
 
 
-def _mean_losses(model: LanguageModel, token_ids: Sequence[list[int]], tokens_per_batch: int) -> list[float]:
-    """Return each sentence's mean negative log likelihood under the unintervened model, without its first token."""
+def _mean_losses(
+    model: LanguageModel, token_ids: Sequence[list[int]], first: Sequence[int], tokens_per_batch: int
+) -> list[float]:
+    """Return each sentence's mean negative log likelihood under the unintervened model, from its token `first` on."""
     found = [0.0] * len(token_ids)
 
     def read(batch: Batch) -> None:
-        losses = token_losses(model, batch, torch.ones_like(batch.lengths))
+        losses = token_losses(model, batch, torch.tensor([first[row] for row in batch.rows]))
         for row, loss in zip(batch.rows, losses, strict=True):
             found[row] = loss.mean().item()
 

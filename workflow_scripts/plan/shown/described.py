@@ -107,9 +107,12 @@ def paraphrases(plan: "Plan", conditions_of, targets: list[str]) -> list[str]:
     )
 
 
-def sweeps(plan: "Plan", file: str, compared: bool = False) -> list[str]:
-    """Return a file of every sweep of the models that write text, with those of compared methods or without."""
-    return paths.sweeps(file, plan.config.generating_models, plan.sweeps.names(compared))
+def sweeps(plan: "Plan", file: str, compared: bool = False, start: str = "") -> list[str]:
+    """Return a file of every sweep of the models that write text, with those of compared methods or without.
+
+    Of text that goes on from prompts, where `start` is `prompted/`.
+    """
+    return paths.sweeps(f"{start}{file}", plan.config.generating_models, plan.sweeps.names(compared))
 
 
 def layered_metrics(plan: "Plan", names: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.plan.shown import described
-from workflow_scripts.plan.shown.declaration import Contents, Figure, Place
+from workflow_scripts.plan.shown.declaration import Contents, Figure, Place, Table
 
 if TYPE_CHECKING:
     from workflow_scripts.plan import Plan
@@ -42,4 +42,41 @@ FIGURE = Figure(
     },
     spec=spec,
     why_none=lambda plan: plan.sweeps.why_none(plan.models.names),
+)
+
+
+def why_no_prompts(plan: "Plan") -> str | None:
+    """Return why no text is generated from prompts."""
+    if plan.config.generation.prompts is None:
+        return "generation.prompts is null."
+    return plan.sweeps.why_none(plan.models.names)
+
+
+def prompted_spec(plan: "Plan") -> dict[str, Any]:
+    """Return what the table of texts from prompts shows."""
+    generation = plan.config.generation
+    language = generation.prompts.language
+    return {
+        "models": [described.model(plan, name, seen=False) for name in plan.config.generating_models],
+        "poolings": plan.conditions.poolings,
+        "targets": plan.sweeps.targets,
+        "ks": plan.config.sweep.ks,
+        "seeds": generation.seeds,
+        "sentences": generation.sentences,
+        "words": generation.prompts.words,
+        "language_name": described.names(plan, [language])[language],
+    }
+
+
+PROMPTED = Table(
+    name="prompted",
+    stage="table_prompted",
+    place=Place("intervention", 2),
+    inputs=lambda plan: {
+        "language_id": described.sweeps(plan, "language_id.csv"),
+        "prompted": described.sweeps(plan, "language_id.csv", start="prompted/"),
+    },
+    spec=prompted_spec,
+    why_none=why_no_prompts,
+    beyond=True,
 )
