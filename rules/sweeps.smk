@@ -3,7 +3,7 @@
 SWEEP = "<results>/sweeps/{model}/{target}-{pooling}{method}"
 SWEEP_PATTERN = {"pooling": alternatives([*PLAN.conditions.poolings, "layer"])}
 # Text is generated from the BOS token, and where the config has prompts, from these too.
-STARTED_PATTERN = {**SWEEP_PATTERN, "start": "(/prompted)?" if CONFIG.generation.prompts else ""}
+STARTED_PATTERN = {**SWEEP_PATTERN, "start": "(/prompted)?" if CONFIG.generation.prompts else "()"}
 
 
 use rule on_model as generate_texts with:
