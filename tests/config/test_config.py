@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import huggingface_hub.constants
 import pytest
 import yaml
 
 from workflow_scripts.config import document
 from workflow_scripts.config.languages import BUILT_IN, LANGUAGES
-from workflow_scripts.config.pin import UNPINNED, pin, unpinned
+from workflow_scripts.config.pin import UNPINNED, newest_commit, pin, unpinned
 from workflow_scripts.config.pin import main as pin_study
 from workflow_scripts.config.study import read_config
 from workflow_scripts.figures.fonts import undrawn_labels
@@ -101,8 +102,34 @@ def test_pinning_replaces_zeros_and_nothing_else():
     }
     assert "# comment" in pinned
     assert "# pin me" in pinned
-    with pytest.raises(StudyError, match="line 1: the revision must follow"):
-        pin(f"revision: {UNPINNED}", lambda kind, repository: "")
+    with pytest.raises(StudyError, match="line 2: the revision stands beside no hub"):
+        pin(f"a:\n  revision: {UNPINNED}", lambda kind, repository: "")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "m: {label: My model, hub: owner/name, revision: REVISION, k: 1}  # as in README.md",
+        "m: {revision: 'REVISION', hub: \"owner/name\"}",
+        "m:\n  revision: REVISION # before its repository\n  hub:   owner/name\n",
+        "m:\n  hub: 'owner/name'\n  label: é\n\n  revision:   REVISION",
+    ],
+)
+def test_a_revision_is_pinned_however_the_entry_is_written(written):
+    before, after = written.split("REVISION")
+    pinned = pin(f"models: {{}}\n{before}{UNPINNED}{after}", lambda kind, name: f"{kind} {name}")
+    assert pinned.startswith(f"models: {{}}\n{before.rstrip(chr(39))}") and pinned.endswith(after.lstrip("'"))
+    assert yaml.safe_load(pinned)["m"]["revision"] == "model owner/name"
+
+
+def test_the_hub_out_of_reach_is_told_of_the_hub(monkeypatch):
+    """Without network, the hub's client lets errors of its HTTP library pass, which are no OSErrors."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(StudyError, match="cannot ask the hub for model owner/name"):
+        newest_commit("model", "owner/name")
+    with pytest.raises(StudyError, match="owner/name/part is no name of a repository"):
+        newest_commit("model", "owner/name/part")
 
 
 def test_what_is_still_to_be_pinned_is_said(tmp_path, capsys):

@@ -101,6 +101,14 @@ def test_few_languages_have_no_interval():
     assert np.isfinite(correlate_pairs(first, second, Resampling(resamples=100)).low).all()
 
 
+def test_a_correlation_that_few_resamples_have_has_no_interval():
+    first, second = np.zeros((1, 6, 6)), matrices(1, 6, 1)
+    first[0, 2, 3] = first[0, 3, 2] = 1.0  # one pair is related: what has not drawn both is constant
+    found = correlate_pairs(first, second, Resampling(resamples=400))
+    assert np.isfinite(found.values).all() and (found.resamples < 300).all()
+    assert np.isnan([found.low, found.high]).all()
+
+
 def test_bca_intervals_are_those_of_one_statistic_at_a_time():
     first, second = matrices(2, 8, 9), matrices(2, 8, 10)
     together = correlate_pairs(first, second, Resampling(resamples=300, interval="BCa", seed=1))

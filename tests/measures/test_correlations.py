@@ -80,3 +80,22 @@ def test_resamples_with_a_constant_side_are_left_out_and_counted():
     # Three languages: one in nine resamples is the same language three times.
     assert found.resamples == pytest.approx(8_000, rel=0.02)
     assert -1 <= found.ci_low <= found.ci_high <= 1
+
+
+def test_the_bca_interval_is_that_of_the_resamples_that_are_defined():
+    """Some resamples have a constant side and no r: scipy has no interval then, and here it is that of the others."""
+    x, y = np.array([0.0, 0, 0, 0, 1, 2, 3]), np.array([0.3, 1.0, -0.4, 0.8, 0.9, 1.7, 0.2])
+    drawn_with = Resampling(resamples=3_000, interval="BCa", seed=3)
+    found = correlate(x, y, drawn_with)
+    # Rounded, since resamples of each language once are the observed ones, and count half.
+    difference = lambda x, y, axis: np.round(pearson(x, y, axis) - pearson(*observed), 12)  # noqa: E731
+    observed = x, y
+    settings = {"paired": True, "vectorized": True, "method": "BCa", "rng": np.random.default_rng(3)}
+    with np.errstate(all="ignore"), pytest.warns(stats.DegenerateDataWarning):
+        of_all = stats.bootstrap(observed, difference, n_resamples=3_000, **settings)
+    defined = np.isfinite(of_all.bootstrap_distribution)
+    assert np.isnan(of_all.confidence_interval.low) and 2_900 < defined.sum() < 3_000
+    of_all.bootstrap_distribution = of_all.bootstrap_distribution[defined]
+    ends = stats.bootstrap(observed, difference, n_resamples=0, bootstrap_result=of_all, **settings).confidence_interval
+    assert (found.ci_low, found.ci_high) == pytest.approx(np.add(found.r, (ends.low, ends.high)), abs=1e-9)
+    assert found.resamples == defined.sum()

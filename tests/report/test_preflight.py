@@ -81,6 +81,12 @@ def test_a_gate_is_met_before_any_file(hub, refusal, problem):
     assert problem in found
 
 
+def test_without_network_a_model_is_out_of_reach(hub, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    (found,) = check_model("tiny", on_the_hub(), "mlp").problems
+    assert found.startswith(f"models.tiny: cannot reach the hub for {REPOSITORY} (ConnectError)")
+
+
 def run(folder, model, **dataset):
     given = {"layout": "flores200", "split": "dev", **dataset}
     texts = {

@@ -181,3 +181,11 @@ def test_what_the_hub_refuses_is_a_problem_with_its_remedy(monkeypatch, answers,
 def test_without_network_it_is_said():
     (problem,) = check("owner/data", **PINNED).problems
     assert problem.startswith("owner/data is out of reach")
+
+
+def test_a_hub_without_network_is_told_of(monkeypatch):
+    """The hub's client lets errors of its HTTP library pass, which are no OSErrors."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    (problem,) = check("owner/name", "sib200", "dev", ["es"], revision=COMMIT).problems
+    assert problem.startswith("owner/name is out of reach (")

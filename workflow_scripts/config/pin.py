@@ -1,41 +1,67 @@
 """Write the newest commits of hub repositories into a study where its revisions are still zeros.
 
 Run as `python -m workflow_scripts.config.pin studies/paper.yaml` (`make pin STUDY=…`) where there is network; it says
-which repositories are still to be pinned, and what each is pinned to. Lines are edited in place, so that comments stay; a
+which repositories are still to be pinned, and what each is pinned to. The text is edited in place, so that comments stay; a
 revision that is already pinned is never changed.
 """
 
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
+from workflow_scripts.jobs.downloads import hub_errors
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import write_text
+from workflow_scripts.jobs.messages import one_line
 
 UNPINNED = "0" * 40
-REPOSITORY = re.compile(r"^\s*(?P<kind>hub|repository): (?P<name>\S+)")
-REVISION = re.compile(rf"^(?P<before>\s*revision: ){re.escape(chr(34))}?{UNPINNED}{re.escape(chr(34))}?")
+KINDS = {"hub": "model", "repository": "dataset"}  # of repositories, by the keys that name them
 
 
 def pin(text: str, newest: Callable[[str, str], str]) -> str:
     """Return the YAML text with zeros replaced; `newest(kind, repository)` gives a commit, kind being model or dataset.
 
     Raises:
-        StudyError: a revision of zeros does not follow the line of its repository.
+        StudyError: the text is no YAML, or a revision of zeros stands beside no repository.
     """
-    lines, repository = [], None
-    for number, line in enumerate(text.split("\n"), start=1):
-        if match := REPOSITORY.match(line):
-            repository = ("model" if match["kind"] == "hub" else "dataset", match["name"])
-        if match := REVISION.match(line):
-            if repository is None:
-                raise StudyError(f"line {number}: the revision must follow the line of its hub or repository.")
-            # Quoted: a commit of digits alone would be read as a number.
-            line = f'{match["before"]}"{newest(*repository)}"{line[match.end() :]}'
-            repository = None
-        lines.append(line)
-    return "\n".join(lines)
+    try:
+        document = yaml.compose(text, yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise StudyError(f"this is no YAML: {one_line(error)}") from error
+    # Quoted: a commit of digits alone would be read as a number.
+    commits = [(revision, f'"{newest(kind, name)}"') for kind, name, revision in _unpinned(document)]
+    for revision, commit in reversed(commits):
+        text = text[: revision.start_mark.index] + commit + text[revision.end_mark.index :]
+    return text
+
+
+def _unpinned(document: yaml.Node | None) -> list[tuple[str, str, yaml.Node]]:
+    """Return kind, name and revision of the repositories that are to be pinned, in the order of the text.
+
+    Raises:
+        StudyError: as `pin`.
+    """
+    found: dict[int, tuple[str, str, yaml.Node]] = {}
+    waiting = [document] if document else []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        waiting += [value for _, value in node.value]
+        fields = {key.value: value for key, value in node.value if isinstance(value, yaml.ScalarNode)}
+        if "revision" in fields and fields["revision"].value == UNPINNED:
+            revision = fields["revision"]
+            key = next((key for key in KINDS if key in fields), None)
+            if key is None:
+                raise StudyError(
+                    f"line {revision.start_mark.line + 1}: the revision stands beside no hub and no repository."
+                )
+            found[revision.start_mark.index] = KINDS[key], fields[key].value, revision
+    return [found[place] for place in sorted(found)]
 
 
 def newest_commit(kind: str, repository: str) -> str:
@@ -45,12 +71,14 @@ def newest_commit(kind: str, repository: str) -> str:
         StudyError: the hub cannot be reached, or the repository cannot be seen.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HFValidationError
 
     try:
         return HfApi().repo_info(repository, repo_type=kind).sha
-    except (HfHubHTTPError, OSError) as error:
-        raise StudyError(f"cannot ask the hub for {kind} {repository}: {error}") from error
+    except HFValidationError as error:
+        raise StudyError(f"{repository} is no name of a repository, owner/name: {one_line(error)}") from error
+    except hub_errors() as error:
+        raise StudyError(f"cannot ask the hub for {kind} {repository}: {one_line(error)}") from error
 
 
 def unpinned(text: str) -> list[str]:
@@ -70,7 +98,10 @@ def main(path: Path, newest: Callable[[str, str], str] = newest_commit) -> None:
     Raises:
         StudyError: as `pin` and `newest_commit`; the study stays as it is.
     """
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise StudyError(f"cannot read {path}: {one_line(error)}") from error
     if not (waiting := unpinned(text)):
         print(f"{path}: every revision is pinned.")
         return
@@ -87,6 +118,8 @@ def main(path: Path, newest: Callable[[str, str], str] = newest_commit) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("error: name one study, as in make pin STUDY=studies/paper.yaml.")
     try:
         main(Path(sys.argv[1]))
     except StudyError as error:

@@ -8,6 +8,15 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import file_hash
 
 
+def hub_errors() -> tuple[type[Exception], ...]:
+    """Return what the hub's client raises where the hub refuses, fails or is out of reach."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # Without network, errors of the HTTP library pass, which is another one with each version of the client; the class
+    # that these errors and the hub's own have in common is no OSError.
+    return (HfHubHTTPError.__bases__[0], OSError)
+
+
 def refuse_damaged(files: Iterable[Path], where: str, made_of_them: Iterable[Path] = ()) -> None:
     """Refuse a file in the cache that is not what the hub said it would send.
 

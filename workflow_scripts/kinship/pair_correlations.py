@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflow_scripts.measures.bootstrap import bootstrap_many
+from workflow_scripts.measures.bootstrap import bootstrap_many, enough
 from workflow_scripts.measures.correlations import CONSTANT, rounding_of_correlation
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def correlate_pairs(first: np.ndarray, second: np.ndarray, resampling: "Resampli
     vertices of a graph (Snijders and Borgatti 1999, Connections 22). A pair counts as often as its languages were drawn
     together; a language has no pair with itself. Spearman's coefficient is Pearson's of the midranks, ranked anew in
     each resample. Undefined over fewer than three languages, or where a side is constant; resamples in which a side is
-    are left out of the interval. Fewer than five languages have no interval.
+    are left out of the interval. Fewer than five languages have no interval, nor has a correlation that too few resamples
+    have (`enough`).
 
     Args:
         first: Matrices [first matrices, languages, languages], NaN where a pair is unknown; the diagonal is left out.
@@ -69,7 +70,8 @@ def correlate_pairs(first: np.ndarray, second: np.ndarray, resampling: "Resampli
                 error = rounding_of_correlation(int(known.sum()))
                 found = bootstrap_many((chosen,), statistic, resampling, error)
                 low[whole], high[whole], defined[whole] = found
-    low[np.isnan(values)] = high[np.isnan(values)] = np.nan
+    unknown = np.isnan(values) | ~enough(defined, resampling)
+    low[unknown] = high[unknown] = np.nan
     return PairCorrelations(values, low, high, defined, pairs, languages)
 
 

@@ -52,7 +52,8 @@ def bootstrap_many(
     `error` broadcasts to these axes. Ends within rounding of 0 are 0, so that an interval holds it or does not.
 
     Returns:
-        The ends of the intervals and the numbers of resamples in which the statistics are defined, in these axes.
+        The ends of the intervals, which the resamples make in which the statistics are defined, and the numbers of these
+        resamples, in these axes.
     """
     from scipy import stats  # which takes half a second
 
@@ -76,18 +77,60 @@ def bootstrap_many(
             vectorized=True,
             n_resamples=resampling.resamples,
             confidence_level=resampling.confidence,
-            method=resampling.interval,
+            method="percentile",
             rng=np.random.default_rng(resampling.seed),
         )
         defined = np.isfinite(found.bootstrap_distribution)
-        if resampling.interval == "BCa":
-            low, high = found.confidence_interval
+        drawn = np.where(defined, found.bootstrap_distribution, np.nan)
+        tail = (1 - resampling.confidence) / 2
+        if resampling.interval == "BCa":  # scipy's has no ends if one resample is undefined
+            low, high = _bca(drawn, _without_each(data, difference), tail)
         else:
-            tail = (1 - resampling.confidence) / 2
-            drawn = np.where(defined, found.bootstrap_distribution, np.nan)
             low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=-1)
     low, high = (np.where(np.abs(end) <= tie, 0.0, end) for end in (observed + low, observed + high))
     return low, high, defined.sum(axis=-1)
+
+
+def enough(defined: int | np.ndarray, resampling: "Resampling") -> bool | np.ndarray:
+    """Return whether a statistic is defined in as many resamples as lie inside of an interval of this confidence.
+
+    With fewer, the ends of the interval would be where it has no numbers.
+    """
+    return defined >= resampling.confidence * resampling.resamples
+
+
+def _without_each(data: tuple[np.ndarray, ...], statistic: Callable[..., np.ndarray]) -> np.ndarray:
+    """Return a statistic of the data without each language in turn, [..., languages]."""
+    count = len(data[0])
+    others = np.nonzero(~np.eye(count, dtype=bool))[1].reshape(count, count - 1)
+    return statistic(*(each[others] for each in data), axis=-1)
+
+
+def _bca(drawn: np.ndarray, without_each: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of BCa intervals (Efron 1987), as scipy has them but from the resamples that are defined alone.
+
+    Args:
+        drawn: Differences from the observed statistics, NaN where not defined [..., resamples].
+        without_each: The same of the data without each language in turn [..., languages].
+        tail: Share of the resamples beyond each end.
+    """
+    from scipy.special import ndtr, ndtri
+
+    below = ((drawn < 0).sum(axis=-1) + (drawn <= 0).sum(axis=-1)) / (2 * np.isfinite(drawn).sum(axis=-1))
+    bias = ndtri(below)
+    influence = without_each.mean(axis=-1, keepdims=True) - without_each
+    skew = (influence**3).sum(axis=-1) / (6 * (influence**2).sum(axis=-1) ** 1.5)
+    ends = []
+    for share in (tail, 1 - tail):
+        moved = bias + ndtri(share)
+        shares = np.atleast_1d(ndtr(bias + moved / (1 - skew * moved)))
+        rows = drawn.reshape(-1, drawn.shape[-1])
+        quantiles = [
+            np.nanquantile(row, of_row) if np.isfinite(of_row) else np.nan
+            for row, of_row in zip(rows, shares.ravel(), strict=True)
+        ]
+        ends.append(np.array(quantiles).reshape(drawn.shape[:-1]))
+    return ends[0], ends[1]
 
 
 def times_drawn(drawn: np.ndarray, count: int) -> np.ndarray:

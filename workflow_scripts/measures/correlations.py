@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflow_scripts.measures.bootstrap import bootstrap
+from workflow_scripts.measures.bootstrap import bootstrap, enough
 from workflow_scripts.measures.rounding import rounding
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def correlate(x: np.ndarray, y: np.ndarray, resampling: "Resampling") -> Correla
     error = rounding_of_correlation(len(x))
     found = bootstrap(centred, pearson, resampling, error)
     low, high = found.low, found.high
-    if found.resamples < resampling.confidence * resampling.resamples:
+    if not enough(found.resamples, resampling):
         low, high = np.nan, np.nan
     return Correlation(float(r), low, high, float(p_value), found.resamples)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workflow_scripts.config.architectures import NAMES, architecture_of, may_be
 from workflow_scripts.config.models import ModelConfig
+from workflow_scripts.jobs.downloads import hub_errors
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import one_line
 from workflow_scripts.jobs.urls import size_of
@@ -140,10 +141,7 @@ def asking_the_hub(model: ModelConfig, name: str) -> Iterator[None]:
     """
     from huggingface_hub.errors import (
         GatedRepoError,
-        HfHubHTTPError,
         HFValidationError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -162,7 +160,7 @@ def asking_the_hub(model: ModelConfig, name: str) -> Iterator[None]:
         ) from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise StudyError(f"models.{name}.hub: there is no repository {model.hub}, or it is private.") from error
-    except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+    except hub_errors() as error:
         raise StudyError(
             f"models.{name}: cannot reach the hub for {model.hub} ({type(error).__name__}), and it is not in the "
             f"cache; run `snakemake models` where there is network, or give models.{name}.path."

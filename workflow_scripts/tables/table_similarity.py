@@ -120,7 +120,12 @@ def caption(spec: Spec, resamples: int) -> str:
         "probes trained in one language and tested in the other where these were measured: without an intervention "
         "(pre), and their change (post − pre) by the intervention on experts of the "
         f"target; over the ordered pairs of {len(spec.languages)} languages. {MEASURES} "
-        + (f"In brackets: {intervals}, if at least five languages are known. " if resamples else "")
+        + (
+            f"In brackets: {intervals}, if at least five languages are known and no more than "
+            f"{100 * (1 - spec.resampling.confidence):.3g}% of the resamples have a side that is constant. "
+            if resamples
+            else ""
+        )
         + "NA: undefined, since fewer than three languages are known or one side is constant."
     )
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from workflow_scripts.config.datasets import WIKIPEDIA, DatasetConfig
 from workflow_scripts.config.languages import Language
-from workflow_scripts.jobs.downloads import refuse_damaged
+from workflow_scripts.jobs.downloads import hub_errors, refuse_damaged
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import one_line
 from workflow_scripts.texts.conllu import read_treebank, read_treebank_rows
@@ -167,7 +167,7 @@ def _file(dataset: DatasetConfig, name: str) -> Path:
         StudyError: as `read_hub`.
     """
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, LocalEntryNotFoundError
 
     if dataset.is_directory:
         return Path(dataset.repository, name)
@@ -184,7 +184,7 @@ def _file(dataset: DatasetConfig, name: str) -> Path:
         raise StudyError(
             f"{dataset.repository} at {dataset.revision} has no {name}; leave the language out, or pin another one."
         ) from error
-    except (HfHubHTTPError, OSError) as error:
+    except hub_errors() as error:
         raise _out_of_reach(dataset, error) from error
     refuse_damaged([path], dataset.repository)
     return path
@@ -260,7 +260,7 @@ def _rows_of(dataset: DatasetConfig, pattern: str, streaming: bool = False) -> A
                 raise _out_of_reach(dataset, cause.__cause__ or cause) from error
         log.info("%s has no %s (%s)", dataset.repository, pattern, type(error).__name__)
         return None
-    except OSError as error:
+    except hub_errors() as error:
         raise _out_of_reach(dataset, error) from error
     except StudyError:
         raise
@@ -341,7 +341,7 @@ def _readable(values: Iterable[Any], dataset: DatasetConfig) -> Iterator[Any]:
     try:
         yield from values
     except Exception as error:  # whatever pyarrow and `datasets` raise, of a text in another encoding a UnicodeError
-        if isinstance(error, OSError) and not dataset.is_directory:
+        if isinstance(error, hub_errors()) and not dataset.is_directory:
             raise _out_of_reach(dataset, error) from error
         raise StudyError(
             f"{dataset.repository}: a file is damaged, or its text is not UTF-8: {one_line(error)}; fetch it again."

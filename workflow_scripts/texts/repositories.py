@@ -11,6 +11,7 @@ from pathlib import Path
 
 from workflow_scripts.config.datasets import DatasetConfig
 from workflow_scripts.config.languages import Language
+from workflow_scripts.jobs.downloads import hub_errors
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import one_line
 from workflow_scripts.texts.hub import incomplete_parts, lacking, read_hub
@@ -91,7 +92,7 @@ def _sizes(dataset: DatasetConfig) -> dict[str, int]:
         StudyError: it is gated, unknown or out of reach.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     repository = dataset.repository
     if dataset.is_directory:
@@ -113,7 +114,7 @@ def _sizes(dataset: DatasetConfig) -> dict[str, int]:
         raise StudyError(f"{repository} has no commit {dataset.revision}; pin another one.") from error
     except RepositoryNotFoundError as error:
         raise StudyError(f"{repository} is not on the hub, or not for this account; correct its name.") from error
-    except (HfHubHTTPError, OSError) as error:
+    except hub_errors() as error:
         raise StudyError(
             f"{repository} is out of reach ({one_line(error)}); try again where there is network."
         ) from error
