@@ -18,6 +18,21 @@ use rule stage as probe_topics with:
         **contract("probe_topics", lambda wildcards: SLICES.probe_topics()),
 
 
+# Of the texts alone, so one job for all models.
+use rule stage as probe_ngrams with:
+    input:
+        texts=paths.texts(TOPICS),
+    output:
+        transfer=paths.NGRAMS,
+    log:
+        "<logs>/probe_ngrams/ngrams.log",
+    resources:
+        mem_mb=grown(8000),
+        runtime=grown(30),
+    params:
+        **contract("probe_ngrams", lambda wildcards: SLICES.probe_ngrams()),
+
+
 use rule stage as probe_words with:
     input:
         words=paths.words(TREEBANK),

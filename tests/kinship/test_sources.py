@@ -81,7 +81,7 @@ def test_the_source_that_is_best_elsewhere_does_not_know_the_test_language(score
                 assert found[source, test] == pytest.approx(np.mean(others))
 
 
-def run(folder, scores, similarity, dropped=0):
+def run(folder, scores, similarity, dropped=0, ngrams=None):
     leading = {"model": "tiny", "condition": "base", "units": "none", "target": None, "pooling": None, "task": "topics"}
     rows = [
         {**leading, "train": train, "test": test, "measure": measure, "score": scores[row, column] if shown else 0.5}
@@ -103,6 +103,14 @@ def run(folder, scores, similarity, dropped=0):
     files = {name: folder / f"sources.{name}" for name in ("csv", "markdown", "latex", "json")}
     options = [item for name, path in files.items() for item in (f"--{name}", str(path))]
     inputs = ["--similarities", str(folder / "languages.csv"), "--transfer", str(folder / "transfer.csv")]
+    if ngrams is not None:
+        of_ngrams = [
+            {"task": "topics", "train": train, "test": test, "measure": "accuracy", "score": ngrams[row, column]}
+            for row, train in enumerate(LANGUAGES)
+            for column, test in enumerate(LANGUAGES)
+        ]
+        pd.DataFrame(of_ngrams).to_csv(folder / "ngrams.csv", index=False)
+        inputs += ["--ngrams", str(folder / "ngrams.csv")]
     table_sources.main(["--spec", json.dumps(SPEC), *inputs, *options])
     return pd.read_csv(files["csv"]).set_index("choice"), layout.read(files["json"])
 
@@ -130,6 +138,22 @@ def test_each_way_to_choose_has_its_score_and_its_regret(tmp_path, scores, simil
     assert tidy.loc[["any source", "best source"], ["pearson", "spearman"]].isna().all(axis=None)
     assert [row[2].text for row in shown.rows] == list(tidy.index)
     assert shown.rows[0][5].text.startswith(f"{by_kin[known].mean():.3f} [")
+
+
+def test_ngrams_are_an_input_beside_embeddings(tmp_path, scores, similarity):
+    ngrams = np.random.default_rng(7).random(scores.shape)
+    tidy, shown = run(tmp_path, scores, similarity, ngrams=ngrams)
+    alone, _ = run(tmp_path, scores, similarity)
+    pd.testing.assert_frame_equal(tidy[tidy["input"] == "embeddings"], alone)
+    of_ngrams = tidy[tidy["input"] == "ngrams"]
+    assert list(of_ngrams.index) == list(alone.index) and of_ngrams["model"].isna().all()
+    pearson, spearman = correlations_by_test(ngrams, similarity)
+    found = of_ngrams.loc["genetic", ["pearson", "spearman"]].tolist()
+    assert found == pytest.approx([np.nanmean(pearson), np.nanmean(spearman)])
+    others = np.where(np.eye(len(LANGUAGES), dtype=bool), np.nan, ngrams)
+    assert of_ngrams.loc["best source", "score"] == pytest.approx(np.nanmax(others, axis=0).mean())
+    assert [row[0].text for row in shown.rows] == ["Tiny"] * 4 + ["Character n-grams"] * 4
+    assert "Character n-grams: a logistic regression on TF-IDF vectors" in shown.caption
 
 
 def test_a_missing_score_is_refused(tmp_path, scores, similarity):

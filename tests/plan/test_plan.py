@@ -86,6 +86,7 @@ def slices(plan: Plan) -> dict[str, str]:
         "identify_languages": of.identify_languages("es"),
         "measure_perplexity": of.measure_perplexity("es", "max"),
         "probe_topics": of.probe_topics(),
+        **({"probe_ngrams": of.probe_ngrams()} if plan.config.transfer.ngrams else {}),
         "probe_words": of.probe_words(),
         "compare_languages": of.compare_languages(),
         "compare_subwords": of.compare_subwords(),
@@ -605,6 +606,21 @@ def test_what_probes_tell_follows_from_the_data_sets_that_there_are():
     with pytest.raises(StudyError, match=r"no transfer\. study\.topics and study\.treebank are null"):
         without.shown.inputs(shown("transfer"))
     assert not {"cldr-topics", "cldr-treebank"} & {*without.corpora.names, *without.corpora.embedded}
+
+
+def test_topics_are_told_by_ngrams_where_the_config_has_them():
+    usual, there = plan(), plan(transfer__ngrams={})
+    assert slices(there) == {**slices(usual), "probe_ngrams": there.slices.probe_ngrams()}
+    assert usual.shown.inputs(shown("sources"))["ngrams"] == []
+    assert there.shown.inputs(shown("sources"))["ngrams"] == ["<results>/ngrams/transfer.csv"]
+    assert plan(transfer__ngrams={}, study__topics=None).shown.inputs(shown("sources"))["ngrams"] == []
+
+
+def test_topics_may_be_the_parallel_corpus_and_are_then_embedded_once():
+    there = plan(study__alignment={"dataset": "cldr-topics", "languages": LANGUAGES})
+    assert there.embedded.files("demo", BASE)["cldr-topics"] == ["", *there.embedded.layers("demo", BASE)[1:]]
+    assert "cldr-devtest" not in there.corpora.names
+    assert there.corpora.embedded_languages(BASE, "cldr-topics") == LANGUAGES
 
 
 def test_figures_of_the_papers_study_have_the_papers_numbers():

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.pipeline import make_pipeline
@@ -13,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.probes import structural
 from workflow_scripts.probes.classification import Classifier, Standardiser, majority, scores
+from workflow_scripts.probes.ngrams import NgramClassifier, count_ngrams
 from workflow_scripts.probes.split import held_out
 from workflow_scripts.probes.structural import StructuralProbe
 from workflow_scripts.texts.trees import edges, spanning_tree, tree_distances
@@ -61,6 +63,23 @@ def test_a_constant_dimension_is_left_out_and_one_label_refused():
     with pytest.raises(StudyError, match="needs two kinds"):
         Classifier(vectors, ["x"] * 6, 1.0)
     assert majority(["b", "a", "b", "a", "c"]) == "a"
+
+
+def test_ngrams_of_a_probe_are_those_of_its_training_texts_as_scikit_learn_has_them():
+    generator = np.random.default_rng(0)
+    kinds = {"x": "Haus Maus raus", "y": "Baum Schaum kaum", "z": "Wald bald kalt"}
+    labels = generator.choice(list(kinds), 90)
+    others = ["ab", "dem", "Mond", "im", "Dorf"]
+    texts = [" ".join(generator.permutation([*kinds[label].split()[:2], *others])[:4]) for label in labels]
+    train, test = texts[:60], [*texts[60:], "Дом", "schauMhaus"]
+    counts = count_ngrams([*train, *test], 1, 3)
+    found = NgramClassifier(counts[:60], labels[:60], 0.01)(counts[60:])
+    vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 3))  # which has never seen the others
+    reference = make_pipeline(vectors, LogisticRegression(C=1 / (0.01 * 60), max_iter=1000)).fit(train, labels[:60])
+    np.testing.assert_array_equal(found, reference.predict(test))
+    assert accuracy_score(labels[60:], found[:30]) > 0.5 and set(found) == set(kinds)
+    with pytest.raises(StudyError, match="needs two kinds"):
+        NgramClassifier(counts[:3], ["x"] * 3, 0.01)
 
 
 def planted(sentences, noise, seed=0, words=9, d=40):

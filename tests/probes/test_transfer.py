@@ -7,8 +7,10 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
+from sklearn.pipeline import make_pipeline
 
 from workflow_scripts.config.sections import Resampling
 from workflow_scripts.embeddings.embedding_files import write_part
@@ -17,7 +19,7 @@ from workflow_scripts.figures import figure_transfer
 from workflow_scripts.interventions.conditions import Condition, write_condition
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.measures.averages import average_over_pairs
-from workflow_scripts.probes import probe_topics, probe_words
+from workflow_scripts.probes import probe_ngrams, probe_topics, probe_words
 from workflow_scripts.probes.split import held_out
 from workflow_scripts.tables import layout, table_transfer
 from workflow_scripts.texts import cldr, schema
@@ -73,6 +75,30 @@ def test_topics_transfer_where_languages_share_their_directions_alone(folder):
     guess = min(frequent[frequent == frequent.max()].index)
     share = np.mean(topics["text"][tested] == guess)
     assert set(baselines[baselines["measure"] == "accuracy"]["score"]) == {share}
+
+
+def test_topics_are_told_by_ngrams_that_were_counted_in_the_training_language_alone(folder):
+    texts = cldr.topics("devtest", LOCALES, 60, 0)
+    schema.write(folder / "texts.parquet", texts)
+    ngrams = {"shortest": 2, "longest": 3, "regularisation": 0.001}
+    spec = {key: value for key, value in SETTINGS.items() if key != "regularisation"} | {"ngrams": ngrams}
+    files = ["--texts", str(folder / "texts.parquet"), "--transfer", str(folder / "ngrams.csv")]
+    probe_ngrams.main(["--spec", json.dumps(spec), *files])
+    found = pd.read_csv(folder / "ngrams.csv")
+    assert len(found) == len(found[["train", "test", "measure"]].drop_duplicates()) == 2 * 9
+    accuracy = found[found["measure"] == "accuracy"].set_index(["train", "test"])["score"]
+    halves = {}
+    for language in LANGUAGES:
+        own = texts[texts["lang"] == language].pivot(index="id", columns="part", values="text")
+        tested = own.index.isin(held_out(own.index, 0.3, 0))
+        halves[language] = own[~tested], own[tested]
+    for train, test in product(LANGUAGES, LANGUAGES):
+        learnt, gold = halves[train][0], halves[test][1]
+        vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3))
+        probe = make_pipeline(vectors, LogisticRegression(C=1 / (0.001 * len(learnt)), max_iter=1000))
+        told = probe.fit(learnt["sentence"], learnt["topic"]).predict(gold["sentence"])
+        assert accuracy[train, test] == pytest.approx(accuracy_score(gold["topic"], told))
+    assert accuracy["de", "de"] > accuracy["de", "ja"]
 
 
 TAGS = ["ADP", "ADV", "CCONJ", "NOUN", "NUM", "PROPN", "PUNCT", "SYM"]

@@ -171,7 +171,11 @@ CASES = [
     ("languages", {False: {}}, r"languages\.0: YAML reads an unquoted no as false"),
     # Names of data sets and models
     ("study/alignment/dataset", "flores", r"study\.alignment\.dataset: flores is not defined under datasets \(cldr-"),
-    ("study/alignment/dataset", "cldr-paws-x", r"cldr-paws-x is a paraphrase data set; this role needs parallel"),
+    (
+        "study/alignment/dataset",
+        "cldr-paws-x",
+        r"cldr-paws-x is a paraphrase data set; this role needs parallel or topics",
+    ),
     ("study/translation/dataset", "cldr-dev", r"study\.translation\.dataset: .* parallel .* role needs translation"),
     ("study/perplexity/dataset", "cldr-paws-x", r"this role needs paragraphs or parallel"),
     ("study/topics/dataset", "cldr-devtest", r"study\.topics\.dataset: cldr-devtest is a parallel .* needs topics"),
@@ -179,6 +183,7 @@ CASES = [
     ("study/treebank/languages", ["en"], r"study\.treebank\.languages: give at least two"),
     ("datasets/own", {**LOCAL, "layout": "sib200", "split": "test"}, r"split test: of sib200 it is the half of FLORES"),
     ("transfer", {"test_share": 1}, r"transfer\.test_share: .*less than 1"),
+    ("transfer", {"ngrams": {"shortest": 5}}, r"transfer\.ngrams: .*shortest 5 is more than longest 4"),
     ("study/models", ["bloom"], r"study\.models: bloom is not defined under models \(demo\)"),
     ("models/demo/train/dataset", "nothing", r"models\.demo\.train\.dataset: not defined under datasets"),
     ("models/Demo Model", {**MODEL, "path": "x"}, r"models\.Demo Model: .*pattern"),

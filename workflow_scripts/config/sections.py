@@ -40,6 +40,8 @@ from workflow_scripts.config.settings import (
     Method,
     MinDistance,
     Neighbours,
+    NgramLength,
+    NgramRegularisation,
     ParagraphSeed,
     PerplexityTokens,
     Poolings,
@@ -85,7 +87,7 @@ class Corpus(Section):
 # The tasks of data sets that may be taken in each role.
 ROLES = {
     "probing": ["parallel"],
-    "alignment": ["parallel"],
+    "alignment": ["parallel", "topics"],  # which are parallel, too
     "paraphrase": ["paraphrase"],
     "translation": ["translation"],
     "mining": ["mining"],
@@ -318,11 +320,30 @@ class SimilaritySection(Section):
     file: LanguageFiles = None
 
 
+class NgramsSection(Section):
+    """Probes of topics on the character n-grams of the texts, which need no model, beside those on embeddings."""
+
+    shortest: NgramLength = Field(1, description="Number of characters of the shortest n-grams.")
+    longest: NgramLength = Field(4, description="Number of characters of the longest n-grams.")
+    regularisation: NgramRegularisation = 0.001
+
+    @model_validator(mode="after")
+    def _lengths_in_order(self) -> "NgramsSection":
+        if self.shortest > self.longest:
+            raise ValueError(f"shortest {self.shortest} is more than longest {self.longest}")
+        return self
+
+
 class TransferSection(Section):
     """Light probes on frozen embeddings, trained in one language and tested in all of them."""
 
     test_share: TestShare = 0.3
     regularisation: Regularisation = 0.03
+    ngrams: NgramsSection | None = Field(
+        None,
+        description="Topics are also told by the character n-grams of the texts, as `results/sources.csv` shows; null: by "
+        "embeddings alone.",
+    )
     rank: ProbeRank = 32
     epochs: ProbeEpochs = 30
     learning_rate: ProbeLearningRate = 0.1

@@ -282,6 +282,14 @@ Regularisation = Annotated[
         "and of parts of speech.",
     ),
 ]
+NgramLength = Annotated[int, Field(ge=1, le=10)]
+NgramRegularisation = Annotated[
+    float,
+    Field(
+        gt=0,
+        description="As `transfer.regularisation`, for probes on character n-grams, whose vectors have the length 1.",
+    ),
+]
 ProbeRank = Annotated[int, Field(ge=1, description="Rank of the structural probe (Hewitt and Manning 2019).")]
 ProbeEpochs = Annotated[
     int,

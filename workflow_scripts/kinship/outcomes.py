@@ -63,7 +63,19 @@ def read_transfer(paths: list[Path]) -> pd.DataFrame:
     """Return scores of probes trained in one language and tested in another, by the measure that is shown."""
     if not paths:
         return pd.DataFrame(columns=["model", "units", "target", "pooling", "outcome", *PAIR, "value"])
-    metrics = read_metrics(paths, ["task", "train", "test", "measure", "score"])
+    return _shown_scores(read_metrics(paths, ["task", "train", "test", "measure", "score"]))
+
+
+def read_ngrams(paths: list[Path]) -> pd.DataFrame:
+    """Return the scores of probes that read no embeddings, in the columns `outcome, first, second, value`."""
+    options = {"keep_default_na": False, "dtype": {"train": str, "test": str}}
+    frames = [_shown_scores(pd.read_csv(path, **options)) for path in paths]
+    columns = ["outcome", *PAIR, "value"]
+    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+
+
+def _shown_scores(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return scores of probes by the measure that is shown of their task, the languages named as those of all pairs."""
     shown = metrics[metrics["measure"] == metrics["task"].map(MEASURES)]
     named = shown.rename(columns={"train": "first", "test": "second", "score": "value"})
     return named.assign(outcome=f"{TRANSFER} " + shown["task"])
@@ -111,7 +123,7 @@ def read_measured(paths: list[Path]) -> pd.DataFrame:
     return pd.concat([frame if "model" in frame else frame.assign(model=None) for frame in frames], ignore_index=True)
 
 
-def similarities_of(measured: pd.DataFrame, model: str, languages: list[str]) -> dict[str, np.ndarray]:
+def similarities_of(measured: pd.DataFrame, model: str | None, languages: list[str]) -> dict[str, np.ndarray]:
     """Return matrices of similarity [languages, languages] by measure, those of a model's own subwords among them."""
     chosen = measured[measured["model"].isna() | (measured["model"] == model)]
     return {measure: matrix(chosen, measure, languages) for measure in dict.fromkeys(chosen["measure"])}

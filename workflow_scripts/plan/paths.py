@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from workflow_scripts.plan.names import BASE
 
 SPACE = ("distances", "medoid", "retrieval", "alignment", "abx")  # CSVs that one job measures of a space
+NGRAMS = "<results>/ngrams/transfer.csv"  # scores of probes of topics on character n-grams
 SUFFIXES = {"retrieved": "parquet"}  # of metrics that are no CSV
 ConditionsOf = Callable[[str], Iterable[str]]  # slugs of conditions by the name of a model
 

@@ -293,12 +293,16 @@ class Slices:
 
     @canonical
     def probe_topics(self):
-        settings = self.config.transfer.model_dump(include={"test_share", "regularisation", "seed"})
-        return {**self.study.topics.model_dump(), **settings}
+        return {**self.study.topics.model_dump(), **self._probes("test_share", "regularisation", "seed")}
+
+    @canonical
+    def probe_ngrams(self):
+        return {**self.study.topics.model_dump(), **self._probes("ngrams", "test_share", "seed")}
 
     @canonical
     def probe_words(self):
-        return {**self.study.treebank.model_dump(), **self.config.transfer.model_dump(exclude={"max_tokens"})}
+        settings = self._probes("test_share", "regularisation", "rank", "epochs", "learning_rate", "seed")
+        return {**self.study.treebank.model_dump(), **settings}
 
     @canonical
     def compare_languages(self):
@@ -330,6 +334,10 @@ class Slices:
     def _forces_token_means(self) -> bool:
         """Return whether an intervention forces units to their mean over all tokens."""
         return any(each.forced_value == "token_mean" for each in self.config.interventions.values())
+
+    def _probes(self, *keys: str) -> dict[str, Any]:
+        """Return some settings of probes."""
+        return self.config.transfer.model_dump(include=set(keys))
 
     def _layer(self, path: str) -> int | str:
         """Return the layer that a part of paths names: `/layer-2`, or nothing for the main layer."""

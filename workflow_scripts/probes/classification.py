@@ -38,8 +38,7 @@ class Classifier:
         """
         from sklearn.linear_model import LogisticRegression
 
-        if len(set(labels)) < 2:
-            raise StudyError(f"all {len(labels)} training observations are {labels[0]!r}; a probe needs two kinds.")
+        refuse_one_kind(labels)
         self._standardised = Standardiser(vectors)
         # C is the weight of the summed loss.
         self._fitted = LogisticRegression(C=1 / (regularisation * len(labels)), max_iter=ITERATIONS)
@@ -48,6 +47,16 @@ class Classifier:
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         """Return the likeliest label of each vector [observations, d]."""
         return self._fitted.predict(self._standardised(vectors))
+
+
+def refuse_one_kind(labels: Sequence[str]) -> None:
+    """Refuse to train on labels of one kind.
+
+    Raises:
+        StudyError: all labels are the same.
+    """
+    if len(set(labels)) < 2:
+        raise StudyError(f"all {len(labels)} training observations are {labels[0]!r}; a probe needs two kinds.")
 
 
 def majority(labels: Sequence[str]) -> str:

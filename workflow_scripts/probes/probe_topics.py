@@ -9,9 +9,8 @@ from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import measuring, write_metric
 from workflow_scripts.probes.classification import Classifier, majority, scores
 from workflow_scripts.probes.split import held_out
+from workflow_scripts.probes.topics import TASK, halves
 from workflow_scripts.texts.schema import read_labels
-
-TASK = "topics"
 
 
 class Spec(ProbeSpec):
@@ -39,20 +38,18 @@ def main(command: list[str] | None = None) -> None:
         ids, embeddings = read_part(files.embeddings, language)
         topics = read_labels(files.texts, language, "topic", ids)
         tested = held_out(ids, spec.test_share, spec.seed)
-        for side, chosen in ((train, False), (test, True)):
-            rows = [row for row, identifier in enumerate(ids) if (identifier in tested) == chosen]
-            side[language] = embeddings[rows], [topics[row] for row in rows]
+        train[language], test[language] = halves(ids, embeddings, topics, tested)
     found, trivial = [], []
     with measuring(files.embeddings):
         for language in spec.languages:
-            probe = Classifier(*train[language], spec.regularisation)
+            probe = Classifier(train[language].vectors, train[language].topics, spec.regularisation)
             for other in spec.languages:
-                vectors, gold = test[other]
-                measured = scores(probe(vectors), gold)
+                gold = test[other].topics
+                measured = scores(probe(test[other].vectors), gold)
                 key = {"task": TASK, "train": language, "test": other, "sentences": len(gold)}
                 found += [{**key, "measure": measure, "score": score} for measure, score in measured.items()]
-            gold = test[language][1]
-            guessed = scores([majority(train[language][1])] * len(gold), gold)
+            gold = test[language].topics
+            guessed = scores([majority(train[language].topics)] * len(gold), gold)
             key = {"task": TASK, "baseline": "majority", "test": language}
             trivial += [{**key, "measure": measure, "score": score} for measure, score in guessed.items()]
     condition = read_condition(files.condition)

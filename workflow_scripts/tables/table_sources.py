@@ -9,7 +9,7 @@ from pydantic import Field
 
 from workflow_scripts.config.specs import ResampledSpec
 from workflow_scripts.jobs import stage
-from workflow_scripts.kinship.outcomes import read_measured, read_transfer, similarities_of
+from workflow_scripts.kinship.outcomes import TRANSFER, read_measured, read_ngrams, read_transfer, similarities_of
 from workflow_scripts.kinship.sources import correlations_by_test, scores_elsewhere, scores_of_choice
 from workflow_scripts.measures.averages import Average, average_over_languages
 from workflow_scripts.measures.metric_files import grid, pair_matrix, select
@@ -18,6 +18,7 @@ from workflow_scripts.tables import layout
 from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.specs import ModelsSpec
 
+EMBEDDINGS, NGRAMS = "embeddings", "ngrams"  # inputs of probes
 BEST, ELSEWHERE, ANY = "best source", "best elsewhere", "any source"
 QUANTITIES = ("pearson", "spearman", "score", "regret")
 DECIMALS = 3
@@ -29,26 +30,42 @@ class Spec(ModelsSpec, ResampledSpec):
     tasks: list[Task] = Field(min_length=1, description="What probes tell.")
 
 
-def choices(measured: pd.DataFrame, transfer: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """Return one row per model, task and way to choose a source, averaged over test languages.
+def choices(measured: pd.DataFrame, transfer: pd.DataFrame, by_ngrams: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """Return one row per input of probes, task and way to choose a source, averaged over test languages.
 
-    Ways are the measures of similarity, the source that is best in the other languages, any source, and the best one.
-    Columns: model, task, choice, and of pearson, spearman, score and regret each the mean, `_low` and `_high`;
-    languages: how many have a score by this choice.
+    Inputs are the embeddings of each model, and n-grams of the texts where there are scores by these. Ways are the
+    measures of similarity, the source that is best in the other languages, any source, and the best one.
+    Columns: input (`embeddings` or `ngrams`), model (none for n-grams), task, choice, and of pearson, spearman, score
+    and regret each the mean, `_low` and `_high`; languages: how many have a score by this choice.
+
+    Args:
+        measured: What `read_measured` returns.
+        transfer: What `read_transfer` returns.
+        by_ngrams: What `read_ngrams` returns.
+        spec: What the table shows.
 
     Raises:
         StudyError: a score is missing.
     """
-    return pd.DataFrame([row for model in spec.models for row in _of_model(model.name, measured, transfer, spec)])
+    rows = []
+    for model in spec.models:
+        of_model = transfer[(transfer["model"] == model.name) & (transfer["units"] == "none")]
+        rows += _of_input({"input": EMBEDDINGS, "model": model.name}, measured, of_model, spec.tasks, spec)
+    tasks = [task for task in spec.tasks if f"{TRANSFER} {task.name}" in set(by_ngrams["outcome"])]
+    rows += _of_input({"input": NGRAMS, "model": None}, measured, by_ngrams, tasks, spec)
+    return pd.DataFrame(rows)
 
 
-def _of_model(model: str, measured: pd.DataFrame, transfer: pd.DataFrame, spec: Spec) -> Iterator[dict]:
-    for task in spec.tasks:
+def _of_input(
+    key: dict[str, str | None], measured: pd.DataFrame, transfer: pd.DataFrame, tasks: list[Task], spec: Spec
+) -> Iterator[dict]:
+    for task in tasks:
         wanted = grid(first=task.languages, second=task.languages)
-        wanted = wanted[wanted["first"] != wanted["second"]]
-        wanted = wanted.assign(model=model, units="none", outcome=f"transfer {task.name}")
+        wanted = wanted[wanted["first"] != wanted["second"]].assign(outcome=f"{TRANSFER} {task.name}")
+        if key["model"] is not None:
+            wanted = wanted.assign(model=key["model"])
         scores = pair_matrix(select(transfer, wanted, "scores of probes"), "value", task.languages)
-        similarities = similarities_of(measured, model, task.languages)
+        similarities = similarities_of(measured, key["model"], task.languages)
         chosen = {name: scores_of_choice(scores, similarity) for name, similarity in similarities.items()}
         chosen[ELSEWHERE] = scores_of_choice(scores, scores_elsewhere(scores))
         chosen[ANY] = scores_of_choice(scores, np.zeros_like(scores))
@@ -56,7 +73,7 @@ def _of_model(model: str, measured: pd.DataFrame, transfer: pd.DataFrame, spec: 
         nowhere = np.full(len(scores), np.nan)
         for name, score in chosen.items():
             both = correlations_by_test(scores, similarities[name]) if name in similarities else (nowhere, nowhere)
-            row = {"model": model, "task": task.name, "choice": name}
+            row = {**key, "task": task.name, "choice": name}
             for quantity, values in zip(QUANTITIES, (*both, score, best - score), strict=True):
                 average = _average(values, spec)
                 row |= {quantity: average.mean, f"{quantity}_low": average.ci_low, f"{quantity}_high": average.ci_high}
@@ -70,19 +87,24 @@ def _average(values: np.ndarray, spec: Spec) -> Average:
 
 
 def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
-    """Lay out a row for each model, task and way to choose."""
+    """Lay out a row for each input, task and way to choose."""
     rows = []
     for row in tidy.to_dict("records"):
-        cells = [layout.Cell(spec.labels[row["model"]]), layout.Cell(LABELS[row["task"]]), layout.Cell(row["choice"])]
+        source = "Character n-grams" if row["input"] == NGRAMS else spec.labels[row["model"]]
+        cells = [layout.Cell(source), layout.Cell(LABELS[row["task"]]), layout.Cell(row["choice"])]
         for quantity in QUANTITIES:
             gray = None if quantity in ("pearson", "spearman") else False
             ends = row[f"{quantity}_low"], row[f"{quantity}_high"]
             cells.append(layout.interval_cell(row[quantity], *ends, DECIMALS, "–", gray=gray))
         rows.append([*cells, layout.Cell(str(row["languages"]), value=row["languages"])])
-    heads = [layout.Column("Model"), layout.Column("Task"), layout.Column("Source chosen by")]
+    heads = [
+        layout.Column("Model" if set(tidy["input"]) == {EMBEDDINGS} else "Input"),
+        layout.Column("Task"),
+        layout.Column("Source chosen by"),
+    ]
     return layout.Table(
         title="Choosing the language to train in",
-        caption=caption(spec),
+        caption=caption(spec, NGRAMS in set(tidy["input"])),
         columns=[
             *heads,
             *(layout.Column(text, group="Correlation by test language") for text in ("Pearson", "Spearman")),
@@ -94,14 +116,19 @@ def as_table(tidy: pd.DataFrame, spec: Spec) -> layout.Table:
     )
 
 
-def caption(spec: Spec) -> str:
+def caption(spec: Spec, with_ngrams: bool) -> str:
     """Return what the table shows and how it was computed."""
+    by_ngrams = (
+        " Character n-grams: a logistic regression on TF-IDF vectors of the n-grams that the training texts have, "
+        "without a model."
+    )
     return (
         "Probes on frozen embeddings without an intervention, trained in one language and tested in each other: the "
         "mean over test languages. Correlation: of similarity with score over the sources of a test language. Score: "
         "that of the source most similar to the test language (of several, their mean); regret: what the best source "
         f"scores more, which is known only after the test. {ELSEWHERE.capitalize()}: the source with the highest mean "
-        f"score in the other test languages; {ANY}: the mean of all. {explained(spec.tasks)} In brackets: "
+        f"score in the other test languages; {ANY}: the mean of all. {explained(spec.tasks)}"
+        f"{by_ngrams if with_ngrams else ''} In brackets: "
         f"{layout.bootstrap_intervals(spec.resampling.confidence, spec.resampling.resamples)}, for three test "
         "languages or more."
     )
@@ -109,7 +136,7 @@ def caption(spec: Spec) -> str:
 
 def read(spec: Spec, files: Namespace) -> pd.DataFrame:
     """Return the numbers of the table from similarities and scores of probes."""
-    return choices(read_measured(files.similarities), read_transfer(files.transfer), spec)
+    return choices(read_measured(files.similarities), read_transfer(files.transfer), read_ngrams(files.ngrams), spec)
 
 
 main = table_stage(
@@ -118,6 +145,7 @@ main = table_stage(
     {
         "similarities...": "similarities of languages, and those by the subwords of each model (CSV)",
         "transfer...": "scores of probes between languages by unintervened models (CSV)",
+        "ngrams[...]": "scores of probes on character n-grams (CSV)",
     },
     read,
     as_table,

@@ -76,6 +76,7 @@ SOURCES = Table(
     inputs=lambda plan: {
         "similarities": described.similarities(plan),
         "transfer": described.probe_metrics(plan, "transfer", lambda model: []),
+        "ngrams": [paths.NGRAMS] if plan.config.study.topics and plan.config.transfer.ngrams else [],
     },
     spec=lambda plan: {
         "models": [described.model(plan, name, seen=False) for name in plan.models.names],
