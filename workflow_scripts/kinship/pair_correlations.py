@@ -37,8 +37,8 @@ def correlate_pairs(first: np.ndarray, second: np.ndarray, resampling: "Resampli
     vertices of a graph (Snijders and Borgatti 1999, Connections 22). A pair counts as often as its languages were drawn
     together; a language has no pair with itself. Spearman's coefficient is Pearson's of the midranks, ranked anew in
     each resample. Undefined over fewer than three languages, or where a side is constant; resamples in which a side is
-    are left out of the interval. Fewer than five languages have no interval, nor has a correlation that too few resamples
-    have (`enough`).
+    are left out of the interval. Fewer than five languages have no interval, nor has a correlation that too few
+    resamples have (`enough`).
 
     Args:
         first: Matrices [first matrices, languages, languages], NaN where a pair is unknown; the diagonal is left out.
