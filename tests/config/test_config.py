@@ -157,6 +157,7 @@ def test_the_studies_pin_all_but_polylm():
         "paper.yaml": ["model DAMO-NLP-MT/polylm-chat-13b"],
         "proportions.yaml": [],
         "scratch.yaml": [],
+        "sib200.yaml": [],
         "smollm2.yaml": [],
     }
 
