@@ -52,6 +52,7 @@ from workflow_scripts.config.files import (
     results_of,
     study_of,
 )
+from workflow_scripts.config.settings import SCORED
 from workflow_scripts.config.study import read_config
 from workflow_scripts.figures.fonts import undrawn_labels
 from workflow_scripts.jobs.errors import StudyError
@@ -332,8 +333,7 @@ def responses(wildcards):
 
 def unit_scores(wildcards):
     """Return the numbers, other than the ranking's, that a condition's units are selected by, where there are any."""
-    folders = {"lape": "activation_probabilities", "transfer": "transfer_scores"}
-    folder = folders.get(PLAN.conditions.selection(wildcards.condition))
+    folder = SCORED.get(PLAN.conditions.selection(wildcards.condition))
     return [f"<results>/{folder}/{wildcards.model}.h5"] if folder else []
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from workflow_scripts.conditions.lape import lape_units
 from workflow_scripts.conditions.selection import highest_units, random_units, top_units
-from workflow_scripts.config.settings import Selection
+from workflow_scripts.config.settings import SCORED, Selection
 from workflow_scripts.interventions.conditions import Condition, Site
 from workflow_scripts.interventions.method import UnitStatistics
 from workflow_scripts.interventions.registry import parameters_of
@@ -125,9 +125,9 @@ def expert_units(
     Raises:
         StudyError: k is larger than the number of neurons to choose from, or lape or transfer is given no scores.
     """
-    if selection in ("lape", "transfer"):
+    if selection in SCORED:
         if scores is None:
-            what = "activation probabilities" if selection == "lape" else "transfer scores"
+            what = SCORED[selection].replace("_", " ")
             raise StudyError(f"the selection {selection} needs {what} of all neurons; give them.")
         if selection == "transfer":
             return highest_units(read_scores(scores, [target])[0], k)

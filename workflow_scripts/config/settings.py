@@ -87,11 +87,13 @@ SELECTIONS = {
     "two_sided": "those whose expertise is farthest from ½",
     "per_layer": "those of the highest expertise in each layer",
 }
+# Ways to choose them by other numbers of the neurons, and what these are called.
+SCORED = {"lape": "activation_probabilities", "transfer": "transfer_scores"}
 RANKED = "; ".join(f"{name}: {which}" for name, which in SELECTIONS.items())
 ByExpertise = Literal[tuple(SELECTIONS)]
 RankedSelection = Annotated[ByExpertise, Field(description=f"Which k neurons are the experts. {RANKED}.")]
 Selection = Annotated[
-    Literal[ByExpertise, "lape", "transfer"],
+    Literal[ByExpertise, *SCORED],
     Field(
         description=f"Which k neurons are the experts. {RANKED}; lape: those whose probability of being active has the "
         "lowest entropy over languages; transfer: those whose responses move states most towards the target's mean."

@@ -35,7 +35,7 @@ from workflow_scripts.config.sections import (
     SweepSection,
     TransferSection,
 )
-from workflow_scripts.config.settings import METHODS
+from workflow_scripts.config.settings import METHODS, SCORED
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.messages import did_you_mean
 
@@ -294,7 +294,7 @@ class Config(Section):
         method = METHODS()[intervention.method]
         if intervention.units == "random" and method.fitted_by_layer:
             return [f"{key}.units: {intervention.method} is fitted to experts alone; take another method"]
-        if intervention.selection in ("lape", "transfer") and intervention.units == "random":
+        if intervention.selection in SCORED and intervention.units == "random":
             return [f"{key}.selection: random units are not selected; leave it out"]
         if method.on_layer != (intervention.layer is not None):
             what = "acts on a layer; say which" if method.on_layer else "acts on units; leave it out"

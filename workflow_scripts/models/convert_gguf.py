@@ -10,10 +10,10 @@ import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedTokenizerFast
 
 from workflow_scripts.config.models import GGUFSource, Wheel
 from workflow_scripts.config.settings import ModelName, WeightType
@@ -24,9 +24,6 @@ from workflow_scripts.jobs.messages import one_line
 from workflow_scripts.models.gguf_files import REMEDY, require_file
 from workflow_scripts.models.gguf_header import header_read_once
 from workflow_scripts.models.loading import refuse_new_weights
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
 
 
 class Spec(stage.Spec):
@@ -127,7 +124,7 @@ def convert(gguf: Path, spec: Spec, directory: Path) -> None:
         model.save_pretrained(directory)
 
 
-def read_as_written(config: Path, tokenizer: "PreTrainedTokenizerFast") -> None:
+def read_as_written(config: Path, tokenizer: PreTrainedTokenizerFast) -> None:
     """Have transformers read a tokenizer's file as it is, in a quarter of the time.
 
     By a class of the model's own it would make Python objects of every token and merge, and a tokenizer anew of these;

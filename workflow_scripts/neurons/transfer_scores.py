@@ -99,8 +99,8 @@ def _layers(model: LanguageModel) -> dict[str, list[NeuronSite]]:
 def _pass(
     model: LanguageModel, layers: dict[str, list[NeuronSite]], batch: Batch
 ) -> tuple[dict[str, torch.Tensor], dict[int, torch.Tensor]]:
-    """Return the mean over tokens of the states after each layer, float32 [sentences, d], by its module, and what each
-    site puts out, by its offset.
+    """Return the mean over tokens of the states after each layer, float32 [sentences, d], by its module, and, where
+    gradients are taken, what each site puts out, by its offset.
     """
     batch = batch.to(model.device)
     states: dict[str, torch.Tensor] = {}
@@ -120,7 +120,8 @@ def _pass(
     handles = [model.backbone.get_input_embeddings().register_forward_hook(begin)]
     for name, sites in layers.items():
         handles.append(modules[name].register_forward_hook(keep_states(name)))
-        handles += [modules[site.module].register_forward_hook(keep_responses(site)) for site in sites]
+        if torch.is_grad_enabled():
+            handles += [modules[site.module].register_forward_hook(keep_responses(site)) for site in sites]
     try:
         with passing(batch):
             model.backbone(

@@ -7,10 +7,9 @@ from workflow_scripts.config.sections import NgramsSection
 from workflow_scripts.config.settings import DatasetName, ProbedLanguages, ProbeSeed, TestShare
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.files import written_whole
-from workflow_scripts.probes.classification import scores
 from workflow_scripts.probes.ngrams import NgramClassifier, count_ngrams
 from workflow_scripts.probes.split import held_out
-from workflow_scripts.probes.topics import TASK, halves
+from workflow_scripts.probes.topics import halves, transfer
 from workflow_scripts.texts.schema import read_labels, read_part
 
 
@@ -42,16 +41,10 @@ def main(command: list[str] | None = None) -> None:
         start += len(ids)
         topics = read_labels(files.texts, language, "topic", ids)
         train[language], test[language] = halves(ids, own, topics, held_out(ids, spec.test_share, spec.seed))
-    found = []
-    for language in spec.languages:
-        probe = NgramClassifier(train[language].vectors, train[language].topics, spec.ngrams.regularisation)
-        for other in spec.languages:
-            measured = scores(probe(test[other].vectors), test[other].topics)
-            key = {"dataset": spec.dataset, "task": TASK, "train": language, "test": other}
-            key["sentences"] = len(test[other].ids)
-            found += [{**key, "measure": measure, "score": score} for measure, score in measured.items()]
+    found = transfer(lambda half: NgramClassifier(half.vectors, half.topics, spec.ngrams.regularisation), train, test)
     with written_whole(files.transfer) as beside:
-        pd.DataFrame(found).to_csv(beside, index=False, lineterminator="\n")
+        rows = pd.DataFrame([{"dataset": spec.dataset, **row} for row in found])
+        rows.to_csv(beside, index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import measuring, write_metric
 from workflow_scripts.probes.classification import Classifier, majority, scores
 from workflow_scripts.probes.split import held_out
-from workflow_scripts.probes.topics import TASK, halves
+from workflow_scripts.probes.topics import TASK, halves, transfer
 from workflow_scripts.texts.schema import read_labels
 
 
@@ -39,15 +39,10 @@ def main(command: list[str] | None = None) -> None:
         topics = read_labels(files.texts, language, "topic", ids)
         tested = held_out(ids, spec.test_share, spec.seed)
         train[language], test[language] = halves(ids, embeddings, topics, tested)
-    found, trivial = [], []
+    trivial = []
     with measuring(files.embeddings):
+        found = transfer(lambda half: Classifier(half.vectors, half.topics, spec.regularisation), train, test)
         for language in spec.languages:
-            probe = Classifier(train[language].vectors, train[language].topics, spec.regularisation)
-            for other in spec.languages:
-                gold = test[other].topics
-                measured = scores(probe(test[other].vectors), gold)
-                key = {"task": TASK, "train": language, "test": other, "sentences": len(gold)}
-                found += [{**key, "measure": measure, "score": score} for measure, score in measured.items()]
             gold = test[language].topics
             guessed = scores([majority(train[language].topics)] * len(gold), gold)
             key = {"task": TASK, "baseline": "majority", "test": language}

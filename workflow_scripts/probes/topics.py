@@ -1,8 +1,10 @@
-"""The sentences of a language with their topics, in the half that probes are trained on and in that of the test."""
+"""The topics of sentences in every language, told by probes that are each trained in one."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from workflow_scripts.probes.classification import scores
 
 TASK = "topics"
 
@@ -11,7 +13,6 @@ TASK = "topics"
 class Half:
     """Some sentences of a language."""
 
-    ids: list[str]
     vectors: Any  # what a probe reads, [sentences, d]: an array, or a sparse matrix
     topics: list[str]
 
@@ -28,5 +29,25 @@ def halves(ids: Sequence[str], vectors: Any, topics: Sequence[str], tested: Coll
     found = []
     for of_test in (False, True):
         rows = [row for row, identifier in enumerate(ids) if (identifier in tested) == of_test]
-        found.append(Half([ids[row] for row in rows], vectors[rows], [topics[row] for row in rows]))
+        found.append(Half(vectors[rows], [topics[row] for row in rows]))
     return found[0], found[1]
+
+
+def transfer(
+    fit: Callable[[Half], Callable[[Any], Sequence[str]]], train: Mapping[str, Half], test: Mapping[str, Half]
+) -> list[dict[str, Any]]:
+    """Return one row per languages of training and of test and measure: task, train, test, sentences, measure, score.
+
+    Args:
+        fit: Returns a probe that is trained on some sentences, and tells the topics of others by their vectors.
+        train: What probes are trained on, by language.
+        test: What each is tested on, by language.
+    """
+    rows = []
+    for language, half in train.items():
+        probe = fit(half)
+        for other, tested in test.items():
+            key = {"task": TASK, "train": language, "test": other, "sentences": len(tested.topics)}
+            measured = scores(probe(tested.vectors), tested.topics)
+            rows += [{**key, "measure": measure, "score": score} for measure, score in measured.items()]
+    return rows
