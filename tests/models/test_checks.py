@@ -292,6 +292,8 @@ def test_a_prefix_is_put_before_each_text_and_makes_another_model(saved):
     np.testing.assert_array_equal(embed(prefixed, ["One.", "Two."]), embed(plain, ["query: One.", "query: Two."]))
     _, (offsets,) = encode_with_offsets(prefixed, ["ab"], 20)
     assert offsets == [(0, 0)] * 8 + [(0, 1), (1, 2)]  # <s> and the prefix are of no character
+    with pytest.raises(StudyError, match=r"models\.tiny\.text_prefix has \d+ tokens .*cut off after 8"):
+        prefixed.encode(["One.", "Two."], 8)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ class Recorder:
         pass
 
     def forward(self, batch):
-        return {"max": torch.tensor(self.responses[batch.rows])}
+        return dict.fromkeys(["max", "mean"], torch.tensor(self.responses[batch.rows]))
 
 
 @pytest.fixture
@@ -71,9 +71,9 @@ def recorded(tmp_path, monkeypatch):
                     pad_id=0,
                 )
                 with h5py.File(tmp_path / "cell.h5", "w") as cell:
-                    record(cell, model, ["x"] * len(responses), ["max"], 20, storage, 30, code)
+                    record(cell, model, ["x"] * len(responses), ["max", "mean"], 20, storage, 30, code)
                 copy_language(tmp_path / "cell.h5", file, code)
-        rank(path, tmp_path / f"experts-{storage}.h5", sites, list(drawn_by_language))
+        rank(path, tmp_path / f"experts-{storage}.h5", sites, list(drawn_by_language), token_mean=True)
         return path, tmp_path / f"experts-{storage}.h5"
 
     return recorded
@@ -90,7 +90,7 @@ def test_the_ranking_is_that_of_float32_where_float16_would_coarsen(recorded):
         assert "max_exact" not in file
     for code in by_language:
         found, right = read_language(ranked, code).statistics, read_language(expected, code).statistics
-        for name in ("expertise", "gap", "mean", "median"):
+        for name in ("expertise", "gap", "mean", "median", "token_mean"):
             np.testing.assert_array_equal(found[name][COARSE], right[name][COARSE])
         np.testing.assert_allclose(found["expertise"][[0, 4]], right["expertise"][[0, 4]], atol=2e-4)
 

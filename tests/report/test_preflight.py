@@ -1,11 +1,13 @@
 """What a study reads is checked before any long job: one table of what is there, or all that is missing at once."""
 
 import json
+import re
 import shutil
 from contextlib import contextmanager
 
 import huggingface_hub.constants
 import pytest
+import transformers
 from local_hub import COMMIT, REPOSITORY, local_hub
 
 from workflow_scripts.config.languages import BUILT_IN
@@ -87,6 +89,33 @@ def test_without_network_a_model_is_out_of_reach(hub, monkeypatch):
     assert found.startswith(f"models.tiny: cannot reach the hub for {REPOSITORY} (ConnectError)")
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        transformers.ViTConfig(num_hidden_layers=1),
+        transformers.Wav2Vec2Config(num_hidden_layers=1),
+        transformers.PatchTSTConfig(num_hidden_layers=1),
+        transformers.DecisionTransformerConfig(n_layer=1),
+        transformers.CanineConfig(num_hidden_layers=1),
+    ],
+)
+def test_what_reads_no_tokens_is_told_before_its_weights_are_read(tmp_path, config):
+    config.save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"not read")
+    encoder = ModelConfig(label="", path=str(tmp_path), k=1, architecture="encoder")
+    (found,) = check_model("mine", encoder, "mlp").problems
+    assert re.fullmatch(r"models\.mine: \w+Model has no embeddings of tokens, .*; take another model\.", found)
+
+
+def test_two_models_of_text_in_one_are_told(tmp_path):
+    texts = {"text_encoder": {"model_type": "t5"}, "decoder": {"model_type": "musicgen_decoder"}}
+    parts = texts | {"audio_encoder": {"model_type": "encodec"}}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "musicgen", **parts}))
+    (tmp_path / "model.safetensors").write_bytes(b"not read")
+    (found,) = check_model("mine", ModelConfig(label="", path=str(tmp_path), k=1), "mlp").problems
+    assert re.search(r"no usable model configuration: .*'text_encoder', 'decoder'", found)
+
+
 def run(folder, model, **dataset):
     given = {"layout": "flores200", "split": "dev", **dataset}
     texts = {
@@ -130,3 +159,14 @@ def test_an_archive_is_asked_for_and_not_downloaded(tmp_path):
     assert not (tmp_path / "texts").exists()
     with pytest.raises(StudyError, match=r"datasets\.dev: file:.*other\.tar is out of reach"):
         run(tmp_path, model, source="url", url=(tmp_path / "other.tar").as_uri(), sha256="0" * 64)
+
+
+def test_local_files_that_are_none_are_told(model_directory, tmp_path):
+    """A clone without Git LFS, and a download that was cut off at once."""
+    folder = tmp_path / "texts/flores200_dataset/dev"
+    folder.mkdir(parents=True)
+    (folder / "deu_Latn.dev").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    (folder / "spa_Latn.dev").write_bytes(b"")
+    with pytest.raises(StudyError) as refused:
+        run(tmp_path, {"label": "", "path": str(model_directory("bloom")), "k": 5}, source="local")
+    assert re.search(r"deu_Latn\.dev is a Git LFS pointer.*\n.*spa_Latn\.dev is empty", str(refused.value))

@@ -212,6 +212,22 @@ def test_a_repository_around_the_code_has_its_commit_only_if_that_holds_the_code
     assert provenance.code(around / "workflow") == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "changed"),
+    [
+        ("workflow_scripts/models/a.py", True),
+        ("workflow_scripts/languages.csv", True),
+        ("workflow_scripts/__pycache__/a.pyc", False),
+        ("workflow_scripts/.ipynb_checkpoints/a.py", False),
+    ],
+)
+def test_code_that_the_repository_ignores_is_in_no_commit(repository, path, changed):
+    (repository / ".gitignore").write_text("models/\n*.csv\n__pycache__/\n.ipynb_checkpoints/\n")
+    (repository / path).parent.mkdir(exist_ok=True)
+    (repository / path).write_text("a = 1\n")
+    assert provenance.code(repository).changed is changed
+
+
 def test_every_stage_has_the_fingerprint_of_its_code(tmp_path):
     written = json.loads(run(tmp_path, study(), manifest("demo")))["stages"]
     assert list(written) == list(find_stages(ROOT / "workflow_scripts"))

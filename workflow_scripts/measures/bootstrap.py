@@ -52,7 +52,7 @@ def bootstrap_many(
     `error` broadcasts to these axes. Ends within rounding of 0 are 0, so that an interval holds it or does not.
 
     Returns:
-        The ends of the intervals, which the resamples make in which the statistics are defined, and the numbers of
+        The ends of the intervals, made of the resamples in which the statistics are defined, and the numbers of
         these resamples, in these axes.
     """
     from scipy import stats  # which takes half a second

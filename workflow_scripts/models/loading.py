@@ -156,11 +156,19 @@ class LanguageModel:
             language: Code of the texts' language; None for the language that the tokenizer assumes.
 
         Raises:
-            StudyError: a text gives no token at all.
+            StudyError: a text gives no token at all, or the prefix leaves no room for a text.
         """
         self.mark_as(language)
-        texts = [self.manifest.text_prefix + text for text in texts] if self.manifest.text_prefix else texts
-        return encode(self.tokenizer, texts, min(max_tokens, self.max_tokens or max_tokens))
+        limit = min(max_tokens, self.max_tokens or max_tokens)
+        if prefix := self.manifest.text_prefix:
+            texts = [prefix + text for text in texts]
+            if (alone := len(self.tokenizer(prefix)["input_ids"])) >= limit:
+                raise StudyError(
+                    f"models.{self.manifest.name}.text_prefix has {alone} tokens with special ones, and texts are cut "
+                    f"off after {limit}, so that nothing would be left of them; take a shorter prefix, or a larger "
+                    "max_tokens."
+                )
+        return encode(self.tokenizer, texts, limit)
 
     def mark_as(self, language: str | None) -> None:
         """Let the tokenizer of a translation model mark texts as of a language."""
@@ -418,10 +426,11 @@ def load_config(directory: Path, trust_remote_code: bool) -> "PretrainedConfig":
     _refuse_code_from_elsewhere(directory)
     try:
         config = AutoConfig.from_pretrained(directory, trust_remote_code=trust_remote_code)
-    except Exception as error:  # a type of rotary positions that is unknown is a KeyError, for example
+        text = config.get_text_config()
+    except Exception as error:  # a KeyError of an unknown type of rotary positions, a ValueError of two models of text
         raise StudyError(f"{directory}: no usable model configuration: {one_line(error)}") from error
     config.return_dict = True  # a few configs on the hub ask for tuples, which have no names
-    for part in (config, config.get_text_config()):
+    for part in (config, text):
         for name in ("quantization_config", "compression_config"):
             if (quantised := getattr(part, name, None)) is not None:
                 given = quantised if isinstance(quantised, dict) else quantised.to_dict()

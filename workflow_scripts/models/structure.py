@@ -7,6 +7,7 @@ through one without weights (`loading.empty_model`): which modules run, how ofte
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Literal
 
 import torch
@@ -52,9 +53,10 @@ def structure_of(
         layers: Whether to find the modules of layers; without, and without sites, no sentence is read.
 
     Raises:
-        StudyError: as `find_sites`; or a site that was asked for by a pattern does not run, or a site runs more than
-            once or puts out no number by token.
+        StudyError: as `find_sites`; or the model reads no tokens, a site that was asked for by a pattern does not run,
+            or a site runs more than once or puts out no number by token.
     """
+    _require_tokens(backbone, name)
     shown = look_into(backbone, architecture) if layers or sites is not None else None
     found = [] if sites is None else find_sites(backbone, sites)
     beside = [] if sites is None else left_out(backbone, found)
@@ -71,6 +73,24 @@ def structure_of(
         "blocks": [] if shown is None else shown.blocks,
         "first_layer": None if shown is None else shown.first_layer,
     }
+
+
+def _require_tokens(backbone: torch.nn.Module, name: str) -> None:
+    """Refuse what reads images, sound, time series or characters.
+
+    Raises:
+        StudyError: the backbone has no embeddings of tokens, or takes none.
+    """
+    try:
+        embeds = hasattr(backbone.get_input_embeddings(), "num_embeddings")
+    except (AttributeError, NotImplementedError):  # as transformers says that there are none
+        embeds = False
+    takes = signature(backbone.forward).parameters.values()
+    if not embeds or not any(each.name == "input_ids" or each.kind is each.VAR_KEYWORD for each in takes):
+        raise StudyError(
+            f"models.{name}: {type(backbone).__name__} has no embeddings of tokens, as models of images, sound, time "
+            "series or characters have none; take another model."
+        )
 
 
 def look_into(backbone: torch.nn.Module, architecture: Architecture) -> Pass | None:

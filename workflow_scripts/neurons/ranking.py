@@ -84,8 +84,12 @@ def rank(
                     ranked[name][:, columns] = values
             if not token_mean:
                 return ranked
-            block = block if pooling == "mean" else means.read(start, stop)
-            return ranked | {"token_mean": _token_means(block, means.groups, tokens)}
+            if pooling != "mean":
+                block = means.read(start, stop)
+                columns, exact = means.read_exactly(start, stop, block)
+            of_tokens = _token_means(block, means.groups, tokens)
+            of_tokens[:, columns] = _token_means(exact, means.groups, tokens)
+            return ranked | {"token_mean": of_tokens}
 
         names = [name for name in expert_files.STATISTICS if name != "token_mean" or token_mean]
         written = expert_files.create(out, list(languages), list(sites), names)

@@ -17,6 +17,7 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import write_text
 from workflow_scripts.jobs.urls import size_of
 from workflow_scripts.models.repositories import check_model
+from workflow_scripts.texts.lines import require_file
 from workflow_scripts.texts.repositories import check_repository
 
 HEADERS = ["", "from", "revision", "files", "GB", "sentences read, or neurons"]
@@ -90,9 +91,19 @@ def check_dataset(spec: Dataset) -> tuple[Row, list[str]]:
     names = [file for code in spec.languages for file in dataset.local_files(code, spec.table[code])]
     needed = [folder / file for file in dict.fromkeys(names)]
     there = [path for path in needed if path.is_file()]
-    lacking = [f"there is no file {path}." for path in needed if path not in there]
     size = sum(path.stat().st_size for path in there)
-    return (spec.name, str(folder), "", len(there), size / 1e9, None), lacking
+    return (spec.name, str(folder), "", len(there), size / 1e9, None), [
+        said for path in needed for said in _wrong(path)
+    ]
+
+
+def _wrong(path: Path) -> list[str]:
+    """What keeps a local file from being read; its content is looked at by the stage `read_texts`."""
+    try:
+        require_file(path)
+    except StudyError as error:
+        return [str(error)]
+    return [] if path.stat().st_size else [f"{path} is empty; fetch it again, or leave the language out."]
 
 
 if __name__ == "__main__":

@@ -151,9 +151,18 @@ def code(folder: Path) -> Code | None:
     commit = _output(["git", "-C", str(folder), "rev-parse", "HEAD"])
     held = _output(["git", "-C", str(folder), "ls-tree", "--name-only", "HEAD", "--", *CODE])
     changes = _output(["git", "-C", str(folder), "status", "--porcelain", "--", *CODE])
-    if commit is None or held is None or changes is None or set(held.splitlines()) != set(CODE):
+    # A repository around the code may ignore some of it, such as every folder that is called models.
+    listed = ["ls-files", "--others", "--ignored", "--exclude-standard", "--", *CODE]
+    ignored = _output(["git", "-C", str(folder), *listed])
+    if None in (commit, held, changes, ignored) or set(held.splitlines()) != set(CODE):
         return None
-    return Code(commit=commit, changed=bool(changes))
+    return Code(commit=commit, changed=bool(changes) or any(map(_is_code, ignored.splitlines())))
+
+
+def _is_code(path: str) -> bool:
+    """Whether a file runs or is read by what runs, unlike what Python, editors and notebooks keep beside it."""
+    hidden = any(part.startswith(".") or part == "__pycache__" for part in path.split("/"))
+    return not hidden and path.endswith((".py", ".smk", ".csv", ".in", "Snakefile"))
 
 
 def stages(package: Path) -> dict[str, str]:
