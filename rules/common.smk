@@ -62,7 +62,7 @@ from workflow_scripts.jobs.fingerprint import dependencies, fingerprint_of
 from workflow_scripts.jobs.messages import did_you_mean
 from workflow_scripts.jobs.stages import about_stage, find_stages
 from workflow_scripts.plan.why import keep_code
-from workflow_scripts.models.directories import model_files, weight_shapes
+from workflow_scripts.models.directories import model_files, stored_weights
 from workflow_scripts.models.manifests import read_manifest
 from workflow_scripts.models.sites import changed_layer, module_of_layer, neurons_by_name
 from workflow_scripts.plan import BASE, UNTRAINED, ConditionName, Plan, demand, paths
@@ -258,8 +258,8 @@ def described(wildcards):
 def neurons_in(directory):
     """Return how many neurons a model in a directory has at most, by its weights' names; None where they do not tell."""
     try:
-        return neurons_by_name(weight_shapes(directory))
-    except (OSError, ValueError, KeyError):  # no such files: a stage says so, better than this
+        return neurons_by_name({name: weight.shape for name, weight in stored_weights(directory).items()})
+    except (OSError, ValueError):  # no such files: a stage says so, better than this
         return None
 
 

@@ -135,6 +135,7 @@ def _save(directory: Path, architecture: str, tokenizer_options: dict) -> None:
         "bloom": dict(hidden_size=32, n_layer=2, n_head=4),
         "gpt2": dict(n_embd=32, n_layer=2, n_head=4, n_positions=128),
         "llama": dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4),
+        "opt": dict(hidden_size=32, ffn_dim=48, num_hidden_layers=2, num_attention_heads=4, word_embed_proj_dim=32),
         "cohere": dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4),
         "mt5": dict(d_model=32, d_ff=48, d_kv=8, num_layers=2, num_heads=4),
         "xlm-roberta": dict(

@@ -22,7 +22,7 @@ from workflow_scripts.interventions.hooks import steer
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.models.batching import Batch, batches, encode
 from workflow_scripts.models.describe_model import Spec, describe
-from workflow_scripts.models.directories import weight_shapes
+from workflow_scripts.models.directories import stored_weights
 from workflow_scripts.models.loading import LanguageModel, load_model
 from workflow_scripts.models.sites import module_of_layer, neurons_by_name
 from workflow_scripts.neurons.responses import ResponseRecorder
@@ -110,7 +110,7 @@ def test_an_architecture_is_read_as_transformers_reads_it_or_refused(name, tmp_p
 
     by_hand = {module.format(layer): width for layer in range(tiny.layers) for module, width in tiny.neurons.items()}
     assert {site.module: site.width for site in model.manifest.sites} == by_hand
-    by_name = neurons_by_name(weight_shapes(directory))
+    by_name = neurons_by_name({name: weight.shape for name, weight in stored_weights(directory).items()})
     # So that nothing is refused for lack of neurons that it has.
     assert by_name is None or by_name >= sum(by_hand.values())
 

@@ -38,7 +38,7 @@ def cosine(one, other):
     return one @ other / np.sqrt((one @ one) * (other @ other))
 
 
-@pytest.mark.parametrize("architecture", ["bloom", "llama", "mt5"])
+@pytest.mark.parametrize("architecture", ["bloom", "llama", "mt5", "opt"])
 def test_a_units_score_is_the_slope_of_the_cosine_with_the_centroid_of_its_layer(load, texts, architecture):
     model = load(architecture)
     found = transfer_scores(model, texts[:4], 12, 40, "test")
@@ -62,13 +62,32 @@ def test_a_units_score_is_the_slope_of_the_cosine_with_the_centroid_of_its_layer
                 slopes.append((ends[0] - ends[1]) / (2 * STEP))
             assert found[site.offset + unit] == pytest.approx(np.mean(slopes), rel=1e-2, abs=1e-5)
     assert np.abs(found).max() > 1e-3
-    assert not any(module._forward_hooks for module in model.model.modules())
+    assert not any(model.backbone.get_submodule(site.module)._forward_hooks for site in sites)
 
 
 def test_scores_do_not_depend_on_the_batch(load, texts):
     model = load("llama")
     whole, single = (transfer_scores(model, texts, 12, tokens, "test") for tokens in (1000, 1))
     np.testing.assert_allclose(whole, single, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("times", "said"), [(0, "do not run when it reads text"), (2, "runs more than once in a pass")]
+)
+def test_a_module_that_does_not_run_once_is_refused(load, texts, times, said):
+    model = load("llama")
+    mlp = model.backbone.layers[0].mlp
+    once = mlp.forward
+    mlp.forward = lambda states: sum((once(states) for _ in range(times)), start=torch.zeros_like(states))
+    with pytest.raises(StudyError, match=said):
+        transfer_scores(model, texts, 12, 40, "test")
+
+
+def test_tokens_that_the_model_does_not_have_are_refused(load, texts):
+    model = load("llama")
+    model.tokenizer.add_tokens(["ea"])
+    with pytest.raises(StudyError, match="tokenizer and weights do not belong together"):
+        transfer_scores(model, ["the sea"], 12, 40, "test")
 
 
 def test_a_layer_whose_states_no_module_puts_out_alone_is_refused(load, texts):

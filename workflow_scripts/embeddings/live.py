@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workflow_scripts.embeddings import sentences
-from workflow_scripts.embeddings.sentences import EmbeddingPooling
 from workflow_scripts.models.adoption import adopt, evaluating
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from workflow_scripts.config.settings import EmbeddingPooling
 
 
 def embed(
@@ -19,7 +20,7 @@ def embed(
     texts: Sequence[str],
     *,
     layer: int | None = None,
-    pooling: EmbeddingPooling = "mean",
+    pooling: "EmbeddingPooling" = "mean",
     max_tokens: int = 128,
     tokens_per_batch: int = 8192,
 ) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Sentence embeddings (paper, section 5): the mean over a sentence's tokens of the model's last hidden state."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ from workflow_scripts.models.batching import (
 )
 from workflow_scripts.models.loading import LanguageModel
 
-EmbeddingPooling = Literal["mean", "mean_without_bos", "last"]
+if TYPE_CHECKING:
+    from workflow_scripts.config.settings import EmbeddingPooling
 
 
 def embed(model: LanguageModel, texts: Sequence[str], layer: int | None = None, **options: Any) -> np.ndarray:
@@ -32,7 +33,7 @@ def embed_layers(
     model: LanguageModel,
     texts: Sequence[str],
     layers: Sequence[int | None],
-    pooling: EmbeddingPooling = "mean",
+    pooling: "EmbeddingPooling" = "mean",
     max_tokens: int = 128,
     tokens_per_batch: int = 8192,
     what: str = "embedding",
@@ -88,7 +89,7 @@ def _first_token(model: LanguageModel) -> int | None:
     return next((token for token in texts_begin_with(tokenizer)[:1] if token in known), None)
 
 
-def _pool(hidden: torch.Tensor, batch: Batch, pooling: EmbeddingPooling, bos: int | None) -> torch.Tensor:
+def _pool(hidden: torch.Tensor, batch: Batch, pooling: "EmbeddingPooling", bos: int | None) -> torch.Tensor:
     with torch.inference_mode():
         if pooling == "last":
             return hidden[torch.arange(len(batch.rows), device=hidden.device), batch.lengths - 1].float()

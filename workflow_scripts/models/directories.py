@@ -24,6 +24,14 @@ CODE = ["*.py"]
 
 
 @dataclass(frozen=True)
+class StoredWeight:
+    """What the head of a safetensors file says of a weight."""
+
+    shape: list[int]
+    dtype: str  # such as BF16
+
+
+@dataclass(frozen=True)
 class KnownFile:
     """A file whose content is known."""
 
@@ -38,26 +46,24 @@ def model_files(directory: Path) -> list[Path]:
     return sorted({path for pattern in patterns for path in Path(directory).glob(pattern) if path.is_file()})
 
 
-def weight_shapes(directory: Path) -> dict[str, list[int]]:
-    """Return the shapes of the weights in a directory's safetensors files by name, from the heads of the files."""
-    shapes = {}
+def stored_weights(directory: Path) -> dict[str, StoredWeight]:
+    """Return the weights in a directory's safetensors files by name, from the heads of the files.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: a file is damaged.
+    """
+    found = {}
     for path in sorted(Path(directory).glob("*.safetensors")):
-        shapes |= {name: weight["shape"] for name, weight in _head(path).items()}
-    return shapes
-
-
-def weight_types(path: Path) -> dict[str, str]:
-    """Return the data types of the weights in a safetensors file by name, such as BF16, from the head of the file."""
-    return {name: weight["dtype"] for name, weight in _head(path).items()}
-
-
-def _head(path: Path) -> dict[str, dict]:
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        if size > path.stat().st_size:
-            raise ValueError(f"{path} is no safetensors file")
-        head = json.loads(file.read(size))
-    return {name: weight for name, weight in head.items() if name != "__metadata__"}
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            head = json.loads(file.read(size)) if size <= path.stat().st_size else None
+        try:
+            weights = {name: value for name, value in head.items() if name != "__metadata__"}
+            found |= {name: StoredWeight(value["shape"], value["dtype"]) for name, value in weights.items()}
+        except (AttributeError, TypeError, LookupError) as error:
+            raise ValueError(f"{path} is no safetensors file") from error
+    return found
 
 
 def known_files(directory: Path) -> dict[str, KnownFile]:

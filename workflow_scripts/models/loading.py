@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging as transformers_logging
@@ -28,7 +27,7 @@ from workflow_scripts.jobs.files import refuse_lfs_pointer
 from workflow_scripts.jobs.messages import one_line
 from workflow_scripts.models.batching import Batch, encode, passing
 from workflow_scripts.models.checks import require_sound
-from workflow_scripts.models.directories import model_files, require_described, weight_types
+from workflow_scripts.models.directories import model_files, require_described, stored_weights
 from workflow_scripts.models.experts import compute_openly
 from workflow_scripts.models.manifests import ModelManifest
 from workflow_scripts.models.sites import output_width
@@ -102,13 +101,14 @@ class LanguageModel:
         """
         return self.forward_layers(batch, [None])[0]
 
-    def forward_layers(self, batch: Batch, layers: Sequence[int | None]) -> list[torch.Tensor]:
+    def forward_layers(self, batch: Batch, layers: Sequence[int | None], gradients: bool = False) -> list[torch.Tensor]:
         """Return the hidden states of some layers, each [sentences, tokens, d], in one pass.
 
         Args:
             batch: What goes through the model.
             layers: n for the states after n blocks, 0 being the token embeddings; None for the last, after the final
                 norm, which are also those of the largest n.
+            gradients: Whether derivatives by what hooks add are to be taken; weights have none.
 
         Raises:
             StudyError: a token id is outside the model's vocabulary, or there is no such layer.
@@ -120,7 +120,7 @@ class LanguageModel:
                 f"{vocabulary}: tokenizer and weights do not belong together."
             )
         batch = batch.to(self.device)
-        with torch.inference_mode(), passing(batch):
+        with torch.inference_mode(not gradients), passing(batch):
             output = self.backbone(
                 input_ids=batch.token_ids,
                 attention_mask=None if self._causal else batch.mask.long(),
@@ -549,14 +549,13 @@ def _refuse_numbers_of_other_kinds(directory: Path) -> None:
     Raises:
         StudyError: there are such weights.
     """
-    for path in directory.glob("*.safetensors"):
-        try:
-            types = weight_types(path)
-        except (OSError, ValueError, TypeError, LookupError):
-            continue  # a damaged file, of which the stages that load it tell
-        for weight, numbers in types.items():
-            if weight.rpartition(".")[2] in PACKED or (weight.endswith("weight") and numbers not in FLOATS):
-                raise _quantised(directory, f"{weight} of type {numbers}")
+    try:
+        stored = stored_weights(directory)
+    except (OSError, ValueError):
+        return  # a damaged file, of which the stages that load it tell
+    for name, weight in stored.items():
+        if name.rpartition(".")[2] in PACKED or (name.endswith("weight") and weight.dtype not in FLOATS):
+            raise _quantised(directory, f"{name} of type {weight.dtype}")
 
 
 def refuse_new_weights(loading: dict, name: str) -> None:
@@ -592,7 +591,7 @@ def refuse_unplaced_weights(
     prefix = next((f"{path}." for path, module in model.named_modules() if module is backbone and path), "")
     children = {path for path, _ in backbone.named_children()}
     whole = f"{model.base_model_prefix}."  # before all names of a model's body, where the file has its head, too
-    with_head = any(key.startswith(whole) for key in _stored_names(directory))
+    with_head = any(key.startswith(whole) for key in stored_weights(directory))
 
     def is_beside(key: str) -> bool:
         if "lora_" in key:
@@ -607,10 +606,3 @@ def refuse_unplaced_weights(
             f"no place for: {', '.join(lost[:5])}{' and more' if len(lost) > 5 else ''}. Without them it is another "
             "model; correct config.json (its architecture, number of layers, biases), or take another revision."
         )
-
-
-def _stored_names(directory: Path) -> Iterator[str]:
-    """Names of the weights in a directory's safetensors files."""
-    for path in directory.glob("*.safetensors"):
-        with safe_open(path, framework="pt") as stored:
-            yield from stored.keys()

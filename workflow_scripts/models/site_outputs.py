@@ -54,23 +54,34 @@ class SiteOutputs:
         """Run a batch through the model: the last hidden states [sentences, tokens, d].
 
         Raises:
+            StudyError: as `forward_layers`.
+        """
+        return self.forward_layers(batch, [None])[0]
+
+    def forward_layers(self, batch: Batch, layers: Sequence[int | None], gradients: bool = False) -> list[torch.Tensor]:
+        """Run a batch through the model: the states of some layers, each [sentences, tokens, d].
+
+        Args:
+            batch: What goes through the model.
+            layers: As `LanguageModel.forward_layers` takes them.
+            gradients: Whether derivatives are to be taken by what is added to the activations.
+
+        Raises:
             StudyError: a site does not run, runs more than once like the layer that ALBERT repeats, or does not put out
                 numbers by token.
         """
         self._batches, self._ran = {batch.token_ids.device: batch}, set()
         try:
-            hidden = self._model.forward(batch)
+            states = self._model.forward_layers(batch, layers, gradients)
         finally:
             self._batches = {}
         if silent := [site.module for site in self._sites if site.module not in self._ran]:
             raise StudyError(
                 f"{len(silent)} of the modules whose units are the neurons of {self._model.manifest.name} do not run "
-                "when "
-                f"it reads text ({', '.join(silent[:3])}): they have no response; give neurons.sites as a list of "
-                "patterns "
-                "that leaves them out."
+                f"when it reads text ({', '.join(silent[:3])}): they have no response; give neurons.sites as a list of "
+                "patterns that leaves them out."
             )
-        return hidden
+        return states
 
     def _hook(self, site: NeuronSite):
         def take(module, inputs, output):
@@ -142,6 +153,5 @@ def not_by_token(module: str, model: str) -> str:
     """Return what is said of a module that does not put out numbers by sentence, token and unit."""
     return (
         f"{module} of {model} does not put out a number for each sentence, token and unit, so its units have no "
-        "response "
-        "by token; give neurons.sites as a list of patterns that leaves it out."
+        "response by token; give neurons.sites as a list of patterns that leaves it out."
     )

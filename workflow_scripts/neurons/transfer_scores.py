@@ -15,11 +15,11 @@ import torch
 
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.progress import Progress
-from workflow_scripts.models.batching import Batch, batches, passing, run_halving, tokens_at_once
+from workflow_scripts.models.batching import Batch, batches, run_halving, tokens_at_once
 from workflow_scripts.models.loading import LanguageModel
-from workflow_scripts.models.site_outputs import states_of
+from workflow_scripts.models.site_outputs import Activations, SiteOutputs
 from workflow_scripts.models.sites import NeuronSite
-from workflow_scripts.models.structure import options_of
+from workflow_scripts.neurons.responses import pool_tokens
 
 
 def transfer_scores(
@@ -42,31 +42,38 @@ def transfer_scores(
         language: Code of their language, by which tokenizers of translation models mark texts.
 
     Raises:
-        StudyError: a text gives no token, no module puts out the states of a layer alone, or there are units of
-            experts, whose responses are of some tokens alone.
+        StudyError: a text gives no token, no module puts out the states of a layer alone, there are units of experts,
+            whose responses are of some tokens alone, or as `SiteOutputs.forward_layers`.
     """
     layers = _layers(model)
     token_ids = model.encode(texts, max_tokens, language)
     at_once = tokens_at_once(tokens_per_batch, model.device)
-    sums: dict[str, torch.Tensor] = {}
+    sums: dict[int | None, torch.Tensor] = {}
     scores = np.zeros(model.manifest.neurons)
+    # By site, what its units put out and the 0 that was added to it, by which the derivative is that by the units.
+    probes: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def probe(site: NeuronSite, activations: Activations, batch: Batch) -> None:
+        nothing = activations.new_zeros(()).expand_as(activations).requires_grad_()
+        activations += nothing  # in place, so that it goes on through the model however the module lays its output out
+        probes[site.offset] = activations.detach(), nothing
+
     with Progress(what, total=2 * len(texts), unit="sentence") as progress:
 
         def add_states(batch: Batch) -> None:
-            with torch.no_grad():
-                for name, means in _pass(model, layers, batch)[0].items():
-                    sums[name] = sums.get(name, 0) + means.double().sum(dim=0)
+            for layer, states in zip(layers, model.forward_layers(batch, list(layers)), strict=True):
+                sums[layer] = sums.get(layer, 0) + _mean(states, batch).double().sum(dim=0)
             progress.advance(len(batch.rows), tokens=batch.tokens)
 
         def add_scores(batch: Batch) -> None:
-            with torch.enable_grad():
-                means, responses = _pass(model, layers, batch)
-                for name, sites in layers.items():
-                    cosine = torch.cosine_similarity(means[name], sums[name].float(), dim=-1).sum()
-                    outputs = [responses[site.offset] for site in sites]
-                    slopes = torch.autograd.grad(cosine, outputs, retain_graph=True)
-                    for site, output, slope in zip(sites, outputs, slopes, strict=True):
-                        moved = (output.detach().float() * slope.float()).flatten(end_dim=-2).sum(dim=0)
+            with torch.enable_grad(), SiteOutputs(model, model.manifest.sites, probe) as outputs:
+                of_layers = outputs.forward_layers(batch, list(layers), gradients=True)
+                for (layer, sites), states in zip(layers.items(), of_layers, strict=True):
+                    cosine = torch.cosine_similarity(_mean(states, batch), sums[layer].float(), dim=-1).sum()
+                    put_out, added = zip(*[probes.pop(site.offset) for site in sites], strict=True)
+                    slopes = torch.autograd.grad(cosine, added, retain_graph=True)
+                    for site, output, slope in zip(sites, put_out, slopes, strict=True):
+                        moved = (output.float() * slope.float()).flatten(end_dim=-2).sum(dim=0)
                         scores[site.offset : site.offset + site.width] += moved.double().cpu().numpy()
             progress.advance(len(batch.rows), tokens=batch.tokens)
 
@@ -76,63 +83,28 @@ def transfer_scores(
     return scores / len(texts)
 
 
-def _layers(model: LanguageModel) -> dict[str, list[NeuronSite]]:
-    """Return the sites inside each module that puts out a layer's states; those of the last are in the backbone, ``."""
+def _layers(model: LanguageModel) -> dict[int | None, list[NeuronSite]]:
+    """Return the sites of each layer whose states one module puts out, by its number; those of the last are at None."""
     blocks = model.manifest.blocks
-    found: dict[str, list[NeuronSite]] = {}
+    found: dict[int | None, list[NeuronSite]] = {}
     for site in model.manifest.sites:
         if site.experts:
             raise StudyError(
                 f"the selection transfer knows no units of experts, such as those of {site.module}; leave them out by "
                 "neurons.sites, or take another selection."
             )
-        inside = [name for name in blocks if name is not None and site.module.startswith(f"{name}.")]
-        if not inside and site.layer < len(blocks):
+        after = [
+            layer for layer, name in enumerate(blocks, 1) if name is not None and site.module.startswith(f"{name}.")
+        ]
+        if not after and site.layer < len(blocks):
             raise StudyError(
                 f"no module of {model.manifest.name} puts out the states after {site.module} alone, which the "
                 "selection transfer needs; take another selection."
             )
-        found.setdefault(inside[0] if inside else "", []).append(site)
+        found.setdefault(after[0] if after else None, []).append(site)
     return found
 
 
-def _pass(
-    model: LanguageModel, layers: dict[str, list[NeuronSite]], batch: Batch
-) -> tuple[dict[str, torch.Tensor], dict[int, torch.Tensor]]:
-    """Return the mean over tokens of the states after each layer, float32 [sentences, d], by its module, and, where
-    gradients are taken, what each site puts out, by its offset.
-    """
-    batch = batch.to(model.device)
-    states: dict[str, torch.Tensor] = {}
-    responses: dict[int, torch.Tensor] = {}
-    modules = dict(model.backbone.named_modules())
-
-    def keep_states(name: str):
-        return lambda module, inputs, output: states.update({name: states_of(output)})
-
-    def keep_responses(site: NeuronSite):
-        return lambda module, inputs, output: responses.update({site.offset: output})
-
-    # The weights need no gradient, so that the graph begins with the token embeddings.
-    def begin(module, inputs, output):
-        return output.requires_grad_() if torch.is_grad_enabled() else None
-
-    handles = [model.backbone.get_input_embeddings().register_forward_hook(begin)]
-    for name, sites in layers.items():
-        handles.append(modules[name].register_forward_hook(keep_states(name)))
-        if torch.is_grad_enabled():
-            handles += [modules[site.module].register_forward_hook(keep_responses(site)) for site in sites]
-    try:
-        with passing(batch):
-            model.backbone(
-                input_ids=batch.token_ids, attention_mask=batch.mask.long(), **options_of(model.architecture)
-            )
-    finally:
-        for handle in handles:
-            handle.remove()
-    real, tokens = batch.mask, batch.token_ids.shape[1]
-    means = {}
-    for name, of_layer in states.items():
-        kept = of_layer[:, :tokens].float() * real[..., None].to(of_layer.device)
-        means[name] = kept.sum(dim=1) / batch.lengths[:, None].to(of_layer.device)
-    return means, responses
+def _mean(states: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Mean over the tokens of each sentence of states [sentences, tokens, d], float32 [sentences, d]."""
+    return pool_tokens(states, batch.to(states.device), "mean")
