@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import torch
 
-WEIGHTS = ("gate_up_proj", "down_proj")
 Change = Callable[[str, int, int, torch.Tensor], None]  # of weight, expert, token; changes an output in place
 
 
@@ -18,8 +17,9 @@ class ExpertsByHand:
 
     def __init__(self, module: torch.nn.Module, change: Change | None = None):
         self.module, self.change = module, change
-        self.put_out: dict[str, list[tuple[int, int, torch.Tensor]]] = {name: [] for name in WEIGHTS}
-        self.of_gpt_oss = type(module).__name__ == "GptOssExperts"
+        self.kind = type(module).__name__.removesuffix("Experts")
+        self.weights = ("up_proj" if self.kind == "NemotronH" else "gate_up_proj", "down_proj")
+        self.put_out: dict[str, list[tuple[int, int, torch.Tensor]]] = {name: [] for name in self.weights}
 
     def __enter__(self) -> "ExpertsByHand":
         self.module.forward = self.forward
@@ -33,9 +33,12 @@ class ExpertsByHand:
         result = torch.zeros_like(states)
         for token, state in enumerate(states):
             for expert, weight in zip(chosen[token].tolist(), weights[token], strict=True):
-                hidden = self.linear("gate_up_proj", expert, token, state)
-                if self.of_gpt_oss:
-                    gate, up = hidden[::2].clamp(max=7.0), hidden[1::2].clamp(-7.0, 7.0)
+                hidden = self.linear(self.weights[0], expert, token, state)
+                if self.kind == "NemotronH":
+                    hidden = hidden.clamp(min=0) ** 2
+                elif self.kind in ("GptOss", "MiniMaxM3VL"):
+                    gate, up = (hidden[::2], hidden[1::2]) if self.kind == "GptOss" else hidden.chunk(2)
+                    gate, up = gate.clamp(max=7.0), up.clamp(-7.0, 7.0)
                     hidden = gate * torch.sigmoid(1.702 * gate) * (up + 1)
                 else:
                     gate, up = hidden.chunk(2)
@@ -46,7 +49,8 @@ class ExpertsByHand:
     def linear(self, name, expert, token, inputs):
         """What the units of an expert put out for one token."""
         matrix = getattr(self.module, name)[expert]
-        output = inputs @ matrix + getattr(self.module, f"{name}_bias")[expert] if self.of_gpt_oss else matrix @ inputs
+        of_gpt_oss = self.kind == "GptOss"
+        output = inputs @ matrix + getattr(self.module, f"{name}_bias")[expert] if of_gpt_oss else matrix @ inputs
         if self.change is not None:
             self.change(name, expert, token, output)
         self.put_out[name].append((token, expert, output))
@@ -58,6 +62,6 @@ class ExpertsByHand:
         units = []
         for expert in range(len(weight)):
             own = [output for token, by, output in self.put_out[name] if by == expert and first <= token < last]
-            width = weight.shape[2 if self.of_gpt_oss else 1]
+            width = weight.shape[2 if self.kind == "GptOss" else 1]
             units.append(pool(torch.stack(own)) if own else torch.zeros(width))
         return torch.cat(units)

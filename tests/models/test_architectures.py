@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from experts_by_hand import WEIGHTS, Change, ExpertsByHand
+from experts_by_hand import Change, ExpertsByHand
 from tiny_architectures import MODELS, Tiny, save
 
 from workflow_scripts.config.models import ModelConfig
@@ -67,7 +67,7 @@ def one_by_one(model: LanguageModel, forced: bool = False) -> tuple[list[np.ndar
             token_ids = torch.tensor([ids])
             output = model.backbone(input_ids=token_ids, attention_mask=torch.ones_like(token_ids))
         for owner, by_hand in mixtures.items():
-            for name in WEIGHTS:
+            for name in by_hand.weights:
                 seen[f"{owner}.{name}"] = by_hand.pooled(name, lambda outputs: outputs.amax(dim=0), 0, len(ids))
         means.append(output.last_hidden_state[0].mean(dim=0).numpy())
         responses.append(torch.cat([seen[site.module] for site in model.manifest.sites]).numpy())

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from experts_by_hand import WEIGHTS, ExpertsByHand
+from experts_by_hand import ExpertsByHand
 from tiny_architectures import MODELS, save
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -65,7 +65,7 @@ def alone(model: LanguageModel, text: str, change=None):
 
 
 def pooled(model: LanguageModel, by_hand, pool) -> np.ndarray:
-    parts = [by_hand[owner].pooled(name, pool, 0, 10**6) for owner in by_hand for name in WEIGHTS]
+    parts = [by_hand[owner].pooled(name, pool, 0, 10**6) for owner in by_hand for name in by_hand[owner].weights]
     assert [len(part) for part in parts] == [site.width for site in model.manifest.sites]
     return torch.cat(parts).numpy()
 

@@ -37,6 +37,8 @@ MLP_NAMES = {
     "shared_mlp",
     "up_proj",  # in Nemotron-H, which calls every kind of layer a mixer
     "down_proj",
+    "fc1_latent_proj",  # around its experts
+    "fc2_latent_proj",
 }
 MIXTURE_NAMES = {"experts", "moe", "block_sparse_moe"}  # of MLPs that each read some of the tokens
 ROUTERS = re.compile(r"(^|\.)(gate|router|wg|shared_expert_gate)(\.|$)")  # that tell which expert reads a token
