@@ -169,11 +169,11 @@ def test_a_blank_paragraph_is_left_out_and_counted(read, write, caplog):
 
 def test_blanks_at_the_ends_of_texts_are_taken_off_and_counted(read, write, caplog):
     write("el.txt", "ένα \nδύο\n\u3000τρία\u00a0\n")
-    write("th.txt", "หนึ่ง\nสอง\nสาม\n")
+    write("th.txt", "หนึ่ง\n\ufeffสอง\nสาม\n")
     with caplog.at_level("INFO"):
         table = read("lines", "dev", ["el", "th"])
     assert list(table["text"]) == ["ένα", "δύο", "τρία", "หนึ่ง", "สอง", "สาม"]
-    assert "blanks at their ends, which are taken off, by language: el 2" in caplog.text
+    assert "blanks at their ends, which are taken off, by language: el 2, th 1" in caplog.text
 
 
 TABLE = {"en": ["One.", 'She said "two".', "Three,\tfour."], "es": ["Uno.", "Dijo «dos».", '"Tres", cuatro.']}

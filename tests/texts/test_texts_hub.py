@@ -209,6 +209,12 @@ def test_wikipedia_leaves_out_blank_paragraphs_and_articles(read, write, caplog)
     assert "1 paragraphs; left out 0 of less than 100 characters and 3 blank ones" in caplog.text
 
 
+def test_an_article_without_an_id_is_refused(read, write):
+    write("20231101.de/train-00000-of-00001.parquet", id=["7", None], text=[PARAGRAPH, PARAGRAPH])
+    with pytest.raises(StudyError, match="de: the column id is empty in row 1"):
+        read("wikipedia", "train", ["de"])
+
+
 def test_paws_of_xtreme_has_labels_that_are_strings(read, write):
     write(
         "PAWS-X.es/test-00000-of-00001.parquet",

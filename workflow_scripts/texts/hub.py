@@ -130,9 +130,16 @@ def _wikipedia(dataset: DatasetConfig, code: str, language: Language) -> Parts:
     articles = _rows(dataset, code, language, streaming=True)
     for name in ("id", "text"):
         _require_column(articles, name, dataset)
+
+    def identified() -> Iterator[dict[str, Any]]:
+        for row, article in enumerate(_readable(articles, dataset)):
+            if article["id"] is None:
+                raise StudyError(f"{dataset.repository}, {code}: the column id is empty in row {row}.")
+            yield article
+
     numbered = (
         (f"{article['id']}-{number:04d}", paragraph)
-        for article in _readable(articles, dataset)
+        for article in identified()
         for number, paragraph in enumerate(_text(article["text"], "text", article["id"], dataset, code).split("\n"))
     )
     return paragraphs(numbered, f"{dataset.repository} {WIKIPEDIA}.{code}", dataset.sentences)

@@ -11,8 +11,10 @@ from workflow_scripts.config.languages import Language
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.texts import schema
+from workflow_scripts.texts.lines import BYTE_ORDER_MARK
 
 log = logging.getLogger(__name__)
+BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + BYTE_ORDER_MARK  # the former are those of str.strip
 
 
 class Spec(stage.Spec):
@@ -80,9 +82,10 @@ def without_blanks(texts: pd.DataFrame, where: str) -> pd.DataFrame:
     """Strip blanks from the ends of texts, and say of how many in each language.
 
     FLORES-200 as first published has blanks at the end of a fifth of its Greek and Thai sentences, FLORES+ has none; a
-    model's last token would be the blank.
+    model's last token would be the blank. Byte order marks, which files that were put together have at the starts of
+    some lines, are blanks, too.
     """
-    stripped = texts["text"].map(lambda text: text.strip() if isinstance(text, str) else text)
+    stripped = texts["text"].map(lambda text: text.strip(BLANKS) if isinstance(text, str) else text)
     changed = texts["lang"][stripped != texts["text"]].value_counts(sort=False)
     if len(changed):
         counts = ", ".join(f"{code} {count}" for code, count in changed.items())
