@@ -10,6 +10,7 @@ import pytest
 import transformers
 from local_hub import COMMIT, REPOSITORY, local_hub
 
+from workflow_scripts.config.datasets import DatasetConfig
 from workflow_scripts.config.languages import BUILT_IN
 from workflow_scripts.config.models import ModelConfig
 from workflow_scripts.jobs.errors import StudyError
@@ -148,6 +149,14 @@ def test_all_that_is_missing_is_told_at_once_and_no_table_is_left(tmp_path):
     assert said.count("datasets.dev: there is no file ") == 2
     assert f"models.mine.path: there is no directory {tmp_path / 'nowhere'}." in said
     assert not (tmp_path / "preflight.md").exists()
+
+
+def test_of_what_is_out_of_reach_nothing_is_counted(tmp_path):
+    given = DatasetConfig(source="hub", layout="flores200", split="dev", repository=str(tmp_path / "none"))
+    spec = preflight.Dataset(name="dev", dataset=given, languages=["es"], table=BUILT_IN, data_root=None)
+    row, (problem,) = preflight.check_dataset(spec)
+    assert row[3:] == (None, None, None)
+    assert "there is no directory" in problem
 
 
 def test_an_archive_is_asked_for_and_not_downloaded(tmp_path):

@@ -76,8 +76,9 @@ def check_dataset(spec: Dataset) -> tuple[Row, list[str]]:
     dataset = spec.dataset
     if dataset.source == "hub":
         found = check_repository(spec.name, dataset, spec.languages, spec.table)
-        revision = (found.revision or "")[:8]
-        return (spec.name, found.repository, revision, found.files, found.bytes / 1e9, found.sentences), found.problems
+        size = found.bytes / 1e9 if found.files else None
+        numbers = (found.files or None, size, found.sentences or None)
+        return (spec.name, found.repository, (found.revision or "")[:8], *numbers), found.problems
     if dataset.source == "cldr":
         return (spec.name, "composed from CLDR", "", None, None, None), []
     folder = None if spec.data_root is None else Path(spec.data_root)
