@@ -253,7 +253,9 @@ class Config(Section):
         compared = self.study.comparison.methods if self.study.comparison else []
         used = key == "intervention" or key.removeprefix("methods.") in compared
         if used and method.needs_auroc and self.experts.expertise != "auroc":
-            return [f"{key}.method: {intervention.method} is defined by the AUROC; set experts.expertise: auroc"]
+            other = "take another method" if key == "intervention" else "leave it out of study.comparison.methods"
+            said = f"{intervention.method} is defined by the AUROC; set experts.expertise: auroc, or {other}"
+            return [f"{key}.method: {said}"]
         try:
             method.read_settings(intervention.settings)
         except ValidationError as error:
