@@ -153,6 +153,24 @@ def contract(stage, spec):
     return {"stage": STAGES[stage], "spec": spec, "code": code(stage), "files": options}
 
 
+def of_given(files, stage, spec):
+    """Return the parameters of a job that reads files from outside the results, with the files' sizes and times.
+
+    Snakemake asks whether a file is newer than what was made of it; one that was put in another's place may be older.
+
+    Args:
+        files: Function of the wildcards that returns the files.
+        stage: As of `contract`.
+        spec: As of `contract`.
+    """
+
+    def versions(wildcards):  # of the wildcards alone, since Snakemake records no parameter that is made of the input
+        status = {path: os.stat(path) for path in files(wildcards)}
+        return [f"{path}: {found.st_size} bytes, {int(found.st_mtime)} s" for path, found in status.items()]
+
+    return {**contract(stage, spec), "given": versions}
+
+
 def contract_under(stage, spec, conditions=lambda wildcards: [wildcards.condition]):
     """Return the parameters of a job on conditions, whose code includes the methods of these and no other method."""
 
@@ -312,6 +330,11 @@ def given_files(wildcards):
     if settings.path is not None:
         return list(map(str, model_files(settings.path)))
     return [settings.gguf.file] if settings.gguf and settings.gguf.file and os.path.isfile(settings.gguf.file) else []
+
+
+def given_to_describe(wildcards):
+    """Return those files of a model that is described as it lies there, not unpacked or trained before."""
+    return [] if made_weights(wildcards) else given_files(wildcards)
 
 
 # Conditions

@@ -54,13 +54,13 @@ use rule stage as convert_gguf with:
         mem_mb=model_memory,
         runtime=model_minutes,
     params:
-        **contract("convert_gguf", lambda wildcards: SLICES.convert_gguf(wildcards.model)),
+        **of_given(given_files, "convert_gguf", lambda wildcards: SLICES.convert_gguf(wildcards.model)),
 
 
 use rule stage as describe_model with:
     input:
         made_weights,
-        lambda wildcards: [] if made_weights(wildcards) else given_files(wildcards),
+        given_to_describe,
     output:
         manifest=paths.manifest(),
     log:
@@ -70,8 +70,10 @@ use rule stage as describe_model with:
         mem_mb=grown(4000),
         runtime=model_minutes,
     params:
-        **contract(
-            "describe_model", lambda wildcards: SLICES.describe_model(wildcards.model, made_directory(wildcards))
+        **of_given(
+            given_to_describe,
+            "describe_model",
+            lambda wildcards: SLICES.describe_model(wildcards.model, made_directory(wildcards)),
         ),
 
 

@@ -12,7 +12,7 @@ use rule stage as read_texts with:
         mem_mb=grown(8000),
         runtime=grown(120),
     params:
-        **contract("read_texts", lambda wildcards: SLICES.read_texts(wildcards.dataset)),
+        **of_given(local_texts, "read_texts", lambda wildcards: SLICES.read_texts(wildcards.dataset)),
 
 
 rule texts:

@@ -1,15 +1,18 @@
-"""Files of a model that lie outside the results: one that was overwritten is noticed."""
+"""Files of a model and of texts that lie outside the results: one that was overwritten is noticed."""
 
 import os
 import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import yaml
 from planning import read_dry_run
-from running import TINY, copy_repository, run_snakemake
+from running import ENVIRONMENT, TINY, copy_repository, run_snakemake
 from safetensors.numpy import load_file, save_file
 
 from workflow_scripts.embeddings.sentences import embed
@@ -17,6 +20,8 @@ from workflow_scripts.models.loading import load_model
 from workflow_scripts.models.manifests import read_manifest
 from workflow_scripts.texts.schema import read_part
 
+PROBING = ["de", "en", "es", "ja"]
+TEXTS = "results/texts/own.parquet"
 EMBEDDINGS = "results/embeddings/mine/base/tiny-devtest.h5"
 LAYER = "results/conditions/mine/es-layer-shift.json"
 # What the described model makes impossible, the target that needs it, and what is said of it before any job.
@@ -43,10 +48,13 @@ def made(model_directory, tmp_path_factory):
     folder = copy_repository(tmp_path_factory.mktemp("given") / "study")
     shutil.copytree(model_directory("bloom"), folder / "model")
     model = {"label": "Mine", "path": "model", "k": 5, "device": "cpu", "threads": 1}
-    (folder / "mine.yaml").write_text(
-        yaml.safe_dump({"study": {"models": ["mine"], **LESS}, "models": {"mine": model}})
-    )
-    run(folder)
+    for code in PROBING:
+        (folder / f"{code}.txt").write_text("One.\nTwo.\n")
+    study = {"models": ["mine"], "probing": {"dataset": "own", "languages": PROBING}, **LESS}
+    own = {"source": "local", "layout": "lines", "split": "dev", "path": "."}
+    mine = {"study": study, "models": {"mine": model}, "datasets": {"own": own}, "data_root": "."}
+    (folder / "mine.yaml").write_text(yaml.safe_dump(mine))
+    run(folder, wanted=[EMBEDDINGS, TEXTS])
     return folder
 
 
@@ -100,13 +108,17 @@ def test_overwritten_weights_are_noticed_and_never_mixed_with_the_former_ones(st
     assert assert_all_are_of_the_weights_on_disk(study, monkeypatch) == ["de", "en", "es", "ja", "ru"]
 
 
-def test_weights_that_are_older_than_their_description_are_refused_where_they_are_loaded(study):
+def test_older_files_in_the_place_of_newer_ones_are_noticed(study):
+    assert read_dry_run(run(study, "-n", wanted=[EMBEDDINGS, TEXTS])) == set()
     overwrite(study)
-    os.utime(study / "model/model.safetensors", (1e9, 1e9))
-    (study / EMBEDDINGS).unlink()
-    shutil.rmtree(study / "cache")
-    failed = run(study, check=False)
-    assert "models.mine.path: model.safetensors has another content in model" in failed
-    assert "Traceback" not in failed
-    (study / "model/model.safetensors").touch()
-    run(study)
+    (study / "de.txt").write_text("One.\nSix.\n")  # as many bytes
+    for path in ("model/model.safetensors", "de.txt"):
+        os.utime(study / path, (1e9, 1e9))
+    planned = {job.rule for job in read_dry_run(run(study, "-n", wanted=[EMBEDDINGS, TEXTS]))}
+    assert planned == {"describe_model", "embed_sentences", "read_texts"}
+    command = [sys.executable, "-m", "workflow_scripts.plan.why", EMBEDDINGS, TEXTS, *TINY, "mine.yaml"]
+    said = subprocess.run(command, cwd=study, env=ENVIRONMENT, capture_output=True, text=True).stdout
+    changed = r"  - the input (\S+) is another file: (\d+) bytes, \d+ s → \2 bytes, 1000000000 s\n"
+    found = sorted(Path(path).name for path, _ in re.findall(changed, said))
+    assert found == ["de.txt", "model.safetensors"]
+    assert "config.json" not in said

@@ -266,10 +266,14 @@ def _own_reasons(dag: "DAG", job: "Job") -> Iterator[str]:
 def _changed_parameters(dag: "DAG", job: "Job", output: Any) -> Iterator[str]:
     """What of the config and of the code is another than when an output was made."""
     records, workflow = dag.workflow.persistence, dag.workflow.globals
-    (spec_before, code_before), (spec, code) = map(_parameters, (records.params(output), records._params(job)))
+    recorded = records.params(output), records._params(job)
+    (spec_before, code_before), (spec, code) = map(_parameters, recorded)
     written, cache = (workflow["config"], workflow["CONFIG_FILES"], workflow["GIVEN"]), Path(workflow["CONFIG"].cache)
     for change in changed_settings(spec_before, spec):
         yield f"setting {setting_in_words(*change, *written)}"
+    given_before, given = map(_given, recorded)
+    for path in sorted(path for path in given if given[path] != given_before.get(path)):
+        yield f"the input {path} is another file: {given_before.get(path, 'nothing')} → {given[path]}"
     if code_before == code:
         return
     known = changed_code(cache, code_before, workflow["CODE"][code]) if code_before and code in workflow["CODE"] else []
@@ -286,6 +290,12 @@ def _parameters(recorded: Sequence[str] | None) -> tuple[Any, str | None]:
     specs = [json.loads(value) for value in values if value.startswith("{")]
     codes = [value for value in values if re.fullmatch("[0-9a-f]{16}", value)]
     return next(iter(specs), {}), next(iter(codes), None)
+
+
+def _given(recorded: Sequence[str] | None) -> dict[str, str]:
+    """Sizes and times of the files outside the results among the parameters that Snakemake recorded, by their paths."""
+    lists = [ast.literal_eval(text) for text in recorded or [] if text.startswith("[")]
+    return dict(entry.rsplit(": ", 1) for entries in lists for entry in entries)
 
 
 def _oldest(job: "Job") -> str:
