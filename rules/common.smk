@@ -260,6 +260,14 @@ def local_texts(wildcards):
     return filter(os.path.isfile, PLAN.corpora.local_files(wildcards.dataset))
 
 
+# Similarity of languages
+
+
+def own_similarities(wildcards):
+    """Return the user's own table; of one that is missing, the stage says better than Snakemake what to do."""
+    return [file for file in [CONFIG.similarity.file] if file is not None and os.path.isfile(file)]
+
+
 # Models
 
 

@@ -1,11 +1,6 @@
 # How similar languages are, and by the subwords of a model.
 
 
-def own_similarities(wildcards):
-    """Return the user's own table; of one that is missing, the stage says better than Snakemake what to do."""
-    return [file for file in [CONFIG.similarity.file] if file is not None and os.path.isfile(file)]
-
-
 use rule stage as compare_languages with:
     input:
         own_similarities,

@@ -199,6 +199,15 @@ def test_without_a_repository_or_a_commit_or_git_there_is_no_commit(tmp_path, mo
     assert provenance.code(ROOT) is None
 
 
+def test_a_hook_of_another_repository_does_not_name_its_commit(repository, tmp_path_factory, monkeypatch):
+    expected, other = provenance.code(repository), tmp_path_factory.mktemp("other")
+    shutil.copytree(repository, other, dirs_exist_ok=True)
+    git(other, "commit", "--quiet", "--allow-empty", "--message", "Another")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    assert provenance.code(repository) == expected
+
+
 @pytest.mark.parametrize("ignored", [True, False])
 def test_a_repository_around_the_code_has_its_commit_only_if_that_holds_the_code(repository, tmp_path_factory, ignored):
     around = tmp_path_factory.mktemp("around")

@@ -148,15 +148,21 @@ def code(folder: Path) -> Code | None:
     None without Git, where the folder is in no repository, and where it lies inside another project's repository, whose
     commit does not hold the code.
     """
-    commit = _output(["git", "-C", str(folder), "rev-parse", "HEAD"])
-    held = _output(["git", "-C", str(folder), "ls-tree", "--name-only", "HEAD", "--", *CODE])
-    changes = _output(["git", "-C", str(folder), "status", "--porcelain", "--", *CODE])
+    commit = _git(folder, "rev-parse", "HEAD")
+    held = _git(folder, "ls-tree", "--name-only", "HEAD", "--", *CODE)
+    changes = _git(folder, "status", "--porcelain", "--", *CODE)
     # A repository around the code may ignore some of it, such as every folder that is called models.
-    listed = ["ls-files", "--others", "--ignored", "--exclude-standard", "--", *CODE]
-    ignored = _output(["git", "-C", str(folder), *listed])
+    ignored = _git(folder, "ls-files", "--others", "--ignored", "--exclude-standard", "--", *CODE)
     if None in (commit, held, changes, ignored) or set(held.splitlines()) != set(CODE):
         return None
     return Code(commit=commit, changed=bool(changes) or any(map(_is_code, ignored.splitlines())))
+
+
+def _git(folder: Path, *command: str) -> str | None:
+    """What git prints of the repository that a folder is in, also where it is run by a hook of another repository."""
+    elsewhere = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR")
+    here = {name: value for name, value in os.environ.items() if name not in elsewhere}
+    return _output(["git", "-C", str(folder), *command], here)
 
 
 def _is_code(path: str) -> bool:
@@ -203,11 +209,11 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _output(command: list[str]) -> str | None:
+def _output(command: list[str], environment: dict[str, str] | None = None) -> str | None:
     """What a command prints; None if it fails or is not installed."""
     if shutil.which(command[0]) is None:
         return None
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else None
 
 
