@@ -108,8 +108,9 @@ def test_without_chance_it_is_what_transformers_generates(load, architecture):
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_from_prompts_it_is_what_transformers_goes_on_with(load, architecture):
+def test_from_prompts_it_is_what_transformers_goes_on_with(load, monkeypatch, architecture):
     model = load(architecture)
+    monkeypatch.setattr(generation, "SENTENCES_AT_ONCE", 7)
     greedy = Sampling(max_tokens=8, temperature=1.0, top_p=1.0, top_k=1)
     conditions, prompts = conditions_of(model), ["A b", "Long one", "Same len"]
     draws = [(condition, 0, number) for number in range(4) for condition in range(3)]
@@ -147,7 +148,7 @@ def test_tokens_are_drawn_from_the_distribution_that_transformers_would_draw_fro
     # Numbers spread evenly over [0, 1) draw each token as often as it is probable.
     count = 4000
     numbers = (torch.arange(count, dtype=torch.float64) + 0.5) / count
-    drawn = sample(logits.expand(count, -1), numbers, Sampling(20, temperature, top_p, top_k))
+    drawn = sample(logits, torch.zeros(count, dtype=torch.long), numbers, Sampling(20, temperature, top_p, top_k))
     found = np.bincount(drawn.numpy(), minlength=10) / count
     np.testing.assert_allclose(found, expected, atol=1.5 / count)
 
@@ -158,12 +159,12 @@ def test_a_large_vocabulary_is_drawn_from_as_if_sorted_whole(monkeypatch, spread
     logits = spread * torch.randn(30, 500, generator=generator)
     numbers = torch.rand(30, dtype=torch.float64, generator=generator)
     sampling = Sampling(20, 1.3, top_p, 0)
-    whole = sample(logits, numbers, sampling)
+    whole = sample(logits, torch.arange(30), numbers, sampling)
     largest = []
     topk = torch.topk
     monkeypatch.setattr(generation, "FEW_TOKENS", 100)
     monkeypatch.setattr(torch, "topk", lambda values, k, dim: largest.append(k) or topk(values, k, dim=dim))
-    assert torch.equal(sample(logits, numbers, sampling), whole)
+    assert torch.equal(sample(logits, torch.arange(30), numbers, sampling), whole)
     # All of them only where a hundred do not reach top_p.
     assert largest == ([100] if (spread, top_p) == (6.0, 0.9) else [100, 500])
 
@@ -176,11 +177,12 @@ def test_the_numbers_of_a_sentence_are_its_own():
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_sentences_do_not_depend_on_the_batch(load, architecture):
+def test_sentences_do_not_depend_on_the_batch(load, monkeypatch, architecture):
     model = load(architecture)
     conditions = conditions_of(model)
     draws = [(condition, seed, number) for number in range(6) for seed in (0, 1) for condition in range(3)]
     together = generate(model, conditions, draws, SAMPLING, 10_000, "test")
+    monkeypatch.setattr(generation, "SENTENCES_AT_ONCE", 5)
     few = generate(model, conditions, draws, SAMPLING, 5 * SAMPLING.max_tokens, "test")
     assert [sentence.text for sentence in few] == [sentence.text for sentence in together]
     turned = generate(model, conditions, draws[::-1], SAMPLING, 10_000, "test")[::-1]

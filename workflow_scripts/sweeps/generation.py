@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from transformers.utils import ModelOutput
 
 FEW_TOKENS = 1024  # looked at first where top-k sets no limit
+# Sentences that are generated together at least: a step passes one token of each, and reads all weights for them.
+SENTENCES_AT_ONCE = 256
+CACHED_BYTES = 2**20  # of float32 logits that a core's cache holds
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ def generate(
         conditions: Those that sentences are generated under.
         draws: For each sentence the index of its condition, the seed and the sentence's number within the seed.
         sampling: How tokens are drawn.
-        tokens_per_batch: Bounds the sentences generated together, times `max_tokens`.
+        tokens_per_batch: Bounds the sentences generated together, times `max_tokens`, where that is more than
+            `SENTENCES_AT_ONCE`.
         what: Shown with the progress.
         prompts: What sentences go on from; that of sentence n is the n-th, beginning anew after the last. None: the
             BOS token alone.
@@ -89,7 +93,7 @@ def generate(
             + (f", and prompts have up to {longest - sampling.max_tokens} tokens." if prompts else ".")
         )
     written: list[_Written | None] = [None] * len(draws)
-    rows_per_batch = max(1, tokens_per_batch // sampling.max_tokens)
+    rows_per_batch = max(SENTENCES_AT_ONCE, tokens_per_batch // sampling.max_tokens)
     with Progress(what, total=len(draws), unit="sentence") as progress:
 
         def forward(batch: Batch) -> None:
@@ -183,11 +187,9 @@ def _write(
             output = model.model(input_ids=inputs, use_cache=True, **past)
             past = _past_of(output)
             logits = output.logits[:, -1].to(device).float()  # a spread model has its head on another device
-            if len(running) > len(logits):
-                logits = logits[row]
-            drawn = sample(logits, numbers[running, step], sampling)
+            drawn = sample(logits, row, numbers[running, step], sampling)
             tokens[running, step] = drawn
-            losses[running, step] = logits.logsumexp(dim=1) - logits.gather(1, drawn[:, None])[:, 0]
+            losses[running, step] = _log_total(logits)[row] - logits[row, drawn]
             ended = torch.isin(drawn, ends)
             lengths[running[ended]] = step + 1
             running, row, drawn = running[~ended], row[~ended], drawn[~ended]
@@ -237,32 +239,48 @@ def uniform_numbers(seed: int, number: int, count: int) -> np.ndarray:
     return np.random.Generator(np.random.Philox(key=[seed, number])).random(count)
 
 
-def sample(logits: torch.Tensor, numbers: torch.Tensor, sampling: Sampling) -> torch.Tensor:
-    """Draw a token for each row: int64 [rows], given logits [rows, vocabulary] and a number in [0, 1) each.
+def sample(logits: torch.Tensor, row: torch.Tensor, numbers: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+    """Draw a token for each sentence: int64 [sentences].
 
-    The number is looked up in the cumulative distribution of the tokens that top-k and top-p leave, the most probable
+    Its number is looked up in the cumulative distribution of the tokens that top-k and top-p leave, the most probable
     first.
+
+    Args:
+        logits: Of every token [rows, vocabulary].
+        row: The row of each sentence [sentences]; sentences may share one.
+        numbers: A number in [0, 1) for each sentence [sentences].
+        sampling: How tokens are drawn.
     """
-    highest, token_ids, total = _candidates(logits / sampling.temperature, sampling)
+    highest, token_ids, total = _candidates(logits, sampling)
     probabilities = (highest.double() - total).exp()
     # A token stays if those more probable than it do not reach top_p without it.
     before = probabilities.cumsum(dim=1) - probabilities
     probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
-    cumulative = probabilities.cumsum(dim=1)
+    cumulative = probabilities.cumsum(dim=1)[row]
     place = torch.searchsorted(cumulative, numbers[:, None] * cumulative[:, -1:], right=True)
     # Rounding must not lead past the last token that stays.
-    last = (probabilities > 0).sum(dim=1, keepdim=True) - 1
-    return token_ids.gather(1, torch.minimum(place, last))[:, 0]
+    last = (probabilities > 0).sum(dim=1, keepdim=True)[row] - 1
+    return token_ids[row, torch.minimum(place, last)[:, 0]]
 
 
 def _candidates(logits: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return the highest logits of each row, descending, their tokens, and the log of the sum that top-k leaves."""
+    """Return each row's highest logits over the temperature, descending, their tokens, and the log of the sum of the
+    exponentials of all that top-k leaves.
+    """
     vocabulary = logits.shape[1]
     if not sampling.top_k and vocabulary > FEW_TOKENS:
         # Sorting the whole vocabulary takes as long as a layer or more, and few tokens mostly reach top_p.
-        total = logits.double().logsumexp(dim=1, keepdim=True)
+        total = (logits / sampling.temperature).double().logsumexp(dim=1, keepdim=True)
         highest, token_ids = torch.topk(logits, FEW_TOKENS, dim=1)
+        highest = highest / sampling.temperature
         if bool(((highest.double() - total).exp().sum(dim=1) >= sampling.top_p).all()):
             return highest, token_ids, total
     highest, token_ids = torch.topk(logits, min(sampling.top_k or vocabulary, vocabulary), dim=1)
+    highest = highest / sampling.temperature
     return highest, token_ids, highest.double().logsumexp(dim=1, keepdim=True)
+
+
+def _log_total(logits: torch.Tensor) -> torch.Tensor:
+    """Return `logsumexp` of each row; on a CPU, of so few rows at a time that its copies of them stay in the cache."""
+    rows = len(logits) if logits.is_cuda else max(1, CACHED_BYTES // (4 * logits.shape[1]))
+    return torch.cat([part.logsumexp(dim=1) for part in logits.split(rows)])
