@@ -1,4 +1,5 @@
 # The validated config, the plan made of it, and the functions of rules. No rules here.
+import atexit
 import os
 import re
 import shlex
@@ -58,7 +59,7 @@ from workflow_scripts.figures.fonts import undrawn_labels
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.failures import explain_failures
 from workflow_scripts.jobs.files import canonical_json
-from workflow_scripts.jobs.fingerprint import dependencies, fingerprint_of
+from workflow_scripts.jobs.fingerprint import KeptDependencies, fingerprint_of
 from workflow_scripts.jobs.messages import did_you_mean
 from workflow_scripts.jobs.stages import about_stage, find_stages
 from workflow_scripts.plan.why import keep_code
@@ -97,6 +98,8 @@ PLAN = Plan(CONFIG)
 SLICES = PLAN.slices
 PACKAGE = REPOSITORY / "workflow_scripts"
 STAGES = find_stages(PACKAGE)
+DEPENDENCIES = KeptDependencies(PACKAGE)
+atexit.register(DEPENDENCIES.save)
 ENVIRONMENT = f"{REPOSITORY}/envs/environment.yaml"
 
 # Data sets in their roles; `none` in the paths of those that the study leaves out, for which nothing can be asked.
@@ -141,7 +144,7 @@ CODE = {}  # what each fingerprint stands for
 def code(stage, *methods):
     """Return the fingerprint of everything in the package that a stage runs, and modules of methods of intervention."""
     try:
-        entries = dependencies(STAGES[stage], PACKAGE, methods)
+        entries = DEPENDENCIES.of(STAGES[stage], methods)
     except StudyError as error:
         raise WorkflowError(str(error)) from None
     CODE[found := fingerprint_of(entries)] = entries

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from workflow_scripts.jobs import fingerprint as fingerprints
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.jobs.fingerprint import dependencies, fingerprint
+from workflow_scripts.jobs.fingerprint import KeptDependencies, dependencies, fingerprint
 from workflow_scripts.jobs.stages import find_stages
 
 REPOSITORY = Path(__file__).parents[2]
@@ -413,6 +414,30 @@ def test_modules_that_import_each_other_come_to_an_end(package):
     )
     package.write("first.py", "from pkg.lib.one import f\nf()\n")
     assert {"pkg.lib.one:f", "pkg.lib.two:g"} <= set(package.uses("first"))
+
+
+def test_dependencies_are_kept_until_a_file_of_the_package_is_another(package, monkeypatch):
+    read = []
+    monkeypatch.setattr(fingerprints, "dependencies", lambda *given: read.append(given) or dependencies(*given))
+
+    def found() -> dict[str, str]:
+        kept = KeptDependencies(package.root)
+        of_stage = kept.of("pkg.first")
+        kept.save()
+        return of_stage
+
+    assert found() == found() == dependencies("pkg.first", package.root)
+    assert len(read) == 1
+    package.replace("lib/tools.py", "LIMIT = 3", "LIMIT = 4")
+    assert found() == found() == dependencies("pkg.first", package.root)
+    assert len(read) == 2
+    package.write("lib/new.py", "")
+    found()
+    assert len(read) == 3
+    (kept,) = (package.root / "__pycache__").glob("*.json")
+    kept.write_bytes(kept.read_bytes()[:-9])
+    assert found() == found() == dependencies("pkg.first", package.root)
+    assert len(read) == 4
 
 
 def test_every_stage_of_the_workflow_has_a_fingerprint_of_its_own():

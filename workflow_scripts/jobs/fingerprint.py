@@ -23,6 +23,7 @@ import ast
 import fnmatch
 import hashlib
 import io
+import json
 import subprocess
 import tarfile
 import tempfile
@@ -34,7 +35,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.jobs.files import content_hash, file_hash
+from workflow_scripts.jobs.files import content_hash, file_hash, written_whole
 from workflow_scripts.jobs.messages import did_you_mean
 from workflow_scripts.jobs.stages import find_stages
 
@@ -74,6 +75,56 @@ def dependencies(module: str, package_root: Path, also: Sequence[str] = ()) -> d
         StudyError: as `fingerprint`.
     """
     return dict(sorted(_Closure([module, *also], package_root).entries.items()))
+
+
+class KeptDependencies:
+    """What `dependencies` gives, kept beside the package's compiled modules until any file of the package is another.
+
+    Reading a package takes seconds, at each start of Snakemake: also of those that a cluster starts for each job.
+
+    Args:
+        package_root: folder of the package.
+    """
+
+    def __init__(self, package_root: Path):
+        self._root = Path(package_root)
+        self._path = self._root / "__pycache__" / "dependencies.json"
+        self._package = _hash_of_files(self._root)
+        self._found: dict[str, dict[str, str]] = {}
+        with suppress(OSError, ValueError, KeyError, TypeError):  # none yet, or damaged
+            kept = json.loads(self._path.read_bytes())
+            if kept["package"] == self._package:
+                self._found = dict(kept["found"])
+        self._unsaved = False
+
+    def of(self, module: str, also: Sequence[str] = ()) -> dict[str, str]:
+        """Return what `dependencies` returns.
+
+        Raises:
+            StudyError: as `fingerprint`.
+        """
+        key = " ".join([module, *also])
+        if key not in self._found:
+            self._found[key] = dependencies(module, self._root, also)
+            self._unsaved = True
+        return self._found[key]
+
+    def save(self) -> None:
+        """Write what is new, where the package's folder may be written to."""
+        if self._unsaved:
+            with suppress(OSError, StudyError), written_whole(self._path, alone=False) as beside:
+                beside.write_text(json.dumps({"package": self._package, "found": self._found}), encoding="utf-8")
+            self._unsaved = False
+
+
+def _hash_of_files(package_root: Path) -> str:
+    """Return the hash of the names and contents of a package's files, without what is hidden or compiled."""
+    found = hashlib.sha256()
+    for path in sorted(package_root.rglob("*")):
+        name = path.relative_to(package_root)
+        if not any(part.startswith(".") or part == "__pycache__" for part in name.parts) and path.is_file():
+            found.update(f"{name.as_posix()}\0{file_hash(path)}\0".encode())
+    return found.hexdigest()
 
 
 def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:

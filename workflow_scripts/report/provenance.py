@@ -15,7 +15,7 @@ from workflow_scripts.config.sections import ROLES
 from workflow_scripts.config.study import Config
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import read_json, write_text
-from workflow_scripts.jobs.fingerprint import fingerprint
+from workflow_scripts.jobs.fingerprint import KeptDependencies, fingerprint_of
 from workflow_scripts.jobs.stages import find_stages
 from workflow_scripts.models.manifests import ModelManifest
 from workflow_scripts.texts.schema import texts_hash
@@ -173,7 +173,8 @@ def _is_code(path: str) -> bool:
 
 def stages(package: Path) -> dict[str, str]:
     """Return the fingerprint of what each stage of the package runs, by the stage's name."""
-    return {name: fingerprint(module, package) for name, module in find_stages(package).items()}
+    known = KeptDependencies(package)
+    return {name: fingerprint_of(known.of(module)) for name, module in find_stages(package).items()}
 
 
 def packages(requirements: Path) -> dict[str, str | None]:
