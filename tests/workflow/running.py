@@ -13,16 +13,16 @@ PARTS = ["Snakefile", "config.yaml", "rules", "workflow_scripts", "profiles", "s
 SMALLEST = Path(__file__).parent / "tiny.yaml"
 TINY = ("--configfile", "tiny.yaml")
 EVERYTHING = ("all", "beyond")  # targets: the paper's tables and figures, and what goes beyond it
-ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1"}
 
 
 def copy_repository(folder: Path) -> Path:
-    """Copy what a run needs, and the smallest study as tiny.yaml."""
+    """Copy what a run needs, with what is compiled of it, and the smallest study as tiny.yaml."""
     folder.mkdir(parents=True)
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / part)
         else:
             shutil.copy2(source, folder / part)
     shutil.copy2(SMALLEST, folder / "tiny.yaml")
