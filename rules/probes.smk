@@ -18,6 +18,22 @@ use rule stage as probe_topics with:
         **contract("probe_topics", lambda wildcards: SLICES.probe_topics()),
 
 
+use rule stage as probe_few_shot with:
+    input:
+        embeddings=paths.embeddings(TOPICS),
+        texts=paths.texts(TOPICS),
+        condition=paths.condition(),
+    output:
+        few_shot=paths.metric("few_shot", TOPICS),
+    log:
+        "<logs>/probe_few_shot/{model}/{condition}.log",
+    resources:
+        mem_mb=grown(8000),
+        runtime=grown(60),
+    params:
+        **contract("probe_few_shot", lambda wildcards: SLICES.probe_few_shot()),
+
+
 # Of the texts alone, so one job for all models.
 use rule stage as probe_ngrams with:
     input:

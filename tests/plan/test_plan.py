@@ -87,6 +87,7 @@ def slices(plan: Plan) -> dict[str, str]:
         "measure_perplexity": of.measure_perplexity("es", "max"),
         "probe_topics": of.probe_topics(),
         **({"probe_ngrams": of.probe_ngrams()} if plan.config.transfer.ngrams else {}),
+        **({"probe_few_shot": of.probe_few_shot()} if plan.config.transfer.few_shot else {}),
         "probe_words": of.probe_words(),
         "compare_languages": of.compare_languages(),
         "compare_subwords": of.compare_subwords(),
@@ -297,7 +298,10 @@ def test_text_goes_on_from_prompts_where_the_config_has_them():
 def test_every_table_and_kind_of_figure_is_among_these_specs():
     tables, kinds = declared()
     names = {table.name for table in tables} | {f"figure_{kind.kind}" for kind in kinds}
-    assert names - slices(comparing(BOTH, generation__prompts={})).keys() == OF_MIXTURES
+    assert (
+        names - slices(comparing(BOTH, generation__prompts={}, transfer__few_shot={"examples": [5]})).keys()
+        == OF_MIXTURES
+    )
 
 
 MIXTURES = {"even": {}, "little": {"es": 0.1}, "none": {"es": 0, "ja": 0}, "left-out": None}
@@ -350,7 +354,7 @@ def test_tables_of_mixtures_are_there_where_mixtures_differ():
     for changes in ({}, {"models__demo__train__seeds": [0, 1]}, {"models__demo__train__proportions": {"es": 2}}):
         assert "mixtures" not in {table.name for table in plan(**changes).shown.tables()}
     inputs = there.shown.inputs(shown("mixtures"))
-    assert len(inputs["alignment"]) == 6 * (1 + 5 + 5 * 2) and len(inputs["conditions"]) == 6 * 5
+    assert len(inputs["alignment"]) == 6 * (1 + 5 + 5) and len(inputs["conditions"]) == 6 * 5
     assert len(inputs["language_id"]) == len(inputs["perplexity"]) == 6 * 5
     assert "language_id" not in plan(**FAMILY, sweep__ks=[0, 50]).shown.inputs(shown("mixtures"))  # without 100, the k
 
@@ -616,6 +620,30 @@ def test_topics_are_told_by_ngrams_where_the_config_has_them():
     assert "ngrams" not in plan(transfer__ngrams={}, study__topics=None).shown.inputs(shown("sources"))
 
 
+def test_probes_have_a_few_examples_where_the_config_says_how_many():
+    there = plan(transfer__few_shot={"examples": [0, 5], "sources": ["en"]})
+    added = {"probe_few_shot": there.slices.probe_few_shot(), "few_shot": there.shown.spec(shown("few_shot"))}
+    report = {"write_report": there.shown.report(there.shown.tables(), there.shown.figures())}
+    assert slices(there) == {**slices(plan()), **added, **report}
+    given = json.loads(there.slices.probe_few_shot())
+    assert given == json.loads(plan().slices.probe_topics()) | {"examples": [0, 5], "sources": ["en"]}
+    assert (
+        json.loads(plan(transfer__few_shot={"examples": [5]}).slices.probe_few_shot())["sources"]
+        == RAW["study"]["topics"]["languages"]
+    )
+    conditions = [BASE, *plan().conditions.experts_of("demo")]
+    expected = [f"<results>/metrics/demo/{slug}/cldr-topics/few_shot.csv" for slug in conditions]
+    assert there.shown.inputs(shown("few_shot"))["few_shot"] == expected
+    alone = plan(transfer__few_shot={"examples": [5], "experts": False})
+    assert alone.shown.inputs(shown("few_shot"))["few_shot"] == expected[:1]
+    with pytest.raises(StudyError, match=r"no few_shot\. transfer\.few_shot is null"):
+        plan().shown.inputs(shown("few_shot"))
+    with pytest.raises(StudyError, match=r"transfer\.few_shot\.sources: zh none of study\.topics\.languages"):
+        plan(transfer__few_shot={"examples": [5], "sources": ["zh"]})
+    with pytest.raises(StudyError, match=r"transfer\.few_shot\.examples: 100 are more than .*, of 64 sentences"):
+        plan(transfer__few_shot={})
+
+
 def test_topics_may_be_the_parallel_corpus_and_are_then_embedded_once():
     there = plan(study__alignment={"dataset": "cldr-topics", "languages": LANGUAGES})
     assert there.embedded.files("demo", BASE)["cldr-topics"] == ["", *there.embedded.layers("demo", BASE)[1:]]
@@ -740,8 +768,8 @@ def test_models_that_write_no_text_have_no_sweep():
 
 
 def test_only_models_that_write_text_need_as_many_neurons_as_the_sweep_has():
-    plan(models=ENCODERS, study__models=["xlm-r"])  # whose 400 neurons are fewer than the sweep's 1000
-    with pytest.raises(StudyError, match=r"sweep\.ks: 1000 is more than the 400 neurons of models\.xlm-r"):
+    plan(models=ENCODERS, study__models=["xlm-r"])  # whose 400 neurons are fewer than the sweep's 500
+    with pytest.raises(StudyError, match=r"sweep\.ks: 500 is more than the 400 neurons of models\.xlm-r"):
         plan(models={"xlm-r": {**ENCODERS["xlm-r"], "architecture": "causal"}}, study__models=["xlm-r"])
 
 
@@ -808,7 +836,7 @@ def test_an_archive_is_unpacked_into_the_cache_by_its_hash():
 def test_checkpoints_are_models_with_the_settings_of_theirs():
     there = plan(models__demo__train__checkpoints=[50, 0])
     assert there.models.checkpoints_of("demo") == {"demo-step0": 0, "demo-step50": 50}
-    assert there.models.steps_of("demo") == {"demo-step0": 0, "demo-step50": 50, "demo": 450}
+    assert there.models.steps_of("demo") == {"demo-step0": 0, "demo-step50": 50, "demo": 120}
     assert there.models.nameable == ["demo", "demo-step0", "demo-step50"]
     assert there.conditions.expert("demo-step50", "es", "max") == "es-expert-max-k100"
     assert there.models["demo-step50"].label == "Demo BLOOM, step 50"

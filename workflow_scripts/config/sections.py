@@ -26,6 +26,7 @@ from workflow_scripts.config.settings import (
     DatasetName,
     Draw,
     EmbeddingPooling,
+    ExampleCounts,
     Expertise,
     FittedSentences,
     ForcedValue,
@@ -334,6 +335,22 @@ class NgramsSection(Section):
         return self
 
 
+class FewShotSection(Section):
+    """Probes of topics that also have a few examples of the language that they are tested in (after Muller et al. 2022).
+
+    They are as many as source languages times languages times numbers of examples, some hundredths of a second each.
+    """
+
+    examples: ExampleCounts = Field([0, 10, 30, 100])
+    sources: Languages | None = Field(
+        None, description="Languages that probes are trained in, of those of `study.topics`; null: all of these."
+    )
+    experts: bool = Field(
+        True,
+        description="Whether that is measured under the intervention on experts, too, not of unintervened models alone.",
+    )
+
+
 class TransferSection(Section):
     """Light probes on frozen embeddings, trained in one language and tested in all of them."""
 
@@ -344,11 +361,21 @@ class TransferSection(Section):
         description="Topics are also told by the character n-grams of the texts, as `results/sources.csv` shows; null: by "
         "embeddings alone.",
     )
+    few_shot: FewShotSection | None = Field(
+        None,
+        description="Probes of topics are also given a few examples of the language that they are tested in, as "
+        "`results/few_shot.csv` shows; null: they are not.",
+    )
     rank: ProbeRank = 32
     epochs: ProbeEpochs = 30
     learning_rate: ProbeLearningRate = 0.1
     max_tokens: TreebankTokens = 512
     seed: ProbeSeed = 0
+
+
+def tested_sentences(sentences: int, share: float) -> int:
+    """Return how many of so many sentences probes are tested on: that share, at least one and not all."""
+    return min(sentences - 1, max(1, round(share * sentences)))
 
 
 class ComputeSection(Section):

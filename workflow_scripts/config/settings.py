@@ -292,6 +292,11 @@ NgramRegularisation = Annotated[
         description="As `transfer.regularisation`, for probes on character n-grams, whose vectors have the length 1.",
     ),
 ]
+ExampleCounts = Annotated[
+    list[Annotated[int, Field(ge=0)]],
+    Field(min_length=1, description="Numbers of examples of the tested language; with 0 a probe has none of it."),
+    Distinct,
+]
 ProbeRank = Annotated[int, Field(ge=1, description="Rank of the structural probe (Hewitt and Manning 2019).")]
 ProbeEpochs = Annotated[
     int,

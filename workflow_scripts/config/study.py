@@ -34,6 +34,7 @@ from workflow_scripts.config.sections import (
     StudySection,
     SweepSection,
     TransferSection,
+    tested_sentences,
 )
 from workflow_scripts.config.settings import METHODS, SCORED
 from workflow_scripts.jobs.errors import StudyError
@@ -233,6 +234,7 @@ class Config(Section):
             problems.append(f"study.shown_target: {study.shown_target} is not among study.targets")
         problems += self._comparison_problems()
         problems += self._prompt_problems()
+        problems += self._few_shot_problems()
         for key, intervention in self.interventions.items():
             problems += self._intervention_problems(key, intervention)
         for name in study.models:
@@ -282,6 +284,23 @@ class Config(Section):
         if prompts is None or prompts.language in languages:
             return []
         return [f"generation.prompts.language: {prompts.language} is none of study.alignment.languages; add it there"]
+
+    def _few_shot_problems(self) -> list[str]:
+        few_shot, corpus = self.transfer.few_shot, self.study.topics
+        if few_shot is None or corpus is None or corpus.dataset not in self.datasets:
+            return []
+        problems = []
+        if unknown := [code for code in few_shot.sources or [] if code not in corpus.languages]:
+            problems.append(
+                f"transfer.few_shot.sources: {', '.join(unknown)} none of study.topics.languages; add them there"
+            )
+        most, sentences = max(few_shot.examples), self.datasets[corpus.dataset].sentences
+        if sentences is not None and most > sentences - tested_sentences(sentences, self.transfer.test_share):
+            problems.append(
+                f"transfer.few_shot.examples: {most} are more than probes are trained on, of {sentences} sentences; take "
+                f"fewer, or more sentences (datasets.{corpus.dataset}.sentences), or a smaller transfer.test_share"
+            )
+        return problems
 
     def _comparison_problems(self) -> list[str]:
         compared = self.study.comparison.methods if self.study.comparison else []

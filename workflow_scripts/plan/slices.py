@@ -296,6 +296,16 @@ class Slices:
         return {**self.study.topics.model_dump(), **self._probes("test_share", "regularisation", "seed")}
 
     @canonical
+    def probe_few_shot(self):
+        few_shot = self.config.transfer.few_shot
+        return {
+            **self.study.topics.model_dump(),
+            **self._probes("test_share", "regularisation", "seed"),
+            "sources": few_shot.sources or self.study.topics.languages,
+            "examples": few_shot.examples,
+        }
+
+    @canonical
     def probe_ngrams(self):
         return {**self.study.topics.model_dump(), **self._probes("ngrams", "test_share", "seed")}
 

@@ -13,6 +13,7 @@ TASK = "topics"
 class Half:
     """Some sentences of a language."""
 
+    ids: list[str]
     vectors: Any  # what a probe reads, [sentences, d]: an array, or a sparse matrix
     topics: list[str]
 
@@ -29,7 +30,7 @@ def halves(ids: Sequence[str], vectors: Any, topics: Sequence[str], tested: Coll
     found = []
     for of_test in (False, True):
         rows = [row for row, identifier in enumerate(ids) if (identifier in tested) == of_test]
-        found.append(Half(vectors[rows], [topics[row] for row in rows]))
+        found.append(Half([ids[row] for row in rows], vectors[rows], [topics[row] for row in rows]))
     return found[0], found[1]
 
 

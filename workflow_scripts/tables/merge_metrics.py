@@ -15,6 +15,7 @@ KEYS = (
     *("space", "centring", "similarity", "measure", "medoid", "task", "direction", "baseline", "identifier"),
     *("correlation", "candidates_set", "query", "candidate", "first", "second", "train", "test", "language"),
     *("medoid_language", "medoid_id", "sample_seed", "sentences", "pairs", "queries", "candidates", "resamples"),
+    "examples",
     *("tokens", "windows", "text_tokens", "text_windows", "context", "stride"),
 )
 # The columns whose numbers are merged; `quantity` says which of them a value is of.

@@ -86,6 +86,46 @@ SOURCES = Table(
     why_none=why_none,
     beyond=True,
 )
+
+
+def why_no_few_shot(plan: "Plan") -> str | None:
+    """Return why no probe has a few examples of the tested language."""
+    if plan.config.study.topics is None:
+        return "study.topics is null."
+    return "transfer.few_shot is null." if plan.config.transfer.few_shot is None else None
+
+
+def few_shot_inputs(plan: "Plan") -> Inputs:
+    """Return the scores of probes with a few examples, unintervened and where wanted on experts."""
+    conditions_of = plan.conditions.experts_of if plan.config.transfer.few_shot.experts else lambda model: []
+    return {
+        "few_shot": paths.metrics("few_shot", plan.config.study.topics.dataset, plan.models.names, conditions_of),
+    }
+
+
+def few_shot_spec(plan: "Plan") -> dict[str, Any]:
+    """Return what the table of probes with a few examples shows."""
+    few_shot, topics = plan.config.transfer.few_shot, plan.config.study.topics
+    return {
+        **described.models(plan),
+        "targets": plan.config.study.targets,
+        "task": {"name": "topics", **topics.model_dump()},
+        "sources": few_shot.sources or topics.languages,
+        "examples": few_shot.examples,
+        "experts": few_shot.experts,
+        **described.resampling(plan),
+    }
+
+
+FEW_SHOT = Table(
+    name="few_shot",
+    stage="table_few_shot",
+    place=Place("transfer", 4),
+    inputs=few_shot_inputs,
+    spec=few_shot_spec,
+    why_none=why_no_few_shot,
+    beyond=True,
+)
 FIGURE = Figure(
     kind="transfer",
     stage="figure_transfer",
