@@ -11,9 +11,9 @@ from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.jobs.files import written_whole
 from workflow_scripts.measures.metric_files import pair_matrix
 
-FINGERPRINT_FILES = ["kinship/uriel.csv"]  # when it changes, what reads it runs again
+FINGERPRINT_FILES = ["kinship/uriel.csv.xz"]  # when it changes, what reads it runs again
 
-URIEL = Path(__file__).with_name("uriel.csv")  # of the built-in languages
+URIEL = Path(__file__).with_name("uriel.csv.xz")  # of the built-in languages
 COLUMNS = ["measure", "first", "second", "similarity"]
 FROM_TEXTS = ("trigrams", "subwords")  # measures that are computed from the study's texts
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def read_similarities(path: Path) -> pd.DataFrame:
-    """Return the table of a CSV, in which lines that start with # are comments.
+    """Return the table of a CSV, which may be compressed, and in which lines that start with # are comments.
 
     Raises:
         StudyError: a column is missing, a similarity is no number, or a pair has two of one measure.

@@ -1,4 +1,4 @@
-"""Similarities of languages from URIEL (Littell et al. 2017), computed once: `uriel.csv` beside this file.
+"""Similarities of languages from URIEL (Littell et al. 2017), computed once: `uriel.csv.xz` beside this file.
 
 The vectors are those of the package lang2vec, which brings URIEL's data along and needs no network: syntax, phonology
 and inventory of phonemes, with missing features filled in from a language's nearest neighbours (URIEL's predictions,
@@ -7,11 +7,12 @@ The similarity of two languages is the cosine of their vectors. Run as
 
     python -m workflow_scripts.kinship.uriel similarities.csv --languages swe nob deu
 
-with ISO 639-3 codes, for other languages than the built-in ones.
+with ISO 639-3 codes, for other languages than those of FLORES-200 and SIB-200.
 """
 
 import argparse
 import datetime
+import lzma
 from importlib.metadata import PackageNotFoundError, distribution
 from itertools import combinations
 from pathlib import Path
@@ -19,9 +20,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.config.languages import LANGUAGES
+from workflow_scripts.config.languages import BUILT_IN
 from workflow_scripts.jobs.errors import StudyError
-from workflow_scripts.jobs.files import write_text
+from workflow_scripts.jobs.files import written_whole
 
 # File of lang2vec's data and the first letters of the features in it.
 MEASURES = {
@@ -31,6 +32,7 @@ MEASURES = {
     "genetic": ("family_features.npz", "F_"),
     "geographic": ("geocoord_features.npz", "GC_"),
 }
+ALL = [*dict.fromkeys(language.iso639_3 for language in BUILT_IN.values()), "nqo"]  # SIB-200 has N'Ko, too
 DECIMALS = 6
 HEADER = """\
 # Cosine similarity of the URIEL vectors of two languages (ISO 639-3 codes): Littell et al. (2017), URIEL and
@@ -91,13 +93,14 @@ def _data() -> Path:
 def main(command: list[str] | None = None) -> None:
     """Write a CSV of similarities."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("csv", type=Path, help="written: the similarities")
-    built_in = [language.iso639_3 for language in LANGUAGES.values()]
-    parser.add_argument("--languages", nargs="+", default=built_in, help="ISO 639-3 codes; the built-in languages")
+    parser.add_argument("csv", type=Path, help="written: the similarities; compressed if its name ends in .xz")
+    parser.add_argument("--languages", nargs="+", default=ALL, help="ISO 639-3 codes; those of FLORES-200 and SIB-200")
     options = parser.parse_args(command)
     table = similarities(options.languages).to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
     header = HEADER.format(version=distribution("lang2vec").version, date=datetime.date.today().isoformat())
-    write_text(options.csv, header + table)
+    with written_whole(options.csv) as beside:
+        content = (header + table).encode()
+        beside.write_bytes(lzma.compress(content, preset=9) if beside.suffix == ".xz" else content)
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ def _git(folder: Path, *command: str) -> str | None:
 def _is_code(path: str) -> bool:
     """Whether a file runs or is read by what runs, unlike what Python, editors and notebooks keep beside it."""
     hidden = any(part.startswith(".") or part == "__pycache__" for part in path.split("/"))
-    return not hidden and path.endswith((".py", ".smk", ".csv", ".in", "Snakefile"))
+    return not hidden and path.endswith((".py", ".smk", ".csv", ".xz", ".in", "Snakefile"))
 
 
 def stages(package: Path) -> dict[str, str]:
