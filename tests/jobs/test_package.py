@@ -38,8 +38,9 @@ def wheel(tmp_path_factory) -> Path:
 
 def test_the_wheel_holds_every_module_and_data_file(wheel):
     tracked = subprocess.run(["git", "ls-files", "workflow_scripts"], cwd=ROOT, capture_output=True, text=True).stdout
+    package = ROOT / "workflow_scripts"
     files = set(tracked.split()) or {
-        str(path.relative_to(ROOT)) for path in (ROOT / "workflow_scripts").rglob("*.*") if path.parent.name != "__pycache__"
+        str(path.relative_to(ROOT)) for path in package.rglob("*.*") if path.parent.name != "__pycache__"
     }
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
