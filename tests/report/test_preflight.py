@@ -105,7 +105,7 @@ def test_what_reads_no_tokens_is_told_before_its_weights_are_read(tmp_path, conf
     (tmp_path / "model.safetensors").write_bytes(b"not read")
     encoder = ModelConfig(label="", path=str(tmp_path), k=1, architecture="encoder")
     (found,) = check_model("mine", encoder, "mlp").problems
-    assert re.fullmatch(r"models\.mine: \w+Model has no embeddings of tokens, .*; take another model\.", found)
+    assert re.fullmatch(r"models\.mine: \w+Model has no plain embeddings of tokens, .*; take another model\.", found)
 
 
 def test_two_models_of_text_in_one_are_told(tmp_path):

@@ -313,13 +313,18 @@ def test_the_table_shows_a_row_for_each_strength_and_one_at_matched_perplexity(f
     assert [cell["text"] for cell in table["rows"][1][-2:]] == ["–", "–"]
 
 
-def test_what_a_study_does_not_measure_has_no_column(files, tmp_path):
+def test_what_a_study_does_not_measure_has_no_column_and_is_not_described(files, tmp_path):
+    unmeasured = ["paraphrase", "language id", "perplexity", "trigrams", "sweep.ks", "matched"]
+    run(files, tmp_path)
+    whole = json.loads((tmp_path / "methods.json").read_text())["caption"].lower()
+    assert [words for words in unmeasured if words not in whole] == []
     kept = {**files, "paraphrase": [], "language_id": [], "perplexity": []}
     assert not [row for row in run(kept, tmp_path, {**SPEC, "paraphrased": []}) if row["matched"] == "True"]
     table = json.loads((tmp_path / "methods.json").read_text())
     assert [column["text"] for column in table["columns"]] == [
         *("Model", "Method", "Strength", "Distance", "Centred Distance", "Retrieval")
     ]
+    assert [words for words in unmeasured if words in table["caption"].lower()] == []
 
 
 @pytest.mark.parametrize("kind", ["distances", "retrieval", "paraphrase", "alignment"])

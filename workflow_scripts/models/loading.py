@@ -565,7 +565,11 @@ def refuse_new_weights(loading: dict, name: str) -> None:
         StudyError: some weights would be newly initialised.
     """
     needed = [key for key in loading["missing_keys"] if POOLER not in key.split(".")]
-    new = sorted(needed) + sorted(str(key) for key in loading["mismatched_keys"])
+    other = [
+        f"{key} ({' × '.join(map(str, stored))} in the file, {' × '.join(map(str, made))} by config.json)"
+        for key, stored, made in sorted(loading["mismatched_keys"])
+    ]
+    new = sorted(needed) + other
     if new:
         raise StudyError(
             f"models.{name}: the checkpoint lacks {len(new)} weights, which would be random: {', '.join(new[:5])}"

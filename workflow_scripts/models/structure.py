@@ -83,13 +83,13 @@ def _require_tokens(backbone: torch.nn.Module, name: str) -> None:
     """
     try:
         embeds = hasattr(backbone.get_input_embeddings(), "num_embeddings")
-    except (AttributeError, NotImplementedError):  # as transformers says that there are none
+    except NotImplementedError:  # as transformers says that there are none
         embeds = False
     takes = signature(backbone.forward).parameters.values()
     if not embeds or not any(each.name == "input_ids" or each.kind is each.VAR_KEYWORD for each in takes):
         raise StudyError(
-            f"models.{name}: {type(backbone).__name__} has no embeddings of tokens, as models of images, sound, time "
-            "series or characters have none; take another model."
+            f"models.{name}: {type(backbone).__name__} has no plain embeddings of tokens, as models of images, sound, "
+            "time series or characters have none; take another model."
         )
 
 

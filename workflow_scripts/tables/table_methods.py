@@ -14,7 +14,7 @@ from workflow_scripts.config.specs import ResampledSpec
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import read_metrics
 from workflow_scripts.tables import layout
-from workflow_scripts.tables.comparison import KINDS, METRICS, ROW, Compared, Space, by_target, matched
+from workflow_scripts.tables.comparison import COST, KINDS, METRICS, ROW, Compared, Space, by_target, matched
 from workflow_scripts.tables.contrasts import contrasts
 from workflow_scripts.tables.run import table_stage
 from workflow_scripts.tables.shown_models import BASE_ROW, CONSTANT_ROW, OWN_ROW, without_text
@@ -91,7 +91,7 @@ def as_table(summary: pd.DataFrame, spec: Spec) -> layout.Table:
     labels = layout.label_columns(spec.poolings, "Method", "Strength")
     return layout.Table(
         title="Methods of intervention",
-        caption=caption(spec),
+        caption=caption(spec, shown),
         columns=[*labels, *(layout.Column(METRICS[metric]) for metric in shown)],
         rows=rows,
         labels=len(labels),
@@ -113,25 +113,49 @@ def value_cell(observed: pd.Series, decimals: int) -> layout.Cell:
     return dataclasses.replace(layout.mean_cell(observed["mean"], observed["sem"], decimals), gray=bool(unchanged))
 
 
-def caption(spec: Spec) -> str:
-    """Return what the table shows and how it was computed."""
+def caption(spec: Spec, shown: list[str]) -> str:
+    """Return what the table shows and how it was computed; `shown` are the metrics that have a column."""
     targets = list(dict.fromkeys(target for row in spec.compared for target in row.conditions))
     spread = f"means ± standard errors of the mean over {len(targets)} targets" if len(targets) > 1 else "values"
-    return (
-        f"What methods of intervention on a target language ({', '.join(targets)}) do: {spread}. "
-        f"{OWN_ROW.capitalize()} is the study's own; the constant is a vector of the size of its mean change, added to "
-        "every embedding of the unintervened model. Distance: mean cosine distance over all cross-language sentence "
-        f"pairs of {len(spec.languages)} languages; centred, of mean-centred embeddings. Retrieval: top-1 accuracy by "
-        f"{spec.similarity.replace('_', ' ')} with the target as query, over all candidate languages. Paraphrases: "
-        "the same for paraphrases in the target. Language ID: share of generated sentences in the target. "
-        "N-gram log perplexity: of these sentences under a model of real text in the target, in nats a character; "
-        "distinct trigrams: share of their trigrams of words that are different from all before. Log perplexity: of "
-        "text in the target, in nats a token. Matched: at the strength, interpolated between those "
-        "measured and none at all, at which text of the target is as perplexing as under the study's own intervention; "
-        "– where a method never reaches that. Language ID and perplexity of the study's own are there if its number of "
-        "experts is among sweep.ks. The CSV has the differences from the unintervened model and from the study's own "
-        f"intervention, means over languages with bootstrap intervals over languages. {without_text(spec.models)}"
-    ).rstrip()
+    swept = [name for name, metric in SWEPT.items() if metric in shown]
+    matched_rows = (
+        "Matched: at the strength, interpolated between those measured and none at all, at which text of the target is "
+        "as perplexing as under the study's own intervention; – where a method never reaches that."
+    )
+    own = f"{' and '.join(swept)} of the study's own are there if its number of experts is among sweep.ks."
+    return " ".join(
+        [
+            f"What methods of intervention on a target language ({', '.join(targets)}) do: {spread}.",
+            f"{OWN_ROW.capitalize()} is the study's own; the constant is a vector of the size of its mean change, "
+            "added to every embedding of the unintervened model.",
+            *(_described(metric, spec) for metric in shown),
+            *([matched_rows] if COST in shown else []),
+            *([own] if swept else []),
+            "The CSV has the differences from the unintervened model and from the study's own intervention, means over "
+            "languages with bootstrap intervals over languages.",
+            *filter(None, [without_text(spec.models)]),
+        ]
+    )
+
+
+SWEPT = {"Language ID": "language_id", "Perplexity": COST}  # what is measured where numbers of experts are swept
+
+
+def _described(metric: str, spec: Spec) -> str:
+    """What a metric is, in a sentence."""
+    return {
+        "distance": "Distance: mean cosine distance over all cross-language sentence pairs of "
+        f"{len(spec.languages)} languages.",
+        "centred_distance": "Centred distance: the same of mean-centred embeddings.",
+        "retrieval": f"Retrieval: top-1 accuracy by {spec.similarity.replace('_', ' ')} with the target as query, over "
+        "all candidate languages.",
+        "paraphrase": "Paraphrases: the same for paraphrases in the target.",
+        "language_id": "Language ID: share of generated sentences in the target.",
+        "ngram_log_perplexity": "N-gram log perplexity: of these sentences under a model of real text in the target, "
+        "in nats a character.",
+        "distinct_trigrams": "Distinct trigrams: share of their trigrams of words that are different from all before.",
+        "log_perplexity": "Log perplexity: of text in the target, in nats a token.",
+    }[metric]
 
 
 def read_kind(paths: list[Path], columns: list[str]) -> pd.DataFrame:
