@@ -404,7 +404,9 @@ def empty_model(
                 module._parameters[name] = torch.nn.Parameter(zeros, requires_grad=False)
         for name, buffer in module._buffers.items():
             if buffer is not None:
-                module._buffers[name] = torch.zeros(buffer.shape, dtype=buffer.dtype)
+                # Whole numbers that a checkpoint holds may be divisors, as in Qwen4; others are positions or types.
+                kept = name not in module._non_persistent_buffers_set and not buffer.is_floating_point()
+                module._buffers[name] = torch.full(buffer.shape, int(kept), dtype=buffer.dtype)
         if type(module).forward in (torch.nn.Linear.forward, Conv1D.forward):
             # What zeros give need not be computed, which for billions of weights takes long.
             module.forward = partial(_zeros, output_width(module))
