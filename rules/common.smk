@@ -82,6 +82,11 @@ GIVEN = workflow.config_settings.config or {}  # on the command line, --config
 # As a module, the workflow has the config of its importer, which names the results that it wants.
 IS_MODULE = not Path(workflow.main_snakefile).resolve().is_relative_to(REPOSITORY.resolve())
 STUDY = study_of([] if IS_MODULE else map(str, workflow.overwrite_configfiles))
+if workflow.modifier.path_modifier.prefix:
+    raise WorkflowError(
+        "prefix: this workflow reads and writes where its config says, which the prefix of a module does not change; leave it out, "
+        "and set `results` in the config that the module is given"
+    )
 
 try:
     refuse_repeated_keys(CONFIG_FILES)

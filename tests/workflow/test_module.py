@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from running import ENVIRONMENT, SMALLEST, copy_repository
+from running import ENVIRONMENT, ROOT, SMALLEST, copy_repository
 
 from workflow_scripts.texts.schema import read_part
 
@@ -40,3 +40,13 @@ def test_the_snakefile_runs_as_a_module_of_another_workflow(tmp_path):
     assert len(ids) == len(texts) == 20
     assert int((other / "counted.txt").read_text()) == (other / "results/texts/tiny-devtest.parquet").stat().st_size
     assert not (repository / "results").exists()
+
+
+def test_the_prefix_of_a_module_is_refused(tmp_path):
+    snakefile = IMPORTER.replace("    config: config", '    config: config\n    prefix: "elsewhere"')
+    (tmp_path / "Snakefile").write_text(snakefile.format(snakefile=str(ROOT / "Snakefile")))
+    (tmp_path / "ours.yaml").write_bytes(SMALLEST.read_bytes())
+    snakemake = [Path(sys.executable).parent / "snakemake", "-n"]
+    done = subprocess.run(snakemake, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "leave it out, and set `results` in the config" in done.stdout
