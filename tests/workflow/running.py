@@ -51,7 +51,7 @@ def run_snakemake(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=900,
+        timeout=3600,
     )
     assert not check or done.returncode == 0, done.stdout[-6000:]
     return done
