@@ -132,8 +132,9 @@ def caption(spec: Spec) -> str:
         " Rows of a target: the change (post − pre) by the intervention on its experts." if spec.experts else ""
     )
     return (
-        f"Probes on frozen embeddings that are trained in each of {shown} and on so many examples of the language that "
-        "they are tested in, or on these alone; the mean over sources, then over test languages. "
+        f"Probes on frozen embeddings that are trained in each of {shown} and on as many examples of the "
+        "language that they are tested in as the column says, or on these alone; the mean over sources, then over test "
+        "languages. "
         f"{explained([spec.task])} Examples are drawn from the sentences that no probe is tested on; languages are "
         f"parallel, so that in another language a probe has seen the same sentences.{by_experts} In brackets: "
         f"{layout.bootstrap_intervals(spec.resampling.confidence, spec.resampling.resamples)}, for three test "
