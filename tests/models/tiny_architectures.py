@@ -162,6 +162,12 @@ def _t5gemma() -> t.PreTrainedConfig:
 
 MLA = {"q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 8}
 GATED = widths("layers.{}.mlp.", "up_proj", "down_proj", "gate_proj")
+# One MLP in the first layer; in the second eight experts, and those that read every token.
+FIRST_DENSE = (
+    in_layer(0, GATED)
+    | in_layer(1, experts("layers.{}.mlp.experts.", 8, 16))
+    | in_layer(1, widths("layers.{}.mlp.shared_experts.", "up_proj", "down_proj", "gate_proj", hidden=16))
+)
 TWO = widths("layers.{}.mlp.", "fc1", "fc2")
 BERT = widths("encoder.layer.{}.", "intermediate.dense", "output.dense")
 GPT = {"h.{}.mlp.c_fc": 4 * WIDTH, "h.{}.mlp.c_proj": WIDTH}
@@ -373,9 +379,7 @@ MODELS: dict[str, Tiny] = {
             moe_intermediate_size=16,
             **MLA,
         ),
-        in_layer(0, GATED)
-        | in_layer(1, experts("layers.{}.mlp.experts.", 8, 16))
-        | in_layer(1, widths("layers.{}.mlp.shared_experts.", "up_proj", "down_proj", "gate_proj", hidden=16)),
+        FIRST_DENSE,
     ),
     "Kimi Linear": Tiny(
         MIXTURE,
@@ -391,9 +395,7 @@ MODELS: dict[str, Tiny] = {
             moe_intermediate_size=16,
             **{name: size for name, size in MLA.items() if name != "q_lora_rank"},
         ),
-        in_layer(0, GATED)
-        | in_layer(1, experts("layers.{}.mlp.experts.", 8, 16))
-        | in_layer(1, widths("layers.{}.mlp.shared_experts.", "up_proj", "down_proj", "gate_proj", hidden=16)),
+        FIRST_DENSE,
     ),
     "Qwen4 (text)": Tiny(
         MIXTURE,

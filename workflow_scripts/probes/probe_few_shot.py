@@ -6,16 +6,13 @@ from pydantic import Field
 from workflow_scripts.config.fields import Languages
 from workflow_scripts.config.settings import ExampleCounts
 from workflow_scripts.config.specs import ProbeSpec
-from workflow_scripts.embeddings.embedding_files import read_part
 from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.jobs import stage
 from workflow_scripts.jobs.errors import StudyError
 from workflow_scripts.measures.metric_files import measuring, write_metric
 from workflow_scripts.probes.classification import scores
 from workflow_scripts.probes.few_shot import told_with_examples
-from workflow_scripts.probes.split import held_out
-from workflow_scripts.probes.topics import TASK, Half, halves
-from workflow_scripts.texts.schema import read_labels
+from workflow_scripts.probes.topics import TASK, embedded_halves
 
 
 class Spec(ProbeSpec):
@@ -38,12 +35,7 @@ def main(command: list[str] | None = None) -> None:
         outputs={"few-shot": "scores by language of training and of test, and number of examples (CSV)"},
         command=command,
     )
-    train: dict[str, Half] = {}
-    test: dict[str, Half] = {}
-    for language in spec.languages:
-        ids, embeddings = read_part(files.embeddings, language)
-        topics = read_labels(files.texts, language, "topic", ids)
-        train[language], test[language] = halves(ids, embeddings, topics, held_out(ids, spec.test_share, spec.seed))
+    train, test = embedded_halves(files.embeddings, files.texts, spec)
     sentences = min(len(half.ids) for half in train.values())
     if max(spec.examples) > sentences:
         raise StudyError(

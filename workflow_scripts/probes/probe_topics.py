@@ -3,14 +3,11 @@
 import pandas as pd
 
 from workflow_scripts.config.specs import ProbeSpec
-from workflow_scripts.embeddings.embedding_files import read_part
 from workflow_scripts.interventions.conditions import read_condition
 from workflow_scripts.jobs import stage
 from workflow_scripts.measures.metric_files import measuring, write_metric
 from workflow_scripts.probes.classification import Classifier, majority, scores
-from workflow_scripts.probes.split import held_out
-from workflow_scripts.probes.topics import TASK, halves, transfer
-from workflow_scripts.texts.schema import read_labels
+from workflow_scripts.probes.topics import TASK, embedded_halves, transfer
 
 
 class Spec(ProbeSpec):
@@ -33,12 +30,7 @@ def main(command: list[str] | None = None) -> None:
         },
         command=command,
     )
-    train, test = {}, {}
-    for language in spec.languages:
-        ids, embeddings = read_part(files.embeddings, language)
-        topics = read_labels(files.texts, language, "topic", ids)
-        tested = held_out(ids, spec.test_share, spec.seed)
-        train[language], test[language] = halves(ids, embeddings, topics, tested)
+    train, test = embedded_halves(files.embeddings, files.texts, spec)
     trivial = []
     with measuring(files.embeddings):
         found = transfer(lambda half: Classifier(half.vectors, half.topics, spec.regularisation), train, test)

@@ -2,9 +2,14 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from workflow_scripts.config.specs import ProbeSpec
+from workflow_scripts.embeddings.embedding_files import read_part
 from workflow_scripts.probes.classification import scores
+from workflow_scripts.probes.split import held_out
+from workflow_scripts.texts.schema import read_labels
 
 TASK = "topics"
 
@@ -32,6 +37,25 @@ def halves(ids: Sequence[str], vectors: Any, topics: Sequence[str], tested: Coll
         rows = [row for row, identifier in enumerate(ids) if (identifier in tested) == of_test]
         found.append(Half([ids[row] for row in rows], vectors[rows], [topics[row] for row in rows]))
     return found[0], found[1]
+
+
+def embedded_halves(embeddings: Path, texts: Path, spec: ProbeSpec) -> tuple[dict[str, Half], dict[str, Half]]:
+    """Return what probes on embeddings are trained on and what they are tested on, by language.
+
+    Args:
+        embeddings: Sentence embeddings (HDF5).
+        texts: Sentences and their topics (parquet).
+        spec: Languages, and which sentences are tested.
+
+    Raises:
+        StudyError: a file cannot be read, lacks a language, or has fewer than two sentences of one.
+    """
+    train, test = {}, {}
+    for language in spec.languages:
+        ids, vectors = read_part(embeddings, language)
+        topics = read_labels(texts, language, "topic", ids)
+        train[language], test[language] = halves(ids, vectors, topics, held_out(ids, spec.test_share, spec.seed))
+    return train, test
 
 
 def transfer(
